@@ -1,0 +1,88 @@
+"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T10, Fermi sums, k meshes.
+
+Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
+"""
+
+from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .errors import InputError
+from .integration import (
+    PartialSums,
+    Task,
+    add_sums,
+    band_values,
+    block_size,
+    bytes_per_kpoint,
+    finish,
+    sum_span,
+    terms_of,
+)
+from .lattice import (
+    BlochOperators,
+    LatticeOperators,
+    RealSpaceOperator,
+    bloch_operators,
+    checked_kpoints,
+    stacked_count,
+)
+from .mesh import KMesh, KPath, LineSpan, cell_measure, k_path
+from .occupations import BOLTZMANN, FermiScan, Weight, band_weight, occupation_sum
+from .quantities import (
+    BAND_QUANTITIES,
+    CONDUCTANCE,
+    INTEGRALS,
+    QUANTITIES,
+    BandQuantity,
+    Integral,
+    Quantity,
+    Sample,
+    band_quantities,
+    find_quantity,
+    integrals,
+)
+from .separable import mesh_blocks
+
+__all__ = [
+    "BAND_QUANTITIES",
+    "BOLTZMANN",
+    "CONDUCTANCE",
+    "DEFAULT_DEGENERACY_THRESHOLD",
+    "INTEGRALS",
+    "QUANTITIES",
+    "BandQuantity",
+    "BlochBands",
+    "BlochOperators",
+    "FermiScan",
+    "InputError",
+    "Integral",
+    "KMesh",
+    "KPath",
+    "LatticeOperators",
+    "LineSpan",
+    "Multiplet",
+    "PartialSums",
+    "Quantity",
+    "RealSpaceOperator",
+    "Resolution",
+    "Sample",
+    "Task",
+    "Weight",
+    "add_sums",
+    "band_quantities",
+    "band_values",
+    "band_weight",
+    "bloch_operators",
+    "block_size",
+    "bytes_per_kpoint",
+    "cell_measure",
+    "checked_kpoints",
+    "find_quantity",
+    "finish",
+    "integrals",
+    "k_path",
+    "mesh_blocks",
+    "occupation_sum",
+    "solve_bands",
+    "stacked_count",
+    "sum_span",
+    "terms_of",
+]

@@ -1,0 +1,247 @@
+"""Energies, states and the per-k building blocks of theory section 3.
+
+Two classes carry everything a quantity may ask for. `BlochBands` holds matrices between all bands of a
+batch of k; `Multiplet` holds, for all multiplets of one size, the small blocks inside a multiplet.
+Each block is computed when first asked for and handed out read-only, so a quantity costs what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .lattice import CYCLIC, BlochOperators, Complex, Integer, Real
+
+#: Default resolution of bands in eV: above the splitting that an imperfect Wannier model gives to Kramers pairs.
+DEFAULT_DEGENERACY_THRESHOLD = 5e-3
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What counts as one level: physical settings of every per-k quantity (theory section 2).
+
+    degeneracy_threshold : eV, consecutive bands closer than this form one multiplet
+    broadening : eV, eta of the conventional curvature (T3)
+    """
+
+    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD
+    broadening: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("degeneracy_threshold", "broadening"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise InputError(
+                    f"{name}: expected a finite energy in eV of at least 0, found {value}."
+                )
+
+
+def frozen(array: NDArray) -> NDArray:
+    """The array itself, closed for writing: it is shared by all who ask for it."""
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class BlochBands:
+    """Bands of a batch of k. Axes (k, band, operator or axis, band) for matrices between bands.
+
+    energy : (k, band) eV, ascending
+    states : (k, wannier, band), columns are eigenvectors
+    operators : Bloch operators in the Wannier gauge
+    """
+
+    energy: Real
+    states: Complex
+    operators: BlochOperators
+    resolution: Resolution
+
+    @cached_property
+    def half_rotated(self) -> Complex:
+        """X U for all stacked operators, (k, wannier, operator, band)."""
+        stacked = self.operators.stacked
+        count, size = stacked.shape[:2]
+        return frozen((stacked.reshape(count, -1, size) @ self.states).reshape(stacked.shape))
+
+    @cached_property
+    def rotated(self) -> Complex:
+        """U^dagger X U of dH_x..z, A_x..z and the observables, (k, band, operator, band)."""
+        needed = self.half_rotated[:, :, : self.operators.rotated_count]
+        count, size = needed.shape[:2]
+        adjoint = self.states.conj().swapaxes(1, 2)
+        product = adjoint @ needed.reshape(count, size, -1)
+        return frozen(product.reshape(needed.shape))
+
+    @property
+    def position_matrix(self) -> Complex:
+        """A bar, the position matrix of the Wannier basis between bands, (k, band, axis, band) angstrom."""
+        return self.rotated[:, :, 3:6]
+
+    @property
+    def observable(self) -> Complex:
+        """Theta bar, (k, band, observable, band)."""
+        return self.rotated[:, :, 6:]
+
+    @cached_property
+    def difference(self) -> Real:
+        """eps_n - eps_m, (k, n, m) eV."""
+        return frozen(self.energy[:, :, None] - self.energy[:, None, :])
+
+    @cached_property
+    def multiplet_label(self) -> Integer:
+        """Number of the multiplet that a band belongs to, (k, band)."""
+        split = np.diff(self.energy, axis=1) >= self._threshold
+        label = np.zeros(self.energy.shape, dtype=np.int64)
+        np.cumsum(split, axis=1, out=label[:, 1:])
+        return frozen(label)
+
+    @property
+    def _threshold(self) -> float:
+        # Equal floats stay together at threshold 0, where no division could be made.
+        return max(self.resolution.degeneracy_threshold, np.finfo(float).tiny)
+
+    @cached_property
+    def separate(self) -> NDArray[np.bool_]:
+        """True for bands of different multiplets, (k, band, band)."""
+        label = self.multiplet_label
+        return frozen(label[:, :, None] != label[:, None, :])
+
+    @cached_property
+    def velocity(self) -> Complex:
+        """v_a,nm = dHbar_a,nm + i (eps_n - eps_m) Abar_a,nm, (k, n, a, m) eV angstrom / hbar."""
+        covariant = (1j * self.difference)[:, :, None] * self.position_matrix
+        covariant += self.rotated[:, :, :3]
+        return frozen(covariant)
+
+    @cached_property
+    def position(self) -> Complex:
+        """r_a,nm = -i v_a,nm/(eps_n - eps_m) between multiplets, 0 inside, (k, n, a, m) angstrom."""
+        inverse = np.zeros(self.difference.shape, dtype=complex)
+        np.divide(-1j, self.difference, out=inverse, where=self.separate)
+        return frozen(inverse[:, :, None] * self.velocity)
+
+    @cached_property
+    def multiplets(self) -> tuple[Multiplet, ...]:
+        """All multiplets, grouped by size."""
+        label = self.multiplet_label
+        size = np.zeros(label.shape, dtype=np.int64)
+        k, _ = np.nonzero(label >= 0)
+        np.add.at(size, (k, label.ravel()), 1)
+        first = np.cumsum(size, axis=1) - size
+        groups = []
+        for count in np.unique(size[size > 0]):
+            at = np.nonzero(size == count)
+            groups.append(Multiplet(self, int(count), at[0], first[at]))
+        return tuple(groups)
+
+    def share_traces(self, trace: Callable[[Multiplet], Real]) -> Real:
+        """Per-band values from multiplet traces, shared equally among the members (theory section 2).
+
+        trace : gives (multiplet, ...) real for each size; returns (k, ..., band).
+        """
+        values: Real | None = None
+        for multiplet in self.multiplets:
+            part = trace(multiplet)
+            if values is None:
+                values = np.empty((*self.energy.shape, *part.shape[1:]))
+            values[multiplet.k[:, None], multiplet.bands] = part[:, None] / multiplet.size
+        assert values is not None
+        return np.moveaxis(values, 1, -1)
+
+    def share_values(self, values: Real) -> Real:
+        """Average (k, band, ...) values over the members of each multiplet; returns (k, ..., band)."""
+        if len(self.multiplets) == 1 and self.multiplets[0].size == 1:
+            return np.moveaxis(values, 1, -1)
+        return self.share_traces(lambda m: values[m.k[:, None], m.bands].sum(axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Multiplet:
+    """All multiplets of one size; i, j run inside a multiplet. First axis: one entry per multiplet.
+
+    k, first : (multiplet,) the k point and the lowest band of each
+    """
+
+    parent: BlochBands
+    size: int
+    k: Integer
+    first: Integer
+
+    @cached_property
+    def bands(self) -> Integer:
+        """Band indices of the members, (multiplet, i)."""
+        return frozen(self.first[:, None] + np.arange(self.size))
+
+    def _block(self, matrices: Complex) -> Complex:
+        """Inside-a-multiplet part of (k, band, x, band) matrices, (multiplet, x, i, j)."""
+        rows, columns = self.bands[:, :, None], self.bands[:, None, :]
+        return np.moveaxis(matrices[self.k[:, None, None], rows, :, columns], 3, 1)
+
+    def _rows(self, matrices: Complex) -> Complex:
+        """All elements that start in the multiplet, (multiplet, i, x, band)."""
+        return matrices[self.k[:, None], self.bands]
+
+    @cached_property
+    def texture(self) -> Complex:
+        """theta_N, (multiplet, observable, i, j)."""
+        return frozen(self._block(self.parent.observable))
+
+    @cached_property
+    def velocity(self) -> Complex:
+        """v_a restricted to the multiplet, (multiplet, a, i, j) eV angstrom / hbar."""
+        return frozen(self._block(self.parent.velocity))
+
+    @cached_property
+    def _position_rows(self) -> Complex:
+        return frozen(self._rows(self.parent.position))
+
+    @cached_property
+    def curvature(self) -> Complex:
+        """F_c = F_ab restricted to the multiplet, (a, b, c) cyclic, (multiplet, c, i, j) angstrom^2.
+
+        F_ab = [curl A - i (A_a A_b - A_b A_a)] + i (r_a r_b - r_b r_a): the bracket is the curvature of
+        the Wannier subspace itself, without it the numbers depend on how many bands were wannierized.
+        """
+        products = _pair_products(self._position_rows) - _pair_products(
+            self._rows(self.parent.position_matrix)
+        )
+        blocks = [products[:, :, a, :, b] - products[:, :, b, :, a] for a, b in CYCLIC]
+        curvature = 1j * np.stack(blocks, axis=1)
+        if self.parent.operators.has_curl:
+            curvature += self._curl_of_position()
+        return frozen(curvature)
+
+    def _curl_of_position(self) -> Complex:
+        rotated = self.parent.operators.rotated_count
+        columns = self.parent.half_rotated[:, :, rotated:].transpose(0, 3, 2, 1)
+        states = self.parent.states.swapaxes(1, 2)[self.k[:, None], self.bands].conj()
+        # (i, wannier) x (wannier, c j)
+        inner = columns[self.k[:, None], self.bands].transpose(0, 3, 2, 1)
+        shape = (len(self.k), self.size, 3, self.size)
+        product = states @ inner.reshape(len(self.k), states.shape[2], -1)
+        return product.reshape(shape).transpose(0, 2, 1, 3)
+
+    @cached_property
+    def dipole(self) -> Complex:
+        """d_a,N = 1/2 (Theta bar r_a + h.c.) restricted to N, (multiplet, observable, a, i, j) angstrom."""
+        theta, position = self._rows(self.parent.observable), self._position_rows
+        product = np.einsum("qism,qjam->qsaij", theta, position.conj(), optimize=True)
+        return frozen((product + product.conj().swapaxes(-1, -2)) / 2)
+
+
+def _pair_products(rows: Complex) -> Complex:
+    """(X_a X_b)_ij = sum_m X_a,im conj(X_b,jm) for Hermitian X, (multiplet, i, a, j, b)."""
+    count, size, axes, length = rows.shape
+    flat = rows.reshape(count, size * axes, length)
+    return (flat @ flat.conj().swapaxes(1, 2)).reshape(count, size, axes, size, axes)
+
+
+def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:
+    """Diagonalize H(k). Raises numpy.linalg.LinAlgError if an eigenproblem does not converge."""
+    energy, states = np.linalg.eigh(operators.hamiltonian)
+    return BlochBands(frozen(energy), frozen(states), operators, resolution)

@@ -1,0 +1,106 @@
+"""From an operator set and a span of mesh lines to partial sums of Brillouin-zone integrals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bands import BlochBands, Resolution, solve_bands
+from .lattice import LatticeOperators, Real, bloch_operators, stacked_count
+from .mesh import KMesh, LineSpan
+from .occupations import FermiScan, occupation_sum
+from .quantities import BandQuantity, Integral, Kernel, Sample, Term
+from .separable import mesh_blocks
+
+#: One sum per term: (components ..., fermi_energy)
+PartialSums = Mapping[Term, Real]
+
+#: Bytes of work arrays that a block of k should keep in cache.
+CACHE_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is summed over the mesh, the same for every span."""
+
+    mesh: KMesh
+    scan: FermiScan
+    resolution: Resolution
+    terms: tuple[Term, ...]
+    block_size: int
+
+
+def terms_of(chosen: Iterable[Integral]) -> tuple[Term, ...]:
+    """Every sum that the integrals need, each once."""
+    return tuple(dict.fromkeys(term for integral in chosen for term in integral.terms))
+
+
+def bytes_per_kpoint(operators: LatticeOperators) -> int:
+    """Work memory of one k point: stacked operators, three rotated copies and the spin-current matrices."""
+    matrices = 4 * stacked_count(operators) + 6 * operators.observable_count + 10
+    return 16 * operators.size**2 * matrices
+
+
+def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
+    """k points to treat at a time: what fits the cache, or the budget (bytes) if that is less; at least 1."""
+    return max(1, int(min(CACHE_BYTES, budget) // bytes_per_kpoint(operators)))
+
+
+def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
+    """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
+    totals: dict[Term, Real] = {}
+    for _, bloch in mesh_blocks(operators, task.mesh, span, task.block_size):
+        bands = solve_bands(bloch, task.resolution)
+        for term, part in _sum_block(bands, task).items():
+            totals[term] = totals[term] + part if term in totals else part
+    return totals
+
+
+def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
+    values = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
+    sums: dict[Term, Real] = {}
+    for weight in dict.fromkeys(term.weight for term in task.terms):
+        terms = [term for term in task.terms if term.weight is weight]
+        shapes = [values[term.kernel].shape[1:-1] for term in terms]
+        flat = [
+            np.moveaxis(values[term.kernel], -1, 1).reshape(*bands.energy.shape, -1)
+            for term in terms
+        ]
+        summed = occupation_sum(bands.energy, np.concatenate(flat, axis=2), task.scan, weight)
+        ends = np.cumsum([part.shape[2] for part in flat])
+        for term, shape, part in zip(terms, shapes, np.split(summed, ends[:-1]), strict=True):
+            sums[term] = part.reshape(*shape, -1)
+    return sums
+
+
+def _kernels(terms: Sequence[Term]) -> tuple[Kernel, ...]:
+    return tuple(dict.fromkeys(term.kernel for term in terms))
+
+
+def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:
+    """Combine two partial results."""
+    return {term: first[term] + second[term] for term in first}
+
+
+def finish(integral: Integral, sums: PartialSums, kpoint_count: int, sample: Sample) -> Real:
+    """Values of an integral in its unit, (dims ..., fermi_energy)."""
+    averages = (sums[term] / kpoint_count for term in integral.terms)
+    return integral.unit.factor(sample) * integral.combine(*averages)
+
+
+def band_values(
+    operators: LatticeOperators,
+    kpoints: Real,
+    resolution: Resolution,
+    chosen: Sequence[BandQuantity],
+    block: int,
+) -> dict[str, Real]:
+    """Per-k quantities at any list of reduced k points, {name: (k, dims ..., band)}."""
+    parts: dict[str, list[Real]] = {quantity.name: [] for quantity in chosen}
+    for start in range(0, len(kpoints), block):
+        bands = solve_bands(bloch_operators(operators, kpoints[start : start + block]), resolution)
+        for quantity in chosen:
+            parts[quantity.name].append(quantity.kernel(bands))
+    return {name: np.concatenate(pieces) for name, pieces in parts.items()}

@@ -1,0 +1,157 @@
+"""Operators in the Wannier basis: their matrices in R space and their Fourier transform at any k."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+Complex = NDArray[np.complex128]
+Real = NDArray[np.float64]
+Integer = NDArray[np.int64]
+
+#: (a, b) of the components c = x, y, z of an antisymmetric tensor, (a, b, c) cyclic.
+CYCLIC = ((1, 2), (2, 0), (0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class RealSpaceOperator:
+    """Matrices of one or several operators on the lattice vectors where they do not vanish.
+
+    translations : (R, 3) integers
+    matrices : (R, component, wannier, wannier) complex
+    """
+
+    translations: Integer
+    matrices: Complex
+
+    @classmethod
+    def pruned(cls, translations: Integer, matrices: Complex) -> RealSpaceOperator:
+        """Leave out the R on which every component vanishes; R = 0 always stays."""
+        keep = matrices.any(axis=(1, 2, 3)) | ~translations.any(axis=1)
+        if keep.all():
+            return cls(translations, matrices)
+        return cls(translations[keep], matrices[keep])
+
+    @cached_property
+    def onsite(self) -> bool:
+        """True where only R = 0 is left: the operator does not depend on k."""
+        return not self.translations.any()
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeOperators:
+    """All that the kernels know of a material (theory section 2): arrays, no files, no names.
+
+    cell : (3, 3) angstrom, rows a1 a2 a3
+    hamiltonian : one component, eV
+    position : three components, angstrom, Hermitian
+    observables : one component per observable (possibly none)
+    """
+
+    cell: Real
+    hamiltonian: RealSpaceOperator
+    position: RealSpaceOperator
+    observables: RealSpaceOperator
+
+    @property
+    def size(self) -> int:
+        """Number of Wannier functions."""
+        return self.hamiltonian.matrices.shape[-1]
+
+    @property
+    def observable_count(self) -> int:
+        return self.observables.matrices.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the R-space matrices."""
+        parts = (self.hamiltonian, self.position, self.observables)
+        return sum(part.matrices.nbytes for part in parts)
+
+
+@dataclass(frozen=True, eq=False)
+class BlochOperators:
+    """Fourier transforms at a batch of k, still in the Wannier gauge.
+
+    hamiltonian : (k, wannier, wannier) eV
+    stacked : (k, wannier, operator, wannier); operator runs over dH/dk_a (3, eV angstrom), A_a (3, angstrom),
+        the observables, and, where the position matrix has R != 0 elements, curl A (3, angstrom^2).
+        The row index comes first so that all operators are rotated by two matrix products.
+    """
+
+    hamiltonian: Complex
+    stacked: Complex
+    observable_count: int
+
+    @property
+    def rotated_count(self) -> int:
+        """Operators that are needed between all pairs of bands (all but curl A)."""
+        return 6 + self.observable_count
+
+    @property
+    def has_curl(self) -> bool:
+        return self.stacked.shape[2] > self.rotated_count
+
+
+def stacked_count(operators: LatticeOperators) -> int:
+    """Length of the operator axis of `BlochOperators.stacked`."""
+    return 6 + operators.observable_count + (0 if operators.position.onsite else 3)
+
+
+def checked_kpoints(kpoints: Real | Sequence[Sequence[float]]) -> Real:
+    """Reduced k points as a finite (k, 3) array; InputError otherwise."""
+    points = np.asarray(kpoints, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
+        raise InputError(
+            f"kpoints: expected reduced coordinates of shape (n, 3), found shape {points.shape}; "
+            "give a 2D material a zero in its third column."
+        )
+    if not np.isfinite(points).all():
+        raise InputError("kpoints: expected finite numbers, found NaN or infinity.")
+    return points
+
+
+def bloch_operators(operators: LatticeOperators, kpoints: Real) -> BlochOperators:
+    """Direct Fourier sums X(k) = sum_R exp(2 pi i k.R) X(R) at any list of reduced k (theory section 2).
+
+    kpoints : (k, 3). The sums cost (number of R) x wannier^2 per k and operator; a regular mesh is
+    cheaper through `separable.MeshInterpolation`.
+    """
+    count, size, lattice_count = len(kpoints), operators.size, operators.observable_count
+    stacked = np.empty((count, size, stacked_count(operators), size), dtype=complex)
+
+    phases, derivative_weights = _weights(operators.hamiltonian, operators.cell, kpoints)
+    table = operators.hamiltonian.matrices.reshape(phases.shape[1], -1)
+    hamiltonian = (phases @ table).reshape(count, size, size)
+    for a, weights in enumerate(derivative_weights):
+        stacked[:, :, a] = (weights @ table).reshape(count, size, size)
+
+    position = operators.position
+    phases, derivative_weights = _weights(position, operators.cell, kpoints)
+    table = position.matrices.reshape(phases.shape[1], 3, -1)
+    for a in range(3):
+        stacked[:, :, 3 + a] = (phases @ table[:, a]).reshape(count, size, size)
+    if not position.onsite:
+        for c, (a, b) in enumerate(CYCLIC):
+            curl = derivative_weights[a] @ table[:, b] - derivative_weights[b] @ table[:, a]
+            stacked[:, :, 6 + lattice_count + c] = curl.reshape(count, size, size)
+
+    phases, _ = _weights(operators.observables, operators.cell, kpoints)
+    for s in range(lattice_count):
+        table = operators.observables.matrices[:, s].reshape(phases.shape[1], -1)
+        stacked[:, :, 6 + s] = (phases @ table).reshape(count, size, size)
+    return BlochOperators(hamiltonian, stacked, lattice_count)
+
+
+def _weights(
+    operator: RealSpaceOperator, cell: Real, kpoints: Real
+) -> tuple[Complex, list[Complex]]:
+    phases = np.exp(2j * np.pi * (kpoints @ operator.translations.T))
+    cartesian = operator.translations @ cell
+    return phases, [phases * (1j * cartesian[:, a]) for a in range(3)]

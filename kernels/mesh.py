@@ -1,0 +1,119 @@
+"""k meshes, k paths and the measure of the Brillouin-zone integral."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+from .lattice import Integer, Real
+
+
+@dataclass(frozen=True)
+class KMesh:
+    """Gamma-centred Monkhorst-Pack mesh k = i/N, cut into lines along its longest axis.
+
+    A line is the unit of work: what is computed on it does not depend on how lines are grouped,
+    so results do not depend on the chunks.
+    """
+
+    shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
+            raise InputError(
+                f"kmesh: expected three whole numbers of at least 1, found {self.shape}; "
+                "use for example (48, 48, 48), or (60, 60, 1) for a 2D material."
+            )
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def axis_order(self) -> tuple[int, ...]:
+        """Axes with the longest last: the last axis is the one that a line runs along."""
+        return tuple(int(axis) for axis in np.argsort(self.shape, kind="stable"))
+
+    @property
+    def line_length(self) -> int:
+        return max(self.shape)
+
+    @property
+    def line_count(self) -> int:
+        return self.size // self.line_length
+
+    def spans(self, lines_per_span: int) -> Iterator[LineSpan]:
+        """Cut the mesh into consecutive spans."""
+        for start in range(0, self.line_count, lines_per_span):
+            yield LineSpan(start, min(start + lines_per_span, self.line_count))
+
+    def all_lines(self) -> LineSpan:
+        return LineSpan(0, self.line_count)
+
+    def line_coordinates(self, lines: Integer) -> tuple[Integer, Integer]:
+        """Mesh indices of lines along the two short axes (in the order of `axis_order`)."""
+        first, second = np.divmod(lines, self.shape[self.axis_order[1]])
+        return first, second
+
+    def points(self, span: LineSpan | None = None) -> Real:
+        """Reduced k points of a span, (k, 3), line after line."""
+        span = span or self.all_lines()
+        first, second = self.line_coordinates(np.arange(span.start, span.stop))
+        along = np.arange(self.line_length)
+        indices = np.empty((len(first), len(along), 3))
+        for axis, index in zip(
+            self.axis_order, (first[:, None], second[:, None], along[None]), strict=True
+        ):
+            indices[..., axis] = index / self.shape[axis]
+        return indices.reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class LineSpan:
+    """Half-open range of mesh lines: the unit of work, of retry and of reduction."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, eq=False)
+class KPath:
+    """Points along straight segments between special points.
+
+    points : (k, 3) reduced; distance : (k,) 1/angstrom along the path;
+    ticks : (distance, label) of the special points.
+    """
+
+    points: Real
+    distance: Real
+    ticks: tuple[tuple[float, str], ...]
+
+
+def k_path(
+    corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_per_segment: int = 60
+) -> KPath:
+    """Path through labelled reduced points, `points_per_segment` points from each corner to the next.
+
+    Raises InputError for fewer than two corners.
+    """
+    if len(corners) < 2:
+        raise InputError("path: expected at least two labelled k points, found fewer.")
+    reciprocal = 2 * np.pi * np.linalg.inv(cell).T
+    points, distance, ticks = [np.asarray(corners[0][1], float)], [0.0], [(0.0, corners[0][0])]
+    for (_, start), (label, end) in zip(corners, corners[1:], strict=False):
+        start, end = np.asarray(start, float), np.asarray(end, float)
+        length = float(np.linalg.norm((end - start) @ reciprocal))
+        fractions = np.arange(1, points_per_segment + 1) / points_per_segment
+        points.extend(start + f * (end - start) for f in fractions)
+        distance.extend(ticks[-1][0] + f * length for f in fractions)
+        ticks.append((distance[-1], label))
+    return KPath(np.array(points), np.array(distance), tuple(ticks))
+
+
+def cell_measure(cell: Real, periodic: Sequence[bool]) -> float:
+    """Volume (3D, angstrom^3), area (2D, angstrom^2) or length (1D, angstrom) of the unit cell."""
+    vectors = cell[np.asarray(periodic, dtype=bool)]
+    return float(np.sqrt(np.linalg.det(vectors @ vectors.T)))

@@ -1,0 +1,93 @@
+"""Which files belong together: from what the user named to the files of one calculation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinscreen.kernels import InputError
+
+#: kind -> name after the seedname; the first that exists counts.
+_SUFFIXES = {
+    "tb": ("_tb.dat",),
+    "hr": ("_hr.dat",),
+    "wsvec": ("_wsvec.dat",),
+    "centres": ("_centres.xyz",),
+    "win": (".win",),
+    "chk": (".chk", ".chk.fmt"),
+    "spn": (".spn", ".spn.fmt"),
+    "eig": (".eig",),
+}
+_ANY_SUFFIX = re.compile(
+    "(" + "|".join(re.escape(s) for names in _SUFFIXES.values() for s in names) + r")(\.gz)?$"
+)
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """A seedname and the files found for it, by kind ("tb", "hr", "wsvec", "chk" ...)."""
+
+    seedname: str
+    files: dict[str, Path]
+
+
+def find_files(source: str | Path) -> SourceFiles:
+    """Files of a seedname, a folder with one calculation, or any one file of it.
+
+    Raises InputError where nothing fits, or a folder holds several calculations.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _in_folder(path)
+    match = _ANY_SUFFIX.search(path.name)
+    if match and path.exists():
+        stem = path.with_name(path.name[: match.start()])
+        found = _with_seedname(stem)
+        kind = next(k for k, names in _SUFFIXES.items() if match[1] in names)
+        if kind in ("tb", "hr"):
+            # The file that was named is the Hamiltonian, not its sibling.
+            for other in ("tb", "hr"):
+                found.pop(other, None)
+        found[kind] = path
+        return SourceFiles(stem.name, found)
+    found = _with_seedname(path)
+    if not found:
+        raise InputError(
+            f"{path}: no such file, folder or seedname; expected for example a folder with seedname_tb.dat, "
+            "or the name of a built-in model (see `spinscreen library`)."
+        )
+    return SourceFiles(path.name, found)
+
+
+def _with_seedname(stem: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for kind, suffixes in _SUFFIXES.items():
+        candidates = [
+            stem.with_name(stem.name + suffix + packed) for suffix in suffixes for packed in ("", ".gz")
+        ]
+        existing = [candidate for candidate in candidates if candidate.is_file()]
+        if existing:
+            found[kind] = existing[0]
+    return found
+
+
+def _in_folder(folder: Path) -> SourceFiles:
+    seednames = sorted(
+        {
+            match.string[: match.start()]
+            for file in folder.iterdir()
+            if (match := _ANY_SUFFIX.search(file.name)) and match[1] in ("_tb.dat", "_hr.dat")
+        }
+    )
+    if not seednames:
+        raise InputError(
+            f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat; run "
+            "Wannier90 with write_tb = .true."
+        )
+    if len(seednames) > 1:
+        raise InputError(
+            f"{folder}: found several calculations ({', '.join(seednames)}), expected one; name one, for "
+            f"example {folder / seednames[0]}."
+        )
+    return SourceFiles(seednames[0], _with_seedname(folder / seednames[0]))

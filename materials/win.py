@@ -1,0 +1,193 @@
+"""The Wannier90 input file (.win), as people write it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError
+
+from .model import Atom
+from .text import read_text
+
+#: angstrom, the value Wannier90 3 uses (CODATA 2010)
+BOHR = 0.52917721092
+
+_TRUE = {"t", "true", ".true.", "yes", "1"}
+_FALSE = {"f", "false", ".false.", "no", "0"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a block, without comments, and its number in the file."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class WinFile:
+    """Keywords and blocks, names in lower case without underscores or dashes ("numwann", "unitcellcart")."""
+
+    path: Path
+    keywords: Mapping[str, Line]
+    blocks: Mapping[str, tuple[Line, ...]]
+
+    def integer(self, name: str) -> int | None:
+        """Value of a keyword, None where it is not given. Raises InputError naming the line."""
+        line = self.keywords.get(_canonical(name))
+        return None if line is None else int(self._numbers(line, 1, whole=True)[0])
+
+    def real(self, name: str) -> float | None:
+        line = self.keywords.get(_canonical(name))
+        return None if line is None else float(self._numbers(line, 1)[0])
+
+    def integers(self, name: str, count: int) -> tuple[int, ...] | None:
+        line = self.keywords.get(_canonical(name))
+        if line is None:
+            return None
+        return tuple(int(x) for x in self._numbers(line, count, whole=True))
+
+    def logical(self, name: str) -> bool | None:
+        """True or False in any of Fortran's spellings, None where it is not given."""
+        line = self.keywords.get(_canonical(name))
+        if line is None:
+            return None
+        word = line.text.lower()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        raise self._unexpected(line, "true or false")
+
+    @property
+    def lattice(self) -> NDArray[np.float64] | None:
+        """Unit cell, rows in angstrom, None where the file has none."""
+        block = self.blocks.get("unitcellcart")
+        if block is None:
+            return None
+        factor, lines = self._length_unit(block)
+        if len(lines) != 3:
+            where = block[0].number if block else 0
+            raise InputError(
+                f"{self.path}, line {where}: unit_cell_cart has {len(lines)} vectors, expected 3."
+            )
+        return factor * np.array([self._numbers(line, 3) for line in lines])
+
+    @property
+    def atoms(self) -> tuple[Atom, ...]:
+        """Atoms with Cartesian positions in angstrom; empty where the file has none."""
+        if "atomsfrac" in self.blocks:
+            lattice = self.lattice
+            if lattice is None:
+                raise InputError(f"{self.path}: atoms_frac needs a unit_cell_cart block, found none.")
+            return self._atoms(self.blocks["atomsfrac"], lattice)
+        if "atomscart" in self.blocks:
+            factor, lines = self._length_unit(self.blocks["atomscart"])
+            return self._atoms(lines, factor * np.eye(3))
+        return ()
+
+    @property
+    def kpoint_path(self) -> tuple[tuple[str, tuple[float, ...], str, tuple[float, ...]], ...]:
+        """Segments (label, k, label, k) of the kpoint_path block."""
+        segments = []
+        for line in self.blocks.get("kpointpath", ()):
+            words = line.text.split()
+            if len(words) != 8:
+                raise self._unexpected(line, "a label and three numbers, twice")
+            start = self._numbers(Line(line.number, " ".join(words[1:4])), 3)
+            end = self._numbers(Line(line.number, " ".join(words[5:8])), 3)
+            segments.append((words[0], tuple(start), words[4], tuple(end)))
+        return tuple(segments)
+
+    @property
+    def projections(self) -> tuple[str, ...]:
+        """Lines of the projections block as they stand."""
+        return tuple(line.text for line in self.blocks.get("projections", ()))
+
+    def _atoms(self, lines: tuple[Line, ...], to_cartesian: NDArray) -> tuple[Atom, ...]:
+        atoms = []
+        for line in lines:
+            symbol, _, rest = line.text.partition(" ")
+            position = np.array(self._numbers(Line(line.number, rest), 3)) @ to_cartesian
+            atoms.append(Atom(symbol, tuple(float(x) for x in position)))
+        return tuple(atoms)
+
+    def _length_unit(self, block: tuple[Line, ...]) -> tuple[float, tuple[Line, ...]]:
+        if block and not re.match(r"[\d.+-]", block[0].text) and len(block[0].text.split()) == 1:
+            unit, lines = block[0].text, block[1:]
+        else:
+            unit, lines = "ang", block
+        if unit.lower().startswith("bohr"):
+            return BOHR, lines
+        if unit.lower().startswith("ang"):
+            return 1.0, lines
+        raise self._unexpected(block[0], "bohr or ang")
+
+    def _numbers(self, line: Line, count: int, whole: bool = False) -> list[float]:
+        words = line.text.replace(",", " ").split()
+        try:
+            values = [float(w.lower().replace("d", "e")) for w in words]
+        except ValueError:
+            values = []
+        fits = len(values) == count and np.isfinite(values).all()
+        if not fits or (whole and any(v != int(v) for v in values)):
+            raise self._unexpected(line, f"{count} {'whole ' if whole else ''}number(s)")
+        return values
+
+    def _unexpected(self, line: Line, expected: str) -> InputError:
+        return InputError(
+            f"{self.path}, line {line.number}: expected {expected}, found {line.text[:60]!r}."
+        )
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[_\-\s]", "", name.lower())
+
+
+def read_win(path: Path) -> WinFile:
+    """Read a .win file: any case, `=` or `:` or blank, comments with ! and #. Raises InputError.
+
+    Where a keyword is given twice the last one counts, as in Wannier90's own reader the file is refused;
+    people's files survive here.
+    """
+    keywords: dict[str, Line] = {}
+    blocks: dict[str, tuple[Line, ...]] = {}
+    open_block: tuple[str, int] | None = None
+    content: list[Line] = []
+    for number, raw in enumerate(read_text(path).splitlines(), start=1):
+        text = re.split(r"[!#]", raw, maxsplit=1)[0].strip()
+        if not text:
+            continue
+        word, _, rest = text.partition(" ")
+        verb = word.lower()
+        if open_block is None and verb == "begin":
+            open_block, content = (_canonical(rest), number), []
+        elif open_block is not None and verb == "end":
+            if _canonical(rest) != open_block[0]:
+                raise InputError(
+                    f"{path}, line {number}: expected the end of block {open_block[0]!r} from line "
+                    f"{open_block[1]}, found {text!r}."
+                )
+            blocks[open_block[0]] = tuple(content)
+            open_block = None
+        elif open_block is not None:
+            content.append(Line(number, re.sub(r"\s+", " ", text)))
+        else:
+            match = re.match(r"([A-Za-z][\w\-]*)\s*[=:]?\s*(.*)", text)
+            if match is None:
+                raise InputError(
+                    f"{path}, line {number}: expected a keyword and its value, found {text[:60]!r}."
+                )
+            keywords[_canonical(match[1])] = Line(number, match[2].strip())
+    if open_block is not None:
+        raise InputError(
+            f"{path}, line {open_block[1]}: block {open_block[0]!r} has no end, expected "
+            f"'end {open_block[0]}'."
+        )
+    return WinFile(path, keywords, blocks)

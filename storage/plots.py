@@ -1,0 +1,133 @@
+"""Figures of stored results, units on every axis."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from spinscreen.kernels import CONDUCTANCE, InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Hall components of a spin tensor: labels of observable, current_axis, field_axis.
+Component = tuple[str, str, str]
+
+_CURVES = (
+    ("conventional_hall_conductivity", "conventional", "-"),
+    ("conserved_hall_conductivity", "conserved", "--"),
+)
+
+
+def _figure() -> type:
+    try:
+        # The class itself, not pyplot: no display and no global list of figures is touched.
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError(
+            "plot: matplotlib is not installed, expected it for figures; pip install 'spinscreen[plot]'."
+        ) from None
+    return Figure
+
+
+def largest_component(dataset: xr.Dataset) -> Component:
+    """Labels of the component of the conventional Hall conductivity that is largest in the scan.
+
+    Raises InputError where the dataset has no Hall conductivity of an observable.
+    """
+    for name, _, _ in _CURVES:
+        if name in dataset:
+            values = abs(dataset[name]).max("fermi_energy")
+            place = np.unravel_index(int(np.argmax(values.values)), values.shape)
+            observable, current, field = (
+                str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
+            )
+            return observable, current, field
+    raise InputError(
+        "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
+        f"found {', '.join(map(str, dataset.data_vars)) or 'nothing'}."
+    )
+
+
+def plot_hall(
+    dataset: xr.Dataset, component: Component | None = None, axes: Axes | None = None
+) -> Figure:
+    """Conventional beside conserved Hall conductivity against Fermi energy.
+
+    component : (observable, current_axis, field_axis), by default the largest; 2D results are drawn in
+    units of e/(2 pi). Raises InputError without matplotlib or without a Hall conductivity.
+    """
+    observable, current, field = component or largest_component(dataset)
+    figure = axes.figure if axes is not None else _figure()(figsize=(6.4, 4.2), layout="constrained")
+    ax = axes if axes is not None else figure.subplots()
+    for name, label, style in _CURVES:
+        if name not in dataset:
+            continue
+        values = dataset[name].sel(observable=observable, current_axis=current, field_axis=field)
+        numbers, units = in_natural_units(values)
+        marker = "o" if dataset.sizes["fermi_energy"] == 1 else None
+        ax.plot(dataset["fermi_energy"], numbers, style, label=label, marker=marker)
+    ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+    level = dataset.attrs.get("fermi_level")
+    if level is not None:
+        ax.axvline(float(level), color="0.6", linewidth=0.8, linestyle=":", label="Fermi level")
+    ax.set_xlabel("Fermi energy (eV)")
+    spin = observable.removeprefix("spin_")
+    ax.set_ylabel(rf"$\sigma^{{{spin}}}_{{{current}{field}}}$ ({units})")
+    ax.set_title(
+        f"{dataset.attrs.get('model_name', '')}: Hall conductivity of {observable}, "
+        f"levels resolved to {1e3 * float(dataset.attrs['degeneracy_threshold']):g} meV",
+        fontsize="medium",
+    )
+    ax.legend()
+    return figure
+
+
+def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
+    """Numbers and unit to show: 2D Hall conductivities in e/(2 pi), everything else as stored."""
+    units = str(values.attrs.get("units", ""))
+    if units == "(hbar/e) S":
+        return values.values * 2 * np.pi / CONDUCTANCE, "e/2π"
+    return values.values, units.replace("hbar", "ħ")
+
+
+def plot_bands(
+    dataset: xr.Dataset, color_by: str, selection: dict[Hashable, str], fermi_level: float | None
+) -> Figure:
+    """Bands along a path, coloured by one component of a per-band quantity.
+
+    dataset : of `evaluate` on a k path; color_by : variable; selection : labels for its other dims
+    """
+    figure = _figure()(figsize=(6.4, 4.6), layout="constrained")
+    ax = figure.subplots()
+    shift = fermi_level or 0.0
+    distance = dataset["distance"].values
+    values = dataset[color_by].sel(selection).values
+    ax.plot(distance, dataset["energy"].values - shift, color="0.85", linewidth=0.6, zorder=0)
+    # Curvatures have poles; the colour follows the bulk of the values.
+    limit = float(np.quantile(np.abs(values), 0.95)) or float(np.abs(values).max()) or 1.0
+    points = ax.scatter(
+        np.repeat(distance, values.shape[1]),
+        (dataset["energy"].values - shift).ravel(),
+        c=values.ravel(),
+        s=4,
+        cmap="coolwarm",
+        vmin=-limit,
+        vmax=limit,
+    )
+    chosen = " ".join(str(label) for label in selection.values())
+    units = str(dataset[color_by].attrs["units"]).replace("hbar", "ħ").replace("angstrom", "Å")
+    bar = figure.colorbar(points, extend="both")
+    bar.set_label(f"{dataset[color_by].attrs['long_name']} {chosen} ({units})")
+    ticks = dataset["distance"].attrs["tick_positions"]
+    ax.set_xticks(ticks, dataset["distance"].attrs["tick_labels"])
+    for tick in ticks:
+        ax.axvline(tick, color="0.8", linewidth=0.8, zorder=0)
+    ax.set_xlim(distance[0], distance[-1])
+    ax.set_ylabel("energy (eV)" if fermi_level is None else "energy - Fermi level (eV)")
+    ax.set_title(str(dataset.attrs.get("model_name", "")), fontsize="medium")
+    return figure

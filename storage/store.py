@@ -1,0 +1,102 @@
+"""The Zarr store: every material a group of its own, complete or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import uuid
+import warnings
+from pathlib import Path
+
+import xarray as xr
+import zarr
+from zarr.errors import ZarrUserWarning
+
+from spinscreen.kernels import InputError
+
+MATERIALS = "materials"
+
+
+def material_group(material_id: str) -> str:
+    """Path of a material's group inside a store."""
+    return f"{MATERIALS}/{material_id}"
+
+
+def is_published(store: str | Path, material_id: str) -> bool:
+    """True where the store has a complete result under this id."""
+    return (Path(store) / material_group(material_id) / "zarr.json").is_file()
+
+
+def published(store: str | Path) -> tuple[str, ...]:
+    """Ids of the materials in a store, sorted; none where the store does not exist yet."""
+    folder = Path(store) / MATERIALS
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(entry.parent.name for entry in folder.glob("*/zarr.json")))
+
+
+def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
+    """Write a material beside the store, then rename it into place: readers see all of it or nothing.
+
+    Returns False, and changes nothing, where the id is already published. Raises InputError where the
+    store cannot be written; what was published before stays whole.
+    """
+    target = Path(store) / material_group(material_id)
+    if is_published(store, material_id):
+        return False
+    partial = Path(f"{Path(store)}.partial") / f"{material_id}-{uuid.uuid4().hex}"
+    try:
+        _prepare(Path(store))
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            # A published group never changes, so metadata consolidated in it stays true.
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            dataset.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
+        partial.rename(target)
+    except OSError as problem:
+        if problem.errno in (errno.ENOTEMPTY, errno.EEXIST) and is_published(store, material_id):
+            return False
+        raise InputError(
+            f"{store}: cannot be written ({problem.strerror or problem}); what it held is untouched, free "
+            "space or choose another --store."
+        ) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        _remove_if_empty(partial.parent)
+    return True
+
+
+def _prepare(store: Path) -> None:
+    """Make the root and materials groups where they are missing."""
+    if store.exists() and not store.is_dir():
+        raise InputError(f"{store}: is a file, expected a folder for the Zarr store.")
+    if store.is_dir() and not (store / "zarr.json").is_file() and any(store.iterdir()):
+        raise InputError(
+            f"{store}: is a folder with other content, expected a Zarr v3 store or a new name."
+        )
+    root = zarr.open_group(store, mode="a", zarr_format=3)
+    root.require_group(MATERIALS)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        # Another driver is writing there, or it is gone already.
+        return
+
+
+def open_store(path: str | Path) -> xr.DataTree:
+    """All of a store as a lazy tree, /materials/<id>.
+
+    Raises InputError where there is no store. A single material opens with
+    `xr.open_zarr(path, group="materials/<id>", consolidated=False)` alone.
+    """
+    if not (Path(path) / "zarr.json").is_file():
+        raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
+    # Opened by its own path, a group finds the metadata consolidated in it: one small file to read.
+    groups = {
+        f"/{material_group(name)}": xr.open_zarr(Path(path) / material_group(name), consolidated=True)
+        for name in published(path)
+    }
+    return xr.DataTree.from_dict(groups or {f"/{MATERIALS}": xr.Dataset()})

@@ -1,0 +1,6 @@
+"""From a model to a dataset: settings, plans, Dask, and the command line. The only room that knows Dask."""
+
+from .computing import compute, compute_settings, evaluate
+from .settings import Settings, make_settings
+
+__all__ = ["Settings", "compute", "compute_settings", "evaluate", "make_settings"]

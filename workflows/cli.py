@@ -1,0 +1,316 @@
+"""The command line: `spinscreen info | run | bands | demo | library | quantities`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, k_path
+from spinscreen.materials import SpinOrderingWarning, WannierModel, library, load_model
+from spinscreen.storage import is_published, plot_bands, plot_hall, publish
+
+from .computing import compute_settings, evaluate
+from .console import model_table, progress_bar, quantities_table, result_table
+from .plan import DEFAULT_MEMORY_BUDGET
+from .settings import make_settings
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+app = typer.Typer(
+    help="Conserved currents of nonconserved quantities from Wannier models.",
+    epilog="Start with `spinscreen demo`; then `spinscreen info FOLDER` on your own Wannier90 folder.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="Folder, seedname or file of a Wannier90 calculation, a saved model (.hdf5), or the name of a "
+        "built-in model (see `spinscreen library`).",
+    ),
+]
+SpinOrdering = Annotated[
+    str | None,
+    typer.Option(
+        help="Order of the spinors where there is no .chk + .spn: interlaced (up, down, up, down ...), block "
+        "(all up, then all down) or none. Found by a test if not given.",
+    ),
+]
+Threshold = Annotated[
+    float,
+    typer.Option(help="Bands closer than this (eV) are one level. Physical: stored with results."),
+]
+Quantities = Annotated[
+    str | None,
+    typer.Option(help="Names with commas between, see `spinscreen quantities`. Default: all that apply."),
+]
+
+
+def read_source(source: str, spin_ordering: str | None = None) -> WannierModel:
+    """A model from files or, where no file has that name, from the library. Raises InputError."""
+    if source in library.names() and not Path(source).exists():
+        return library.load(source)
+    options = {} if spin_ordering is None else {"spin_ordering": spin_ordering}
+    with warnings.catch_warnings():
+        # The tables print the assumption with its measured violations.
+        warnings.simplefilter("ignore", SpinOrderingWarning)
+        return load_model(source, **options)
+
+
+@app.command()
+def info(source: Source, spin_ordering: SpinOrdering = None) -> None:
+    """Show what a model holds, where it comes from, and what was assumed about its spins."""
+    out.print(model_table(read_source(source, spin_ordering)))
+
+
+@app.command()
+def run(
+    source: Source,
+    store: Annotated[Path | None, typer.Option(help="Zarr store to publish the result in.")] = None,
+    kmesh: Annotated[
+        str | None,
+        typer.Option(help="Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom."),
+    ] = None,
+    fermi_energy: Annotated[
+        str | None,
+        typer.Option(
+            help="eV: one value 18.4, a list 18.4,18.5, or start:stop:step. Default: 2 eV about the Fermi "
+            "level, or all bands where that is unknown.",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="K; Fermi-surface and Nernst quantities need one above 0.")
+    ] = 0.0,
+    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
+    broadening: Annotated[
+        float, typer.Option(help="eta (eV) of the conventional curvature; the peers' smearing.")
+    ] = 0.0,
+    quantities: Quantities = None,
+    spin_ordering: SpinOrdering = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
+    ] = None,
+    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
+    ] = None,
+) -> None:
+    """Compute Brillouin-zone integrals, print them at the Fermi level, and publish them in a store."""
+    model = read_source(source, spin_ordering)
+    settings = make_settings(
+        model,
+        _mesh(kmesh),
+        _energies(fermi_energy),
+        temperature,
+        degeneracy_threshold,
+        broadening,
+        _names(quantities),
+    )
+    material_id = settings.material_id(model)
+    if store is not None and is_published(store, material_id):
+        out.print(f"{store} already holds {material_id} with these settings: nothing to do.")
+        return
+    out.print(model_table(model))
+    with cluster(workers) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
+        dataset = compute_settings(model, settings, client, memory_budget, progress)
+    out.print(result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
+    if store is not None:
+        publish(dataset, store, material_id)
+        out.print(f'published: xr.open_zarr("{store}", group="materials/{material_id}", consolidated=False)')
+    if plot is not None:
+        plot_hall(dataset).savefig(plot, dpi=150)
+        out.print(f"drawn: {plot}")
+
+
+@app.command()
+def bands(
+    source: Source,
+    path: Annotated[
+        str | None,
+        typer.Option(
+            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5'. Default: kpoint_path of the "
+            ".win, else a path along the reciprocal axes.",
+        ),
+    ] = None,
+    color: Annotated[
+        str,
+        typer.Option(help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:spin_z,z."),
+    ] = "texture:spin_z",
+    output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
+    points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
+    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
+    spin_ordering: SpinOrdering = None,
+) -> None:
+    """Draw bands along a path, coloured by a texture or a curvature."""
+    model = read_source(source, spin_ordering)
+    name, _, component = color.partition(":")
+    corners = _corners(path, source, model)
+    dataset = evaluate(
+        model,
+        k_path(corners, model.lattice, points),
+        ["energy", name] if name != "energy" else ["energy"],
+        degeneracy_threshold=degeneracy_threshold,
+    )
+    dims = [dim for dim in dataset[name].dims if dim not in ("k", "band")]
+    chosen = [word for word in component.split(",") if word]
+    if len(chosen) != len(dims) or any(
+        label not in dataset[dim].values for dim, label in zip(dims, chosen, strict=False)
+    ):
+        choices = "; ".join(f"{dim}: {', '.join(dataset[dim].values)}" for dim in dims) or "none"
+        raise InputError(
+            f"--color: expected {name}:{','.join(map(str, dims))} with labels from {choices}, found "
+            f"{color!r}."
+        )
+    figure = plot_bands(dataset, name, dict(zip(dims, chosen, strict=True)), model.fermi_level)
+    figure.savefig(output, dpi=150)
+    out.print(f"drawn: {output}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where store and figure go.")] = Path("spinscreen-demo"),
+    workers: Annotated[int | None, typer.Option(min=1, help="Dask workers. Default: one per core.")] = None,
+) -> None:
+    """Compute built-in materials on a local Dask cluster, rank them, write a store and a figure."""
+    from .demo import run_demo
+
+    run_demo(folder, workers, out)
+
+
+@app.command(name="library")
+def show_library() -> None:
+    """List the built-in models with their literature."""
+    table = Table(title="built-in models", title_justify="left")
+    for column in ("name", "functions", "observables", "source"):
+        table.add_column(column, overflow="fold")
+    for name in library.names():
+        model = library.load(name)
+        spins = " ".join(model.observables) or "none"
+        table.add_row(name, str(model.size), spins, library.reference(name).splitlines()[0])
+    out.print(table)
+
+
+@app.command(name="quantities")
+def show_quantities() -> None:
+    """List what can be computed."""
+    out.print(quantities_table())
+
+
+def cluster(workers: int | None) -> AbstractContextManager[Client | None]:
+    """A local Dask cluster of single-threaded processes, or None for threads of this process."""
+    if not workers:
+        return nullcontext(None)
+    from distributed import Client
+
+    # Workers are few and local: no dashboard to open a port for.
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)  # type: ignore[no-any-return]
+
+
+def _mesh(text: str | None) -> int | list[int] | None:
+    if text is None:
+        return None
+    try:
+        counts = [int(word) for word in text.replace("x", ",").split(",")]
+    except ValueError:
+        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {text!r}.") from None
+    return counts[0] if len(counts) == 1 else counts
+
+
+def _energies(text: str | None) -> np.ndarray | None:
+    if text is None:
+        return None
+    try:
+        if ":" not in text:
+            return np.array([float(word) for word in text.split(",")])
+        start, stop, step = (float(word) for word in text.split(":"))
+        # Half a step beyond the end keeps the last energy in spite of rounding.
+        energies = np.arange(start, stop + step / 2, step)
+    except (ValueError, ZeroDivisionError):
+        energies = np.empty(0)
+    if energies.size == 0:
+        raise InputError(
+            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {text!r}."
+        )
+    return energies
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _reference_energy(model: WannierModel, energies: np.ndarray) -> float:
+    if model.fermi_level is not None and energies.min() <= model.fermi_level <= energies.max():
+        return model.fermi_level
+    return float(np.median(energies))
+
+
+def _corners(text: str | None, source: str, model: WannierModel) -> list[tuple[str, Sequence[float]]]:
+    if text is not None:
+        return [_corner(part, text) for part in text.split(",")]
+    segments = _win_path(source)
+    if segments:
+        return [(segments[0][0], segments[0][1]), *[(label, end) for _, _, label, end in segments]]
+    corners: list[tuple[str, Sequence[float]]] = [("Γ", (0.0, 0.0, 0.0))]
+    for axis, repeats in enumerate(model.periodic):
+        if repeats:
+            end = np.zeros(3)
+            end[axis] = 0.5
+            corners += [(f"b{axis + 1}/2", end.tolist()), ("Γ", (0.0, 0.0, 0.0))]
+    return corners
+
+
+def _corner(part: str, whole: str) -> tuple[str, list[float]]:
+    words = part.split()
+    try:
+        return words[0], [float(x) for x in (words[1], words[2], words[3])]
+    except (IndexError, ValueError):
+        raise InputError(
+            f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}."
+        ) from None
+
+
+def _win_path(source: str) -> Any:
+    from spinscreen.materials.discovery import find_files
+    from spinscreen.materials.win import read_win
+
+    if source in library.names() or Path(source).suffix in (".hdf5", ".h5"):
+        return ()
+    files = find_files(source).files
+    return read_win(files["win"]).kpoint_path if "win" in files else ()
+
+
+def main() -> None:
+    """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except InputError as problem:
+        err.print(f"[bold red]error:[/] {problem}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except typer.Abort:
+        err.print("stopped; nothing unfinished was stored.")
+        sys.exit(130)
+    except KeyboardInterrupt:
+        err.print("stopped; nothing unfinished was stored.")
+        sys.exit(130)
+    except Exception as problem:
+        # Wrong options: Click's own messages, which know the command.
+        if hasattr(problem, "format_message") and hasattr(problem, "exit_code"):
+            problem.show()  # type: ignore[attr-defined]
+            sys.exit(problem.exit_code)
+        raise
+    sys.exit(code or 0)

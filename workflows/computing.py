@@ -1,0 +1,169 @@
+"""The two ways to a result: `evaluate` per k and band, `compute` for Brillouin-zone integrals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from dask.utils import parse_bytes
+from distributed import Client
+from numpy.typing import ArrayLike
+
+from spinscreen.kernels import (
+    DEFAULT_DEGENERACY_THRESHOLD,
+    InputError,
+    KMesh,
+    KPath,
+    Resolution,
+    Sample,
+    band_quantities,
+    band_values,
+    block_size,
+    checked_kpoints,
+    finish,
+)
+from spinscreen.materials import WannierModel
+from spinscreen.storage import Observables, band_dataset, integral_dataset
+
+from .execution import Progress, run_plan
+from .plan import DEFAULT_MEMORY_BUDGET, make_plan
+from .settings import Settings, check_observables, make_settings
+
+
+def _silent(kpoints: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def evaluate(
+    model: WannierModel,
+    kpoints: ArrayLike | KPath | KMesh,
+    quantities: Sequence[str] = ("energy",),
+    *,
+    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
+    broadening: float = 0.0,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+) -> xr.Dataset:
+    """Quantities at each k and band.
+
+    kpoints : (n, 3) reduced, a `KPath` or a `KMesh`
+    quantities : names such as energy, velocity, texture, berry_curvature, conserved_curvature,
+        conventional_curvature, wave_packet_dipole (see docs/quantities.md)
+    degeneracy_threshold, broadening : eV
+    Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
+    """
+    started = time.perf_counter()
+    chosen = band_quantities(quantities)
+    if not chosen:
+        raise InputError("quantities: expected at least one name, found none.")
+    for name in quantities:
+        check_observables(model, name)
+    points = checked_kpoints(_points(kpoints))
+    resolution = Resolution(float(degeneracy_threshold), float(broadening))
+    block = block_size(model.operators, parse_bytes(memory_budget))
+    values = band_values(model.operators, points, resolution, chosen, block)
+    attributes = _attributes(model, degeneracy_threshold, broadening)
+    attributes["elapsed_seconds"] = time.perf_counter() - started
+    dataset = band_dataset(values, chosen, _observables(model), points, attributes)
+    if isinstance(kpoints, KPath):
+        ticks = {
+            "long_name": "distance along the path",
+            "units": "1/angstrom",
+            "tick_positions": [position for position, _ in kpoints.ticks],
+            "tick_labels": [label for _, label in kpoints.ticks],
+        }
+        dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))
+    return dataset
+
+
+def _points(kpoints: ArrayLike | KPath | KMesh) -> ArrayLike:
+    if isinstance(kpoints, KPath):
+        return kpoints.points
+    return kpoints.points() if isinstance(kpoints, KMesh) else kpoints
+
+
+def compute(
+    model: WannierModel,
+    kmesh: int | Sequence[int] | None = None,
+    fermi_energy: ArrayLike | None = None,
+    temperature: float = 0.0,
+    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
+    quantities: Sequence[str] | None = None,
+    client: Client | None = None,
+    *,
+    broadening: float = 0.0,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    progress: Progress = _silent,
+) -> xr.Dataset:
+    """Brillouin-zone integrals for a scan of Fermi energies.
+
+    kmesh : Gamma-centred mesh, three numbers or one for all periodic axes; None: spacing 0.1/angstrom
+    fermi_energy : eV, number or array; None scans about the Fermi level
+    temperature : K; Fermi-surface and Nernst quantities need one above 0
+    degeneracy_threshold, broadening : eV (theory section 2 and T3)
+    quantities : None takes everything that model and temperature allow
+    client : a Dask client; None uses the threads of this process
+    memory_budget : per worker, honoured at any mesh size
+    Returns dims (..., fermi_energy). Raises InputError.
+    """
+    settings = make_settings(
+        model, kmesh, fermi_energy, temperature, degeneracy_threshold, broadening, quantities
+    )
+    return compute_settings(model, settings, client, memory_budget, progress)
+
+
+def compute_settings(
+    model: WannierModel,
+    settings: Settings,
+    client: Client | None = None,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    progress: Progress = _silent,
+) -> xr.Dataset:
+    """`compute` with settings that are complete; the dataset carries them and their key."""
+    started = time.perf_counter()
+    plan = make_plan(model.operators, settings, memory_budget)
+    sums = run_plan(model.operators, plan, client, progress)
+    sample = Sample(model.dimension, model.cell_measure, settings.temperature)
+    ascending = np.argsort(settings.fermi_energy, kind="stable")
+    as_given = np.argsort(ascending, kind="stable")
+    values = {
+        integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
+        for integral in settings.integrals
+    }
+    attributes = _attributes(model, settings.degeneracy_threshold, settings.broadening) | {
+        "k_mesh": list(settings.kmesh),
+        "temperature": settings.temperature,
+        "key": settings.key(model),
+        "elapsed_seconds": time.perf_counter() - started,
+    }
+    return integral_dataset(
+        values,
+        settings.integrals,
+        _observables(model),
+        np.array(settings.fermi_energy),
+        model.dimension,
+        attributes,
+    )
+
+
+def _observables(model: WannierModel) -> Observables:
+    return Observables(tuple(model.observables), model.observable_units)
+
+
+def _attributes(
+    model: WannierModel, degeneracy_threshold: float, broadening: float
+) -> dict[str, object]:
+    """Attributes that Zarr can store: text, numbers and lists."""
+    attributes: dict[str, object] = {
+        "model_name": model.name,
+        "model_hash": model.fingerprint,
+        "model_files": [f"{path} sha256:{digest}" for path, digest in model.provenance.files],
+        "model_notes": list(model.provenance.notes),
+        "dimension": model.dimension,
+        "degeneracy_threshold": float(degeneracy_threshold),
+        "broadening": float(broadening),
+    }
+    if model.fermi_level is not None:
+        attributes["fermi_level"] = float(model.fermi_level)
+    return attributes

@@ -1,0 +1,155 @@
+"""What the command line prints: tables, progress bars, one-line errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import xarray as xr
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from spinscreen.kernels import QUANTITIES, Integral
+from spinscreen.materials import WannierModel
+from spinscreen.materials.spin import check_orderings
+from spinscreen.storage import in_natural_units
+
+from .execution import Progress as Report
+
+#: Components smaller than this share of the largest are left out of a table.
+_NEGLIGIBLE = 1e-3
+
+
+@contextmanager
+def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
+    """A bar over k points; gives the function that moves it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("k points"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda kpoints: progress.update(task, advance=kpoints)
+
+
+def model_table(model: WannierModel) -> Table:
+    """What was read, what was assumed, and how well each spinor order fits."""
+    table = Table(title=model.name, show_header=False, title_justify="left")
+    axes = [f"a{i + 1}" for i, repeats in enumerate(model.periodic) if repeats]
+    unit = {1: "angstrom", 2: "angstrom^2", 3: "angstrom^3"}[model.dimension]
+    rows = {
+        "Wannier functions": str(model.size),
+        "R vectors": str(len(model.translations)),
+        "periodic along": f"{', '.join(axes)} ({model.dimension}D)",
+        "cell": f"{model.cell_measure:.4f} {unit}",
+        "atoms": " ".join(atom.symbol for atom in model.atoms) or "unknown",
+        "Fermi level": "unknown" if model.fermi_level is None else f"{model.fermi_level:.4f} eV",
+        "observables": ", ".join(model.observables) or "none",
+    }
+    for name, size in model.provenance.removed.items():
+        rows[f"made Hermitian: {name}"] = f"up to {size:.2g} removed"
+    for note in model.provenance.notes:
+        label, _, text = note.partition(": ")
+        rows[label if text else "note"] = text or note
+    if model.size % 2 == 0:
+        for test in check_orderings(model.hamiltonian, model.centres):
+            label, _, text = str(test).partition(": ")
+            rows[f"spinors {label}?"] = text
+    for path, digest in model.provenance.files:
+        rows[path.rsplit("/", 1)[-1]] = f"sha256 {digest[:16]}..."
+    for label, text in rows.items():
+        table.add_row(label, text)
+    return table
+
+
+def result_table(dataset: xr.Dataset, energy: float) -> Table:
+    """Every integral at the Fermi energy of the scan that is nearest to `energy`."""
+    here = dataset.sel(fermi_energy=energy, method="nearest")
+    level = float(here["fermi_energy"])
+    table = Table(title=f"{dataset.attrs['model_name']} at {level:.4f} eV", title_justify="left")
+    table.add_column("quantity")
+    table.add_column("component")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    for name in dataset.data_vars:
+        values = here[name]
+        numbers, unit = in_natural_units(values)
+        for label, number in _components(values, numbers):
+            table.add_row(str(name), label, f"{number:.6g}", unit)
+            name, unit = "", ""
+    return table
+
+
+def _components(values: xr.DataArray, numbers: np.ndarray) -> Iterator[tuple[str, float]]:
+    largest = np.abs(numbers).max(initial=0.0)
+    for place in np.ndindex(numbers.shape):
+        number = float(numbers[place])
+        if abs(number) <= _NEGLIGIBLE * largest and numbers.size > 1:
+            continue
+        labels = [str(values[d].values[i]) for d, i in zip(values.dims, place, strict=True)]
+        observable = labels.pop(0) if "observable" in values.dims else ""
+        yield f"{observable} {''.join(labels)}".strip(), number
+
+
+def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Table:
+    """Materials by the size of their conserved Hall conductivity, beside the conventional one."""
+    table = Table(title="Hall conductivity at the Fermi level", title_justify="left")
+    for column, justify in (
+        ("material", "left"),
+        ("component", "left"),
+        ("conventional", "right"),
+        ("conserved", "right"),
+        ("unit", "left"),
+        ("time (s)", "right"),
+    ):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    rows = []
+    for dataset, (observable, current, field) in results:
+        level = dataset.attrs.get("fermi_level", float(dataset["fermi_energy"].mean()))
+        here = dataset.sel(fermi_energy=level, method="nearest").sel(
+            observable=observable, current_axis=current, field_axis=field
+        )
+        conventional, unit = in_natural_units(here["conventional_hall_conductivity"])
+        conserved, _ = in_natural_units(here["conserved_hall_conductivity"])
+        rows.append(
+            (
+                abs(float(conserved)),
+                dataset.attrs["model_name"],
+                f"{observable} {current}{field}",
+                f"{float(conventional):+.4f}",
+                f"{float(conserved):+.4f}",
+                unit,
+                f"{dataset.attrs['elapsed_seconds']:.1f}",
+            )
+        )
+    for row in sorted(rows, reverse=True):
+        table.add_row(*row[1:])
+    return table
+
+
+def quantities_table() -> Table:
+    """The registry."""
+    table = Table(title="quantities", title_justify="left")
+    for column in ("name", "what", "theory", "dims", "unit (3D)"):
+        table.add_column(column, overflow="fold")
+    for quantity in QUANTITIES.values():
+        if isinstance(quantity, Integral):
+            dims, units = (*quantity.dims, "fermi_energy"), quantity.unit.in_dimension[3]
+        else:
+            dims, units = ("k", *quantity.dims, "band"), quantity.units
+        table.add_row(quantity.name, quantity.long_name, quantity.theory, ", ".join(dims), units)
+    return table

@@ -1,0 +1,190 @@
+"""What a run computes and how finely: validated once, part of the key of every result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spinscreen.kernels import (
+    DEFAULT_DEGENERACY_THRESHOLD,
+    INTEGRALS,
+    FermiScan,
+    InputError,
+    Integral,
+    KMesh,
+    Resolution,
+    band_quantities,
+    band_values,
+    block_size,
+    find_quantity,
+    integrals,
+)
+from spinscreen.materials import WannierModel
+from spinscreen.storage import SCHEMA_VERSION
+
+#: Points of the Fermi-energy scan where the user names none, and its half width (eV) about the Fermi level.
+DEFAULT_SCAN = (201, 2.0)
+
+#: Distance of mesh points in 1/angstrom where the user names no mesh.
+DEFAULT_SPACING = 0.1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a result depends on beside the model. Raises InputError for values that make no sense.
+
+    kmesh : points along each reciprocal vector; fermi_energy : eV; temperature : K;
+    degeneracy_threshold, broadening : eV; quantities : names of Brillouin-zone integrals
+    """
+
+    kmesh: tuple[int, int, int]
+    fermi_energy: tuple[float, ...]
+    temperature: float
+    degeneracy_threshold: float
+    broadening: float
+    quantities: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        chosen = self.integrals
+        if not chosen:
+            raise InputError("quantities: expected at least one name, found none.")
+        _ = self.mesh, self.resolution, self.scan
+        for integral in chosen:
+            if integral.needs_temperature and self.temperature == 0:
+                raise InputError(
+                    f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
+                    "above 0 K; give one, for example temperature=300."
+                )
+
+    @property
+    def mesh(self) -> KMesh:
+        return KMesh(self.kmesh)
+
+    @property
+    def scan(self) -> FermiScan:
+        return FermiScan(np.sort(np.array(self.fermi_energy)), self.temperature)
+
+    @property
+    def resolution(self) -> Resolution:
+        return Resolution(self.degeneracy_threshold, self.broadening)
+
+    @property
+    def integrals(self) -> tuple[Integral, ...]:
+        return integrals(self.quantities)
+
+    def key(self, model: WannierModel) -> str:
+        """Hash of model, settings and schema version: equal keys hold equal numbers."""
+        text = json.dumps([SCHEMA_VERSION, model.fingerprint, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def material_id(self, model: WannierModel) -> str:
+        """Name of the model's group in a store: changed settings make a new one."""
+        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in model.name)
+        return f"{name}-{self.key(model)[:10]}"
+
+
+def make_settings(
+    model: WannierModel,
+    kmesh: int | Sequence[int] | None = None,
+    fermi_energy: ArrayLike | None = None,
+    temperature: float = 0.0,
+    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
+    broadening: float = 0.0,
+    quantities: Sequence[str] | None = None,
+) -> Settings:
+    """Settings with a sensible value for whatever is not given.
+
+    kmesh : three numbers, one for all periodic axes, or None for a spacing of 0.1/angstrom
+    fermi_energy : eV; None scans 2 eV about the Fermi level, or all bands where that is unknown
+    quantities : None takes all that the model's observables and the temperature allow
+    """
+    mesh = complete_kmesh(model, kmesh)
+    energies = default_scan(model) if fermi_energy is None else _as_energies(fermi_energy)
+    names = default_quantities(model, temperature) if quantities is None else tuple(quantities)
+    if isinstance(quantities, str):
+        raise InputError(f"quantities: expected a list of names, found the text {quantities!r}.")
+    for name in names:
+        check_observables(model, name)
+    return Settings(
+        mesh,
+        tuple(energies.tolist()),
+        float(temperature),
+        float(degeneracy_threshold),
+        float(broadening),
+        names,
+    )
+
+
+def check_observables(model: WannierModel, name: str) -> None:
+    """Raise InputError where a quantity needs an observable and the model has none."""
+    if find_quantity(name).needs_observable and not model.observables:
+        raise InputError(
+            f"quantities: {name!r} needs an observable, but model {model.name!r} has none; put .chk and "
+            ".spn beside the Hamiltonian, give spin_ordering=, or use with_observable()."
+        )
+
+
+def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ...]:
+    """All integrals that the model and the temperature allow."""
+    return tuple(
+        q.name
+        for q in INTEGRALS
+        if (model.observables or not q.needs_observable)
+        and (temperature > 0 or not q.needs_temperature)
+    )
+
+
+def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tuple[int, int, int]:
+    """Three mesh numbers, 1 along axes that do not repeat. Raises InputError for anything else."""
+    if kmesh is None:
+        lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice).T, axis=1)
+        counts = [
+            max(1, int(np.ceil(length / DEFAULT_SPACING))) if repeats else 1
+            for length, repeats in zip(lengths, model.periodic, strict=True)
+        ]
+    elif isinstance(kmesh, int | np.integer):
+        counts = [int(kmesh) if repeats else 1 for repeats in model.periodic]
+    else:
+        counts = list(kmesh)
+        if len(counts) == model.dimension < 3:
+            given = iter(counts)
+            counts = [next(given) if repeats else 1 for repeats in model.periodic]
+    shape = KMesh(tuple(counts)).shape
+    for axis, (count, repeats) in enumerate(zip(shape, model.periodic, strict=True)):
+        if count > 1 and not repeats:
+            raise InputError(
+                f"kmesh: axis {axis + 1} of model {model.name!r} does not repeat, expected 1 point along it, "
+                f"found {count}."
+            )
+    x, y, z = (int(n) for n in shape)
+    return x, y, z
+
+
+def _as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
+    try:
+        energies = np.atleast_1d(np.asarray(fermi_energy, dtype=float))
+    except (TypeError, ValueError):
+        energies = np.empty(0)
+    if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all():
+        raise InputError(
+            f"fermi_energy: expected a number or a list of finite energies in eV, found {fermi_energy!r}."
+        )
+    return energies
+
+
+def default_scan(model: WannierModel) -> NDArray[np.float64]:
+    """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown."""
+    count, half_width = DEFAULT_SCAN
+    if model.fermi_level is not None:
+        return model.fermi_level + np.linspace(-half_width, half_width, count)
+    coarse = KMesh(complete_kmesh(model, 6)).points()
+    operators = model.operators
+    energy = band_values(
+        operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators)
+    )["energy"]
+    return np.linspace(energy.min(), energy.max(), count)
