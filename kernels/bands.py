@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .lattice import CYCLIC, BlochOperators, Complex, Integer, Real
 
-#: Default resolution of bands in eV: above the splitting that an imperfect Wannier model gives to Kramers pairs.
+#: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
 DEFAULT_DEGENERACY_THRESHOLD = 5e-3
 
 
@@ -36,9 +36,7 @@ class Resolution:
         for name in ("degeneracy_threshold", "broadening"):
             value = getattr(self, name)
             if not (np.isfinite(value) and value >= 0):
-                raise InputError(
-                    f"{name}: expected a finite energy in eV of at least 0, found {value}."
-                )
+                raise InputError(f"{name}: expected a finite energy in eV of at least 0, found {value}.")
 
 
 def frozen(array: NDArray) -> NDArray:

@@ -45,7 +45,7 @@ def berry_curvature(bands: BlochBands) -> Real:
 
 
 def conserved_curvature(bands: BlochBands) -> Real:
-    """T5: Omega^cons_n,ab = Re Tr[theta_N F_ab]/|N|, (k, observable, axis, band) angstrom^2 x unit of Theta."""
+    """T5: Omega^cons_n,ab = Re Tr[theta_N F_ab]/|N|, (k, observable, axis, band) in Theta angstrom^2."""
 
     def trace(m: Multiplet) -> Real:
         return np.einsum("qsij,qcji->qsc", m.texture, m.curvature, optimize=True).real
@@ -83,12 +83,12 @@ def _current_matrices(bands: BlochBands) -> Complex:
 
 
 def wave_packet_dipole(bands: BlochBands) -> Real:
-    """Tr d_a,N/|N| with d_a = 1/2 (Theta r_a + h.c.), (k, observable, axis, band) angstrom x unit of Theta."""
+    """Tr d_a,N/|N| with d_a = 1/2 (Theta r_a + h.c.), (k, observable, axis, band) in Theta angstrom."""
     return bands.share_traces(lambda m: _trace(m.dipole))
 
 
 def dipole_flow(bands: BlochBands) -> Real:
-    """Integrand of T8: Re Tr_N[d_a v_b]/|N| (= d_n,a v_n,b for a single band), (k, observable, a, b, band)."""
+    """Integrand of T8: Re Tr_N[d_a v_b]/|N|, d_n,a v_n,b for a single band; (k, observable, a, b, band)."""
 
     def trace(m: Multiplet) -> Real:
         return np.einsum("qsaij,qbji->qsab", m.dipole, m.velocity, optimize=True).real

@@ -44,7 +44,7 @@ def bytes_per_kpoint(operators: LatticeOperators) -> int:
 
 
 def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
-    """k points to treat at a time: what fits the cache, or the budget (bytes) if that is less; at least 1."""
+    """K points to treat at a time: what fits the cache, or the budget (bytes) if that is less; at least 1."""
     return max(1, int(min(CACHE_BYTES, budget) // bytes_per_kpoint(operators)))
 
 
@@ -64,10 +64,7 @@ def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
     for weight in dict.fromkeys(term.weight for term in task.terms):
         terms = [term for term in task.terms if term.weight is weight]
         shapes = [values[term.kernel].shape[1:-1] for term in terms]
-        flat = [
-            np.moveaxis(values[term.kernel], -1, 1).reshape(*bands.energy.shape, -1)
-            for term in terms
-        ]
+        flat = [np.moveaxis(values[term.kernel], -1, 1).reshape(*bands.energy.shape, -1) for term in terms]
         summed = occupation_sum(bands.energy, np.concatenate(flat, axis=2), task.scan, weight)
         ends = np.cumsum([part.shape[2] for part in flat])
         for term, shape, part in zip(terms, shapes, np.split(summed, ends[:-1]), strict=True):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 
@@ -104,7 +103,7 @@ def stacked_count(operators: LatticeOperators) -> int:
     return 6 + operators.observable_count + (0 if operators.position.onsite else 3)
 
 
-def checked_kpoints(kpoints: Real | Sequence[Sequence[float]]) -> Real:
+def checked_kpoints(kpoints: ArrayLike) -> Real:
     """Reduced k points as a finite (k, 3) array; InputError otherwise."""
     points = np.asarray(kpoints, dtype=float)
     if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
@@ -127,19 +126,19 @@ def bloch_operators(operators: LatticeOperators, kpoints: Real) -> BlochOperator
     stacked = np.empty((count, size, stacked_count(operators), size), dtype=complex)
 
     phases, derivative_weights = _weights(operators.hamiltonian, operators.cell, kpoints)
-    table = operators.hamiltonian.matrices.reshape(phases.shape[1], -1)
+    table: Complex = operators.hamiltonian.matrices.reshape(phases.shape[1], -1)
     hamiltonian = (phases @ table).reshape(count, size, size)
     for a, weights in enumerate(derivative_weights):
         stacked[:, :, a] = (weights @ table).reshape(count, size, size)
 
     position = operators.position
     phases, derivative_weights = _weights(position, operators.cell, kpoints)
-    table = position.matrices.reshape(phases.shape[1], 3, -1)
+    columns: Complex = position.matrices.reshape(phases.shape[1], 3, -1)
     for a in range(3):
-        stacked[:, :, 3 + a] = (phases @ table[:, a]).reshape(count, size, size)
+        stacked[:, :, 3 + a] = (phases @ columns[:, a]).reshape(count, size, size)
     if not position.onsite:
         for c, (a, b) in enumerate(CYCLIC):
-            curl = derivative_weights[a] @ table[:, b] - derivative_weights[b] @ table[:, a]
+            curl = derivative_weights[a] @ columns[:, b] - derivative_weights[b] @ columns[:, a]
             stacked[:, :, 6 + lattice_count + c] = curl.reshape(count, size, size)
 
     phases, _ = _weights(operators.observables, operators.cell, kpoints)
@@ -149,9 +148,7 @@ def bloch_operators(operators: LatticeOperators, kpoints: Real) -> BlochOperator
     return BlochOperators(hamiltonian, stacked, lattice_count)
 
 
-def _weights(
-    operator: RealSpaceOperator, cell: Real, kpoints: Real
-) -> tuple[Complex, list[Complex]]:
+def _weights(operator: RealSpaceOperator, cell: Real, kpoints: Real) -> tuple[Complex, list[Complex]]:
     phases = np.exp(2j * np.pi * (kpoints @ operator.translations.T))
     cartesian = operator.translations @ cell
     return phases, [phases * (1j * cartesian[:, a]) for a in range(3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,9 +65,7 @@ class KMesh:
         first, second = self.line_coordinates(np.arange(span.start, span.stop))
         along = np.arange(self.line_length)
         indices = np.empty((len(first), len(along), 3))
-        for axis, index in zip(
-            self.axis_order, (first[:, None], second[:, None], along[None]), strict=True
-        ):
+        for axis, index in zip(self.axis_order, (first[:, None], second[:, None], along[None]), strict=True):
             indices[..., axis] = index / self.shape[axis]
         return indices.reshape(-1, 3)
 
@@ -92,9 +91,7 @@ class KPath:
     ticks: tuple[tuple[float, str], ...]
 
 
-def k_path(
-    corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_per_segment: int = 60
-) -> KPath:
+def k_path(corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_per_segment: int = 60) -> KPath:
     """Path through labelled reduced points, `points_per_segment` points from each corner to the next.
 
     Raises InputError for fewer than two corners.
@@ -103,8 +100,8 @@ def k_path(
         raise InputError("path: expected at least two labelled k points, found fewer.")
     reciprocal = 2 * np.pi * np.linalg.inv(cell).T
     points, distance, ticks = [np.asarray(corners[0][1], float)], [0.0], [(0.0, corners[0][0])]
-    for (_, start), (label, end) in zip(corners, corners[1:], strict=False):
-        start, end = np.asarray(start, float), np.asarray(end, float)
+    for (_, begin), (label, finish) in pairwise(corners):
+        start, end = np.asarray(begin, float), np.asarray(finish, float)
         length = float(np.linalg.norm((end - start) @ reciprocal))
         fractions = np.arange(1, points_per_segment + 1) / points_per_segment
         points.extend(start + f * (end - start) for f in fractions)

@@ -42,15 +42,12 @@ class FermiScan:
         energies = self.energies
         if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all():
             raise InputError(
-                "fermi_energy: expected a number or a list of finite energies in eV, "
-                f"found {energies!r}."
+                f"fermi_energy: expected a number or a list of finite energies in eV, found {energies!r}."
             )
         if (np.diff(energies) < 0).any():
             raise InputError("fermi_energy: expected ascending energies.")
         if not (np.isfinite(self.temperature) and self.temperature >= 0):
-            raise InputError(
-                f"temperature: expected kelvin of at least 0, found {self.temperature}."
-            )
+            raise InputError(f"temperature: expected kelvin of at least 0, found {self.temperature}.")
 
     @property
     def thermal_energy(self) -> float:
@@ -84,10 +81,8 @@ def occupation_sum(energy: Real, values: Real, scan: FermiScan, weight: Weight) 
 def _accumulate(energy: Real, values: Real, fermi_energies: Real) -> Real:
     slot = np.searchsorted(fermi_energies, energy, side="left")
     counts = len(fermi_energies)
-    placed = csr_array(
-        (np.ones(len(slot)), (slot, np.arange(len(slot)))), shape=(counts + 1, len(slot))
-    )
-    return np.cumsum((placed @ values)[:counts], axis=0).T
+    placed = csr_array((np.ones(len(slot)), (slot, np.arange(len(slot)))), shape=(counts + 1, len(slot)))
+    return np.cumsum(np.asarray(placed @ values)[:counts], axis=0).T
 
 
 def _at_finite_temperature(energy: Real, values: Real, scan: FermiScan, weight: Weight) -> Real:

@@ -27,7 +27,7 @@ CONDUCTANCE = constants.e**2 / constants.hbar
 
 @dataclass(frozen=True)
 class BandQuantity:
-    """A value per k and band. `dims` stand between k and band; `{theta}` in `units` is the observable's unit."""
+    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit."""
 
     name: str
     long_name: str
@@ -138,9 +138,7 @@ _CHARGE_NERNST = Unit(
     {3: "A/(K cm)", 2: "A/K", 1: "A cm/K"},
     _thermoelectric,
 )
-_THETA_NERNST = Unit(
-    {d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric
-)
+_THETA_NERNST = Unit({d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric)
 
 
 def _per_cell(units: str, sign: int = 1) -> Unit:

@@ -7,6 +7,7 @@ few R of one line, for every k point. Derivatives i R_a X are formed on the way,
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def mesh_blocks(
             origin = int(plane_index * counts[1] + chosen[0])
             points = mesh.points(LineSpan(origin, origin + len(chosen)))
             points = points.reshape(len(chosen), length, 3)
-            for begin, end in zip(edges[:-1], edges[1:], strict=True):
+            for begin, end in itertools.pairwise(edges):
                 along = np.arange(begin, end) / counts[2]
                 yield (
                     points[:, begin:end].reshape(-1, 3),
@@ -93,9 +94,7 @@ def _planes(operators: LatticeOperators, order: list[int], k: float) -> tuple[_P
     )
 
 
-def _sum_first_axis(
-    operator: RealSpaceOperator, order: list[int], k: float, with_slope: bool
-) -> _Plane:
+def _sum_first_axis(operator: RealSpaceOperator, order: list[int], k: float, with_slope: bool) -> _Plane:
     translations = operator.translations[:, order]
     low, high = translations.min(axis=0), translations.max(axis=0)
     steps = [np.arange(low[axis], high[axis] + 1) for axis in range(3)]
@@ -106,9 +105,7 @@ def _sum_first_axis(
 
     def summed(weights: Complex) -> Complex:
         # A sparse product adds R after R into the box without a copy of the whole table.
-        selection = csr_array(
-            (weights, (row, np.arange(len(row)))), shape=(box[0] * box[1], len(row))
-        )
+        selection = csr_array((weights, (row, np.arange(len(row)))), shape=(box[0] * box[1], len(row)))
         return np.asarray(selection @ table).reshape(shape)
 
     phases = np.exp(2j * np.pi * k * translations[:, 0])
@@ -126,9 +123,7 @@ def _sum_second_axis(
         max(plane.second_steps[-1] for plane in planes) + 1,
     )
     size = operators.size
-    stacked = np.zeros(
-        (len(k), len(steps), size, stacked_count(operators), size), dtype=complex
-    )
+    stacked = np.zeros((len(k), len(steps), size, stacked_count(operators), size), dtype=complex)
 
     def at(plane: _Plane) -> slice:
         start = int(plane.second_steps[0] - steps[0])

@@ -1,4 +1,4 @@
-"""Wannier90's checkpoint (.chk), spin matrices (.spn) and eigenvalues (.eig): formatted or not, gzipped or not."""
+"""Wannier90's checkpoint (.chk), spin matrices (.spn) and eigenvalues (.eig), formatted or not."""
 
 from __future__ import annotations
 
@@ -148,8 +148,7 @@ def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
     stage = source.word()
     if not stage.startswith("postwann"):
         raise InputError(
-            f"{path}: the checkpoint is from stage {stage!r}, expected 'postwann'; finish the Wannier90 "
-            "run."
+            f"{path}: the checkpoint is from stage {stage!r}, expected 'postwann'; finish the Wannier90 run."
         )
     gauge = np.zeros((kpoint_count, bands, size), dtype=complex)
     window, optimal = _disentanglement(source, bands, size, kpoint_count)

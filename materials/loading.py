@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tbmodels
@@ -106,7 +107,7 @@ def _from_hdf5(path: Path, wanted: Overrides) -> WannierModel:
 
 def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
     """Overrides on a model that is complete already."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if wanted.name is not None:
         changes["name"] = wanted.name
     if wanted.fermi_level is not None:
@@ -124,9 +125,11 @@ def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
         observables = {k: v for k, v in observables.items() if k not in SPIN}
         if wanted.spin_ordering != "none":
             observables |= spin_matrices(model.size, wanted.spin_ordering)
+        changes["observables"] = observables
     if wanted.observables is not None:
-        observables |= {k: np.asarray(v, complex) for k, v in wanted.observables.items()}
-    return replace(model, observables=observables, **changes) if changes or observables else model
+        given = {k: np.asarray(v, complex) for k, v in wanted.observables.items()}
+        changes["observables"] = observables | given
+    return replace(model, **changes) if changes else model
 
 
 def _from_tbmodels(
@@ -151,7 +154,7 @@ def _from_tbmodels(
         translations,
         hamiltonian,
         centre_position(translations, reduced @ lattice),
-        periodic=tuple(axis < source.dim for axis in range(3)),  # type: ignore[arg-type]
+        periodic=(source.dim > 0, source.dim > 1, source.dim > 2),
         provenance=provenance,
     )
     return _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
@@ -183,9 +186,7 @@ def _from_wannier90(found: SourceFiles, wanted: Overrides) -> WannierModel:
         periodic=_periodic(wanted, win, parts.translations),
         atoms=_atoms(found, win),
         fermi_level=win.real("fermi_energy") if win else None,
-        provenance=Provenance(
-            _hashes(files.values()), (*notes, *parts.notes), parts.removed
-        ),
+        provenance=Provenance(_hashes(_used(files)), (*notes, *parts.notes), parts.removed),
     )
     spinors = win.logical("spinors") if win else None
     return _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
@@ -258,9 +259,7 @@ def _hermitian_parts(
     _check_raw_hermiticity(raw, files.get("tb") or files["hr"])
     translations, hamiltonian = wigner_seitz.expand(raw.hamiltonian)
     if "tb" not in files:
-        by_library = hr_through_tbmodels(
-            files["hr"], files.get("wsvec"), lattice, tolerance=1.0
-        )
+        by_library = hr_through_tbmodels(files["hr"], files.get("wsvec"), lattice, tolerance=1.0)
         translations, hamiltonian = _on_rows(translations, *matrices_of_tbmodels(by_library))
     opposite = opposite_rows(translations)
     if opposite is None:
@@ -314,9 +313,7 @@ def _on_rows(
     return union, spread
 
 
-def _centres(
-    found: SourceFiles, checkpoint: Checkpoint | None, size: int
-) -> tuple[NDArray[np.float64], str]:
+def _centres(found: SourceFiles, checkpoint: Checkpoint | None, size: int) -> tuple[NDArray[np.float64], str]:
     if checkpoint is not None:
         return checkpoint.centres, f"position: Wannier centres of {found.files['chk'].name} only"
     if "centres" in found.files:
@@ -348,7 +345,7 @@ def _periodic(
         x, y, z = (bool(p) for p in wanted.periodic)
         return x, y, z
     mesh = win.integers("mp_grid", 3) if win else None
-    repeats = [n > 1 for n in mesh] if mesh else translations.any(axis=0).tolist()
+    repeats = [n > 1 for n in mesh] if mesh else [bool(column.any()) for column in translations.T]
     x, y, z = repeats if any(repeats) else (True, True, True)
     return x, y, z
 
@@ -359,9 +356,7 @@ def _atoms(found: SourceFiles, win: WinFile | None) -> tuple[Atom, ...]:
     return read_centres(found.files["centres"])[1] if "centres" in found.files else ()
 
 
-def _with_spinors(
-    model: WannierModel, wanted: Overrides, spinors: bool | None
-) -> WannierModel:
+def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) -> WannierModel:
     """Add sigma/2 in the order of the spinors where nothing better gave a spin."""
     if spinors is False or wanted.spin_ordering is not None or set(SPIN) & set(model.observables):
         if wanted.spin_ordering not in (None, "none"):
@@ -376,7 +371,8 @@ def _with_spinors(
         return model
     tests = check_orderings(model.hamiltonian, model.centres)
     measured = "; ".join(str(test) for test in tests)
-    found = find_ordering(tests)
+    # Of two functions there is one order: that they are spinors is all to know.
+    found = tests[0] if model.size == 2 and spinors else find_ordering(tests)
     if found is None and spinors:
         raise InputError(
             f"model {model.name!r}: neither spinor order fits ({measured}); put .chk and .spn beside the "
@@ -395,5 +391,11 @@ def _noted(model: WannierModel, note: str) -> WannierModel:
     return replace(model, provenance=provenance)
 
 
-def _hashes(paths: object) -> tuple[tuple[str, str], ...]:
-    return tuple((str(path), sha256(path)) for path in paths)  # type: ignore[attr-defined]
+def _used(files: Mapping[str, Path]) -> list[Path]:
+    """The files that were read: _hr.dat and _centres.xyz only stand in for a _tb.dat."""
+    spare = {"hr", "centres"} if "tb" in files else set()
+    return [path for kind, path in files.items() if kind not in spare]
+
+
+def _hashes(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(path), sha256(path)) for path in paths)

@@ -207,15 +207,13 @@ class WannierModel:
 
 
 def observable_unit(name: str) -> str:
-    """hbar for spin and orbital angular momentum, e for charge, 1 for any other observable."""
+    """Hbar for spin and orbital angular momentum, e for charge, 1 for any other observable."""
     if name.startswith(("spin", "orbital")):
         return "hbar"
     return "e" if name == "charge" else "1"
 
 
-def centre_position(
-    translations: NDArray[np.int64], centres: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def centre_position(translations: NDArray[np.int64], centres: NDArray[np.float64]) -> NDArray[np.complex128]:
     """Position matrix with nothing but the Wannier centres, (R, 3, wannier, wannier) angstrom."""
     size = len(centres)
     position = np.zeros((len(translations), 3, size, size), dtype=complex)
@@ -242,7 +240,7 @@ def hermitian_part(
 
 def _readonly(values: ArrayLike, dtype: type) -> NDArray:
     try:
-        array = np.array(values, dtype=dtype, copy=True)
+        array: NDArray = np.array(values, dtype=dtype, copy=True)
     except (TypeError, ValueError) as problem:
         raise InputError(f"model: expected an array of {dtype.__name__}: {problem}.") from None
     array.flags.writeable = False

@@ -1,8 +1,8 @@
 """Spin as an observable of the model: ab initio from .chk and .spn, or from the order of the spinors.
 
-Minimized spinor Wannier functions need not be pairs (i, i+1), nor pure up and down, so the ab initio matrix is
-always preferred. Without it the order is tested, never assumed in silence: WannierBerri's issue 274 shows how
-easily the wrong one passes unnoticed.
+Minimized spinor Wannier functions need not be pairs (i, i+1), nor pure up and down, so the ab initio
+matrix is always preferred. Without it the order is tested, never assumed in silence: WannierBerri's issue 274
+shows how easily the wrong one passes unnoticed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ ORDERINGS = ("interlaced", "block")
 #: eV: time reversal of a real nonmagnetic Wannier model is broken by less.
 TIME_REVERSAL_TOLERANCE = 0.02
 
-#: Fraction of |H| between up and down that a spin order may show in a magnet; spin-orbit coupling gives a few percent.
+#: Share of |H| between up and down that a spin order may show in a magnet; spin-orbit coupling gives
+#: a few percent.
 SPIN_MIXING_TOLERANCE = 0.15
 
 #: angstrom: spin partners of a magnet share their centre up to this.
@@ -51,8 +52,11 @@ def spin_matrices(size: int, ordering: str) -> dict[str, NDArray[np.complex128]]
             "give spin_ordering='none' for a spinless model."
         )
     identity = np.eye(size // 2)
-    pairs = [(identity, s) if ordering == "interlaced" else (s, identity) for s in PAULI / 2]
-    return {name: np.kron(*pair) for name, pair in zip(SPIN, pairs, strict=True)}
+    spins = {}
+    for name, sigma in zip(SPIN, PAULI, strict=True):
+        pair = (identity, sigma / 2) if ordering == "interlaced" else (sigma / 2, identity)
+        spins[name] = np.kron(*pair).astype(complex)
+    return spins
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,8 @@ def _check_ordering(
     raising, lowering = blocks[:, 0, 1], blocks[:, 1, 0]
     # T = i sigma_y K turns H_uu into H_dd^* and H_ud into -H_du^*.
     broken = max(np.abs(down - up.conj()).max(), np.abs(lowering + raising.conj()).max())
-    mixed = np.linalg.norm(raising) ** 2 + np.linalg.norm(lowering) ** 2
-    whole = np.linalg.norm(hamiltonian - _mean_energy(hamiltonian)) ** 2
+    mixed = float(np.linalg.norm(raising) ** 2 + np.linalg.norm(lowering) ** 2)
+    whole = float(np.linalg.norm(hamiltonian - _mean_energy(hamiltonian)) ** 2)
     distance = float(np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1).max())
     return OrderingTest(ordering, float(broken), float(np.sqrt(mixed / max(whole, 1e-300))), distance)
 
@@ -126,8 +130,9 @@ def find_ordering(tests: tuple[OrderingTest, ...]) -> OrderingTest | None:
     Time reversal decides where it holds (a nonmagnetic material); else partners must share their centre and
     hardly mix.
     """
-    for fits in (lambda t: t.symmetric, lambda t: t.magnetic):
-        fitting = [test for test in tests if fits(test)]
+    symmetric = [test for test in tests if test.symmetric]
+    magnetic = [test for test in tests if test.magnetic]
+    for fitting in (symmetric, magnetic):
         if len(fitting) == 1:
             return fitting[0]
         if len(fitting) == 2:
@@ -146,9 +151,7 @@ class AbInitioSpin:
     matrices: NDArray[np.complex128]
 
 
-def ab_initio_spin(
-    checkpoint: Checkpoint, spn_file: Path, wigner_seitz: WignerSeitz
-) -> AbInitioSpin:
+def ab_initio_spin(checkpoint: Checkpoint, spn_file: Path, wigner_seitz: WignerSeitz) -> AbInitioSpin:
     """S(R) = 1/N sum_k e^{-ik.R} V^dagger(k) s(k) V(k), on the Hamiltonian's R set, minimal images applied.
 
     Raises InputError where the .spn has other numbers of bands or k points than the .chk, or is not a spin.
@@ -177,7 +180,8 @@ def to_lattice(
 ) -> NDArray[np.complex128]:
     """X(R) = 1/N sum_k e^{-ik.R} X(k), (R, ..., wannier, wannier), degeneracies not divided out."""
     phases = np.exp(-2j * np.pi * (wigner_seitz.translations @ checkpoint.kpoints.T))
-    return np.tensordot(phases, matrices, axes=1) / len(checkpoint.kpoints)
+    lattice_sum: NDArray[np.complex128] = np.tensordot(phases, matrices, axes=1)
+    return lattice_sum / len(checkpoint.kpoints)
 
 
 def check_same_calculation(

@@ -22,9 +22,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file.") from None
     except (OSError, EOFError) as problem:
-        raise InputError(
-            f"{path}: cannot be read ({problem}); is the file complete and readable?"
-        ) from None
+        raise InputError(f"{path}: cannot be read ({problem}); is the file complete and readable?") from None
 
 
 def read_text(path: Path) -> str:
@@ -125,7 +123,5 @@ def whole_number(text: str, path: Path, line: int, what: str) -> int:
     except (ValueError, IndexError):
         value = 0
     if value < 1:
-        raise InputError(
-            f"{path}, line {line}: expected the {what}, found {text.strip()[:60]!r}."
-        )
+        raise InputError(f"{path}, line {line}: expected the {what}, found {text.strip()[:60]!r}.")
     return value

@@ -67,17 +67,14 @@ def _layout(count: int, size: int, columns: int) -> Iterator[int]:
         yield from itertools.repeat(columns, size**2)
 
 
-def _degeneracies(
-    rest: str, count: int, path: Path, first_line: int
-) -> tuple[NDArray[np.int64], str, int]:
+def _degeneracies(rest: str, count: int, path: Path, first_line: int) -> tuple[NDArray[np.int64], str, int]:
     lines = -(-count // _DEGENERACIES_PER_LINE)
     head, body = split_lines(rest, lines, path)
     layout = [_DEGENERACIES_PER_LINE] * (lines - 1) + [count - _DEGENERACIES_PER_LINE * (lines - 1)]
     degeneracy = numbers("\n".join(head), count, path, first_line, layout).astype(np.int64)
     if (degeneracy < 1).any():
         raise InputError(
-            f"{path}, line {first_line}: expected degeneracies of at least 1, found "
-            f"{int(degeneracy.min())}."
+            f"{path}, line {first_line}: expected degeneracies of at least 1, found {int(degeneracy.min())}."
         )
     return degeneracy, body, first_line + lines
 

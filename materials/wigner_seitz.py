@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,7 @@ class WignerSeitz:
     degeneracy: NDArray[np.int64]
     images: MinimalImages | None = None
 
-    def expand(
-        self, matrices: NDArray[np.complex128]
-    ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+    def expand(self, matrices: NDArray[np.complex128]) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
         """Divide the degeneracies out and move every element to its minimal images.
 
         matrices : (R, ..., wannier, wannier); returns the R vectors that result, closed under R -> -R,
@@ -49,20 +48,17 @@ class WignerSeitz:
             return self.translations, divided
         images = self.images
         targets = self.translations[images.source] + images.shift
-        translations, position = np.unique(
-            np.concatenate([targets, -targets]), axis=0, return_inverse=True
-        )
+        translations, position = np.unique(np.concatenate([targets, -targets]), axis=0, return_inverse=True)
         position = position.reshape(-1)[: len(targets)]
         moved = np.zeros((len(translations), *matrices.shape[1:]), dtype=complex)
         elements = divided[images.source, ..., images.row, images.column]
         share = images.share.reshape(-1, *[1] * (elements.ndim - 1))
-        np.add.at(moved, (position, ..., images.row, images.column), elements * share)
+        places: Any = (position, ..., images.row, images.column)
+        np.add.at(moved, places, elements * share)
         return translations, moved
 
 
-def read_minimal_images(
-    path: Path, translations: NDArray[np.int64], size: int
-) -> MinimalImages:
+def read_minimal_images(path: Path, translations: NDArray[np.int64], size: int) -> MinimalImages:
     """Read seedname_wsvec.dat. Raises InputError unless it lists every element of every R once."""
     _, body = split_lines(read_text(path), 1, path)
     tokens = _integers(body, path)
@@ -92,7 +88,8 @@ def _integers(body: str, path: Path) -> NDArray[np.int64]:
 
 
 def _record_starts(tokens: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
-    starts, at, values = [], 0, tokens.tolist()
+    starts: list[int] = []
+    at, values = 0, tokens.tolist()
     while at < len(values):
         count = values[at + 5] if at + 5 < len(values) else 0
         end = at + 6 + 3 * count
@@ -106,9 +103,7 @@ def _record_starts(tokens: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
     return np.array(starts, dtype=np.int64)
 
 
-def _rows_of(
-    vectors: NDArray[np.int64], translations: NDArray[np.int64], path: Path
-) -> NDArray[np.int64]:
+def _rows_of(vectors: NDArray[np.int64], translations: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
     known, first, inverse = np.unique(
         np.concatenate([translations, vectors]), axis=0, return_index=True, return_inverse=True
     )

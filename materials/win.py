@@ -114,8 +114,8 @@ class WinFile:
         atoms = []
         for line in lines:
             symbol, _, rest = line.text.partition(" ")
-            position = np.array(self._numbers(Line(line.number, rest), 3)) @ to_cartesian
-            atoms.append(Atom(symbol, tuple(float(x) for x in position)))
+            x, y, z = np.array(self._numbers(Line(line.number, rest), 3)) @ to_cartesian
+            atoms.append(Atom(symbol, (float(x), float(y), float(z))))
         return tuple(atoms)
 
     def _length_unit(self, block: tuple[Line, ...]) -> tuple[float, tuple[Line, ...]]:
@@ -141,9 +141,7 @@ class WinFile:
         return values
 
     def _unexpected(self, line: Line, expected: str) -> InputError:
-        return InputError(
-            f"{self.path}, line {line.number}: expected {expected}, found {line.text[:60]!r}."
-        )
+        return InputError(f"{self.path}, line {line.number}: expected {expected}, found {line.text[:60]!r}.")
 
 
 def _canonical(name: str) -> str:

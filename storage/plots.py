@@ -11,7 +11,6 @@ import xarray as xr
 from spinscreen.kernels import CONDUCTANCE, InputError
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: Hall components of a spin tensor: labels of observable, current_axis, field_axis.
@@ -53,17 +52,15 @@ def largest_component(dataset: xr.Dataset) -> Component:
     )
 
 
-def plot_hall(
-    dataset: xr.Dataset, component: Component | None = None, axes: Axes | None = None
-) -> Figure:
+def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure:
     """Conventional beside conserved Hall conductivity against Fermi energy.
 
     component : (observable, current_axis, field_axis), by default the largest; 2D results are drawn in
     units of e/(2 pi). Raises InputError without matplotlib or without a Hall conductivity.
     """
     observable, current, field = component or largest_component(dataset)
-    figure = axes.figure if axes is not None else _figure()(figsize=(6.4, 4.2), layout="constrained")
-    ax = axes if axes is not None else figure.subplots()
+    figure = _figure()(figsize=(6.4, 4.2), layout="constrained")
+    ax = figure.subplots()
     for name, label, style in _CURVES:
         if name not in dataset:
             continue

@@ -69,8 +69,7 @@ def band_dataset(
         for q in chosen
     }
     coordinates: dict[str, object] = {
-        f"k{i + 1}": ("k", kpoints[:, i], {"long_name": f"reduced k{i + 1}", "units": "1"})
-        for i in range(3)
+        f"k{i + 1}": ("k", kpoints[:, i], {"long_name": f"reduced k{i + 1}", "units": "1"}) for i in range(3)
     }
     bands = next(iter(values.values())).shape[-1]
     coordinates["band"] = ("band", np.arange(bands), {"long_name": "band, from the lowest"})

@@ -71,9 +71,7 @@ def _prepare(store: Path) -> None:
     if store.exists() and not store.is_dir():
         raise InputError(f"{store}: is a file, expected a folder for the Zarr store.")
     if store.is_dir() and not (store / "zarr.json").is_file() and any(store.iterdir()):
-        raise InputError(
-            f"{store}: is a folder with other content, expected a Zarr v3 store or a new name."
-        )
+        raise InputError(f"{store}: is a folder with other content, expected a Zarr v3 store or a new name.")
     root = zarr.open_group(store, mode="a", zarr_format=3)
     root.require_group(MATERIALS)
 

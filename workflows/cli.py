@@ -143,13 +143,15 @@ def bands(
     path: Annotated[
         str | None,
         typer.Option(
-            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5'. Default: kpoint_path of the "
-            ".win, else a path along the reciprocal axes.",
+            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5'. Default: kpoint_path "
+            "of the .win, else a path along the reciprocal axes.",
         ),
     ] = None,
     color: Annotated[
         str,
-        typer.Option(help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:spin_z,z."),
+        typer.Option(
+            help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:spin_z,z."
+        ),
     ] = "texture:spin_z",
     output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
     points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
@@ -218,7 +220,7 @@ def cluster(workers: int | None) -> AbstractContextManager[Client | None]:
     from distributed import Client
 
     # Workers are few and local: no dashboard to open a port for.
-    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)  # type: ignore[no-any-return]
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
 def _mesh(text: str | None) -> int | list[int] | None:
@@ -279,9 +281,7 @@ def _corner(part: str, whole: str) -> tuple[str, list[float]]:
     try:
         return words[0], [float(x) for x in (words[1], words[2], words[3])]
     except (IndexError, ValueError):
-        raise InputError(
-            f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}."
-        ) from None
+        raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
 
 
 def _win_path(source: str) -> Any:

@@ -151,9 +151,7 @@ def _observables(model: WannierModel) -> Observables:
     return Observables(tuple(model.observables), model.observable_units)
 
 
-def _attributes(
-    model: WannierModel, degeneracy_threshold: float, broadening: float
-) -> dict[str, object]:
+def _attributes(model: WannierModel, degeneracy_threshold: float, broadening: float) -> dict[str, object]:
     """Attributes that Zarr can store: text, numbers and lists."""
     attributes: dict[str, object] = {
         "model_name": model.name,

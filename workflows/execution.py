@@ -61,9 +61,7 @@ def _kpoints(plan: Plan, span: LineSpan) -> int:
     return (span.stop - span.start) * plan.task.mesh.line_length
 
 
-def _on_threads(
-    operators: LatticeOperators, plan: Plan, progress: Progress
-) -> Iterator[PartialSums]:
+def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> Iterator[PartialSums]:
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting: deque[list[tuple[LineSpan, LocalFuture[PartialSums]]]] = deque()
 

@@ -68,7 +68,7 @@ def seconds_per_kpoint(size: int) -> float:
 
 
 def resident_bytes(operators: LatticeOperators) -> int:
-    """What a worker holds beside the work arrays of its k points: the R-space matrices and one plane and line of them."""
+    """What a worker holds beside the k points: the R-space matrices, one plane and one line of them."""
     per_matrix = 16 * operators.size**2
     plane = {tuple(row) for row in operators.hamiltonian.translations[:, 1:].tolist()}
     rows = len({row[-1] for row in plane})

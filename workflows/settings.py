@@ -134,8 +134,7 @@ def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ..
     return tuple(
         q.name
         for q in INTEGRALS
-        if (model.observables or not q.needs_observable)
-        and (temperature > 0 or not q.needs_temperature)
+        if (model.observables or not q.needs_observable) and (temperature > 0 or not q.needs_temperature)
     )
 
 
@@ -154,7 +153,7 @@ def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tu
         if len(counts) == model.dimension < 3:
             given = iter(counts)
             counts = [next(given) if repeats else 1 for repeats in model.periodic]
-    shape = KMesh(tuple(counts)).shape
+    shape = KMesh(tuple(counts)).shape  # type: ignore[arg-type]
     for axis, (count, repeats) in enumerate(zip(shape, model.periodic, strict=True)):
         if count > 1 and not repeats:
             raise InputError(
@@ -184,7 +183,7 @@ def default_scan(model: WannierModel) -> NDArray[np.float64]:
         return model.fermi_level + np.linspace(-half_width, half_width, count)
     coarse = KMesh(complete_kmesh(model, 6)).points()
     operators = model.operators
-    energy = band_values(
-        operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators)
-    )["energy"]
+    energy = band_values(operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators))[
+        "energy"
+    ]
     return np.linspace(energy.min(), energy.max(), count)

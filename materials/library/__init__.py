@@ -1,4 +1,4 @@
-"""Built-in models with parameters from the literature: `names()`, `load(name, **parameters)`, `reference(name)`."""
+"""Built-in models with parameters from the literature: `names()`, `load(name, ...)`, `reference(name)`."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def dichalcogenide(name: str, *, spin_orbit: float | None = None) -> WannierMode
     coupling = given.spin_orbit if spin_orbit is None else spin_orbit
     lattice = honeycomb_lattice(given.a)
     angular = np.array([[0, 0, 0], [0, 0, 2j], [0, -2j, 0]])
-    hoppings = {}
+    hoppings: dict[tuple[int, int, int], NDArray] = {}
     for vector, block in _orbital_hoppings(given).items():
         if vector > (0, 0, 0):
             hoppings[vector] = np.kron(block, np.eye(2))
@@ -70,7 +70,7 @@ def dichalcogenide(name: str, *, spin_orbit: float | None = None) -> WannierMode
 
 def _orbital_hoppings(p: ThreeBand) -> dict[tuple[int, int, int], NDArray[np.complex128]]:
     """H(R) of the spinless model: three points per direction resolve nearest-neighbour hoppings exactly."""
-    hoppings = {}
+    hoppings: dict[tuple[int, int, int], NDArray] = {}
     steps = np.arange(3)
     k1, k2 = (m.ravel() / 3 for m in np.meshgrid(steps, steps, indexing="ij"))
     bloch = _bloch_hamiltonian(p, k1, k2)

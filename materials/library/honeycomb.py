@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..model import Atom, Provenance, WannierModel
 from ..spin import PAULI, spin_matrices
 
-Hoppings = dict[tuple[int, int, int], NDArray[np.complex128]]
+Hoppings = dict[tuple[int, int, int], NDArray]
 
 #: Normal vector of a 2D cell, angstrom: it separates layers that do not couple.
 VACUUM = 20.0
@@ -48,7 +48,7 @@ def haldane(
     mass: float = 0.2,
     lattice_constant: float = 2.46,
 ) -> WannierModel:
-    """Haldane, Phys. Rev. Lett. 61, 2015 (1988): t1, t2 (eV), phi, staggered mass (eV), lattice_constant (A)."""
+    """Haldane, Phys. Rev. Lett. 61, 2015 (1988): t1, t2, phi, staggered mass (eV), lattice_constant (A)."""
     lattice = honeycomb_lattice(lattice_constant)
     on_a, on_b = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
     to_b = np.array([[0, 0], [1, 0]], dtype=complex)
@@ -142,7 +142,7 @@ def group_iv_monolayer(
     rashba: float | None = None,
     staggered: float = 0.0,
 ) -> WannierModel:
-    """Liu, Jiang, Yao, Phys. Rev. B 84, 195430 (2011): t, spin_orbit (gap = 2 spin_orbit), rashba, staggered (eV).
+    """Liu, Jiang, Yao, Phys. Rev. B 84, 195430 (2011): t, spin_orbit (half the gap), rashba, staggered (eV).
 
     Spin-orbit coupling i lambda_SO/(3 sqrt 3) nu s_z and intrinsic Rashba coupling -i (2/3) lambda_R mu
     (s x d)_z between second neighbours; `staggered` is the potential of a field along the normal.

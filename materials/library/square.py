@@ -16,7 +16,7 @@ def _square(constant: float) -> np.ndarray:
 
 
 def lattice_dirac(*, m: float = -1.0, lattice_constant: float = 1.0) -> WannierModel:
-    """H = sin kx s_x + sin ky s_y + (m + 2 - cos kx - cos ky) s_z: Qi, Wu, Zhang, Phys. Rev. B 74, 085308 (2006).
+    """Qi, Wu, Zhang, Phys. Rev. B 74, 085308 (2006): sin kx s_x + sin ky s_y + (m + 2 - cos kx - cos ky) s_z.
 
     m (eV): Chern number of the lower band is 0 for m > 0 and m < -4, and changes sign at m = -2.
     """
@@ -41,7 +41,7 @@ def lattice_dirac(*, m: float = -1.0, lattice_constant: float = 1.0) -> WannierM
 def rashba_ferromagnet(
     *, t: float = 1.0, rashba: float = 0.3, exchange: float = 0.2, lattice_constant: float = 1.0
 ) -> WannierModel:
-    """Rashba bands with an exchange field along z: Nagaosa et al., Rev. Mod. Phys. 82, 1539 (2010), section IV.
+    """Rashba bands with an exchange field: Nagaosa et al., Rev. Mod. Phys. 82, 1539 (2010), section IV.
 
     H = 2 t (2 - cos kx - cos ky) + rashba (sin ky s_x - sin kx s_y) - exchange s_z, all in eV.
     """
@@ -60,9 +60,7 @@ def rashba_ferromagnet(
         observables=spin_matrices(2, "interlaced"),
         periodic=(True, True, False),
         fermi_level=1.0,
-        provenance=Provenance(
-            notes=("Rashba model on a square lattice, Rev. Mod. Phys. 82, 1539 (2010)",)
-        ),
+        provenance=Provenance(notes=("Rashba model on a square lattice, Rev. Mod. Phys. 82, 1539 (2010)",)),
     )
 
 

@@ -1,0 +1,54 @@
+"""Fixtures: reference data that may be absent, models that many tests share, one small cluster."""
+
+from __future__ import annotations
+
+import os
+
+# Set before NumPy is loaded: parallel tests share two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from spinscreen.materials import WannierModel, load_model
+
+# No deadlines: speed is measured in benchmarks, not in tests.
+settings.register_profile("spinscreen", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("spinscreen")
+
+REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def reference_data() -> Path:
+    """Folder with real Wannier90 outputs and the peers' numbers."""
+    if not REFERENCE.is_dir():
+        pytest.skip(f"reference data are not at {REFERENCE}: real Pt, Fe and GaAs files are needed")
+    return REFERENCE
+
+
+@pytest.fixture(scope="session")
+def platinum(reference_data: Path) -> WannierModel:
+    return load_model(reference_data / "Pt")
+
+
+@pytest.fixture(scope="session")
+def iron(reference_data: Path) -> WannierModel:
+    return load_model(reference_data / "Fe", fermi_level=12.6279)
+
+
+@pytest.fixture(scope="session")
+def gallium_arsenide(reference_data: Path) -> WannierModel:
+    return load_model(reference_data / "GaAs", fermi_level=7.9366)
+
+
+@pytest.fixture(scope="session")
+def client():
+    """Two single-threaded Dask workers."""
+    from distributed import Client
+
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+        yield client

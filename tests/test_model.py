@@ -1,0 +1,191 @@
+"""The frozen model: validation, identity, round trips."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tbmodels
+from support import random_model, values
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import SpinOrderingWarning, WannierModel, library, load_model, write_wannier90
+
+KPOINTS = np.random.default_rng(9).random((5, 3))
+
+
+def assert_equal(first: WannierModel, second: WannierModel) -> None:
+    assert first.fingerprint == second.fingerprint
+    for name in ("name", "periodic", "atoms", "fermi_level", "provenance"):
+        assert getattr(first, name) == getattr(second, name), name
+    assert list(first.observables) == list(second.observables)
+
+
+def test_arrays_are_read_only():
+    model = library.load("kane_mele")
+    for array in (model.lattice, model.hamiltonian, model.position, model.observables["spin_x"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    with pytest.raises(TypeError):
+        model.observables["spin_x"] = np.eye(4)
+
+
+@pytest.mark.parametrize("suffix", [".hdf5", ".h5"])
+@pytest.mark.parametrize("model", [library.load("silicene"), random_model(1)], ids=["library", "random"])
+def test_save_and_load_keep_everything(tmp_path, model, suffix):
+    path = tmp_path / f"model{suffix}"
+    model.save(path)
+    assert_equal(model, load_model(path))
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_model_travels_by_pickle():
+    model = library.load("MoS2")
+    assert model.operators.size == 6
+    assert_equal(model, pickle.loads(pickle.dumps(model)))
+
+
+def test_saving_under_another_suffix_is_refused(tmp_path):
+    with pytest.raises(InputError, match="ends in .hdf5 or .h5"):
+        library.load("MoS2").save(tmp_path / "model.txt")
+
+
+def test_a_damaged_or_foreign_hdf5_file_is_refused(tmp_path):
+    path = tmp_path / "model.hdf5"
+    path.write_bytes(b"not hdf5")
+    with pytest.raises(InputError, match="model.hdf5: neither a saved spinscreen model nor a TBmodels"):
+        load_model(path)
+
+
+def test_the_fingerprint_sees_numbers_not_names():
+    model = random_model(2)
+    assert replace(model, name="other", fermi_level=3.0).fingerprint == model.fingerprint
+    changed = model.hamiltonian.copy()
+    changed[~model.translations.any(axis=1)] += 1e-12 * np.eye(4)
+    assert replace(model, hamiltonian=changed).fingerprint != model.fingerprint
+
+
+def _replaced(**changes):
+    return lambda: replace(random_model(0), **changes)
+
+
+def _with_element(field, value):
+    def build():
+        model = random_model(0)
+        array = np.array(getattr(model, field))
+        array[(0,) * array.ndim] = value
+        return replace(model, **{field: array})
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (_with_element("hamiltonian", np.nan), "hamiltonian has a NaN or infinite element at index"),
+        (_with_element("position", np.inf), "position has a NaN or infinite element"),
+        (_with_element("hamiltonian", 100.0), "hamiltonian is not Hermitian"),
+        (_with_element("position", 100.0), "position is not Hermitian"),
+        (_replaced(lattice=np.ones((3, 3))), "lattice is singular"),
+        (_replaced(lattice=np.eye(2)), r"lattice has shape \(2, 2\), expected \(3, 3\)"),
+        (_replaced(periodic=(False,) * 3), "periodic has no true entry"),
+        (_replaced(observables={"odd": np.eye(3)}), r"observable 'odd' has shape \(3, 3\), expected \(4, 4\)"),
+        (_replaced(observables={"skew": 1j * np.eye(4)}), "observable 'skew' is not Hermitian"),
+        (lambda: _without_opposite(), "for every R vector, its negative"),
+        (lambda: _doubled(), "appears twice"),
+        (_replaced(hamiltonian="text"), "expected an array"),
+    ],
+)
+def test_a_model_that_cannot_be_right_is_refused(build, message):
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+def _without_opposite():
+    model = random_model(0)
+    return replace(
+        model,
+        translations=model.translations[1:],
+        hamiltonian=model.hamiltonian[1:],
+        position=model.position[1:],
+        observables={},
+    )
+
+
+def _doubled():
+    model = random_model(0)
+    translations = model.translations.copy()
+    translations[0] = translations[1]
+    return replace(model, translations=translations)
+
+
+@pytest.mark.parametrize("name", ["haldane", "kane_mele", "germanene", "MoS2", "bhz_hgte", "lattice_dirac"])
+@pytest.mark.filterwarnings("ignore::spinscreen.materials.loading.SpinOrderingWarning")
+@pytest.mark.parametrize("kind", ["_tb.dat", "_hr.dat"])
+def test_wannier90_files_bring_the_model_back(tmp_path, name, kind):
+    model = library.load(name)
+    stem = write_wannier90(model, tmp_path)
+    found = load_model(stem.with_name(stem.name + kind))
+    assert found.periodic == model.periodic
+    assert [a.symbol for a in found.atoms] == [a.symbol for a in model.atoms]
+    assert found.fermi_level == pytest.approx(model.fermi_level, abs=1e-9)
+    np.testing.assert_allclose(found.centres, model.centres, atol=1e-7)
+    k = KPOINTS * model.periodic
+    before, after = (values(m, k, 1e-3, names=("energy", "berry_curvature")) for m in (model, found))
+    # 8 digits in _tb.dat; 6 decimals in _hr.dat, summed over some ten R.
+    tolerance = 1e-6 if kind == "_tb.dat" else 1e-5
+    np.testing.assert_allclose(after["energy"], before["energy"], atol=tolerance)
+    if kind == "_tb.dat":
+        # 0 up to rounding where time reversal and inversion both hold.
+        scale = max(np.abs(before["berry_curvature"]).max(), 1e-6)
+        np.testing.assert_allclose(after["berry_curvature"], before["berry_curvature"], atol=1e-3 * scale)
+    if "spin_z" in model.observables and name != "bhz_hgte":
+        np.testing.assert_array_equal(found.observables["spin_z"], model.observables["spin_z"])
+
+
+def test_tbmodels_in_memory_and_in_its_own_file(tmp_path):
+    lattice, spin = np.diag([2.0, 3.0]), np.array([[1, 0.2], [0.2, -1]])
+    source = tbmodels.Model(
+        hop={(0, 0): spin / 2, (1, 0): 0.3 * np.eye(2), (0, 1): np.array([[0, 1j], [0.5, 0]])},
+        contains_cc=False,
+        pos=[[0.0, 0.0], [0.5, 0.25]],
+        uc=lattice,
+    )
+    model = load_model(source, spin_ordering="none", name="two-orbital")
+    assert model.periodic == (True, True, False)
+    np.testing.assert_allclose(model.centres[1], [1.0, 0.75, 0])
+    k = KPOINTS * [1, 1, 0]
+    expected = np.array([np.linalg.eigvalsh(source.hamilton(point[:2])) for point in k])
+    np.testing.assert_allclose(values(model, k, names=("energy",))["energy"], expected, atol=1e-12)
+    path = tmp_path / "model.hdf5"
+    source.to_hdf5_file(str(path))
+    again = load_model(path, spin_ordering="none")
+    np.testing.assert_array_equal(again.hamiltonian, model.hamiltonian)
+
+
+def test_overrides_go_before_files():
+    model = load_model(
+        tbmodels.Model(on_site=[0.0, 1.0], hop={}, dim=3, uc=np.eye(3)),
+        name="given",
+        fermi_level=0.5,
+        spin_ordering="interlaced",
+        centres=np.ones((2, 3)),
+        observables={"layer": np.diag([1.0, -1.0])},
+    )
+    assert (model.name, model.fermi_level) == ("given", 0.5)
+    assert set(model.observables) == {"spin_x", "spin_y", "spin_z", "layer"}
+    np.testing.assert_array_equal(model.centres, 1)
+
+
+def test_an_unknown_override_is_refused():
+    with pytest.raises(InputError, match="unknown keyword 'fermi_energy', expected one of name, fermi_level"):
+        load_model("anything", fermi_energy=3)
+
+
+def test_an_assumed_spin_order_is_said(tmp_path):
+    stem = write_wannier90(library.load("kane_mele"), tmp_path)
+    with pytest.warns(SpinOrderingWarning, match=r"interlaced, found by test \(interlaced: time reversal"):
+        model = load_model(stem)
+    assert any("interlaced" in note for note in model.provenance.notes)
