@@ -7,6 +7,7 @@ Each block is computed when first asked for and handed out read-only, so a quant
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,10 +132,12 @@ class BlochBands:
         k, _ = np.nonzero(label >= 0)
         np.add.at(size, (k, label.ravel()), 1)
         first = np.cumsum(size, axis=1) - size
+        # A cycle of references would keep the matrices of every block until the next garbage collection.
+        parent: BlochBands = weakref.proxy(self)
         groups = []
         for count in np.unique(size[size > 0]):
             at = np.nonzero(size == count)
-            groups.append(Multiplet(self, int(count), at[0], first[at]))
+            groups.append(Multiplet(parent, int(count), at[0], first[at]))
         return tuple(groups)
 
     def share_traces(self, trace: Callable[[Multiplet], Real]) -> Real:
@@ -162,7 +165,7 @@ class BlochBands:
 class Multiplet:
     """All multiplets of one size; i, j run inside a multiplet. First axis: one entry per multiplet.
 
-    k, first : (multiplet,) the k point and the lowest band of each
+    parent : the bands, which must outlive it; k, first : (multiplet,) k point and lowest band of each
     """
 
     parent: BlochBands

@@ -308,7 +308,8 @@ def find_quantity(name: str) -> Quantity:
     try:
         return QUANTITIES[name]
     except KeyError:
-        near = get_close_matches(name, QUANTITIES, n=1, cutoff=0.4)
+        near = [known for known in QUANTITIES if name and name in known]
+        near = near or get_close_matches(name, QUANTITIES, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}?" if near else "see `spinscreen quantities`."
         raise InputError(f"quantities: {name!r} is not a known quantity; {hint}") from None
 

@@ -53,23 +53,29 @@ def numbers(text: str, count: int, path: Path, first_line: int, layout: Iterable
     looked at to name the place of an error; first_line : number of the text's first line in its file.
     Raises InputError naming file and line for a text that is truncated, garbled, or not finite.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        values = np.fromstring(text, sep=" ")
-    if len(values) == count and np.isfinite(values).all():
-        return values
-    exact = _fortran_numbers(text)
-    if exact is not None and len(exact) == count and np.isfinite(exact).all():
-        return exact
+    for parse in (_plain_numbers, _fortran_numbers):
+        values = parse(text)
+        if len(values) == count and np.isfinite(values).all():
+            return values
     raise locate_problem(text, path, first_line, layout)
 
 
-def _fortran_numbers(text: str) -> NDArray | None:
-    """Numbers with D exponents, which the fast path does not know."""
+def _plain_numbers(text: str) -> NDArray:
+    """Fast; empty where NumPy meets anything else, which it says by an error or, before 2.4, a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            return np.fromstring(text, sep=" ")
+        except (ValueError, DeprecationWarning):
+            return np.empty(0)
+
+
+def _fortran_numbers(text: str) -> NDArray:
+    """Numbers with D exponents; empty where anything else stands between."""
     try:
         return np.array(text.replace("D", "E").replace("d", "e").split(), dtype=float)
     except ValueError:
-        return None
+        return np.empty(0)
 
 
 def locate_problem(text: str, path: Path, first_line: int, layout: Iterable[int]) -> InputError:

@@ -46,8 +46,8 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
         return False
     partial = Path(f"{Path(store)}.partial") / f"{material_id}-{uuid.uuid4().hex}"
     try:
-        _prepare(Path(store))
         partial.parent.mkdir(parents=True, exist_ok=True)
+        _prepare(Path(store), partial.parent)
         with warnings.catch_warnings():
             # A published group never changes, so metadata consolidated in it stays true.
             warnings.simplefilter("ignore", ZarrUserWarning)
@@ -66,14 +66,23 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
     return True
 
 
-def _prepare(store: Path) -> None:
-    """Make the root and materials groups where they are missing."""
+def _prepare(store: Path, beside: Path) -> None:
+    """Make an empty store, complete when it appears, unless there is one."""
+    if (store / MATERIALS / "zarr.json").is_file():
+        return
     if store.exists() and not store.is_dir():
         raise InputError(f"{store}: is a file, expected a folder for the Zarr store.")
-    if store.is_dir() and not (store / "zarr.json").is_file() and any(store.iterdir()):
+    if store.is_dir() and any(store.iterdir()):
         raise InputError(f"{store}: is a folder with other content, expected a Zarr v3 store or a new name.")
-    root = zarr.open_group(store, mode="a", zarr_format=3)
-    root.require_group(MATERIALS)
+    skeleton = beside / f"empty-{uuid.uuid4().hex}"
+    zarr.open_group(skeleton, mode="w-", zarr_format=3).create_group(MATERIALS)
+    try:
+        skeleton.rename(store)
+    except OSError as problem:
+        shutil.rmtree(skeleton, ignore_errors=True)
+        # Another driver was faster; any other problem is the caller's to tell.
+        if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _remove_if_empty(folder: Path) -> None:

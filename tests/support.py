@@ -44,7 +44,7 @@ def random_unitary(rng: np.random.Generator, size: int) -> np.ndarray:
 def random_model(
     seed: int, size: int = 4, radius: int = 1, onsite: bool = False, periodic: tuple = (True, True, True)
 ) -> WannierModel:
-    """A triclinic model with H, A and three observables on all R up to `radius` (observables on site if asked)."""
+    """A triclinic model with H, A and three observables on all R up to `radius`, or the last on site."""
     rng = np.random.default_rng(seed)
     reach = [np.arange(-radius, radius + 1) if repeats else np.zeros(1, int) for repeats in periodic]
     vectors = np.stack(np.meshgrid(*reach, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -58,7 +58,10 @@ def random_model(
 
     hamiltonian, position, spin = operator(1)[:, 0], operator(3), operator(3)
     home = int(np.flatnonzero(~vectors.any(axis=1))[0])
-    observables = {name: (spin[home, s] if onsite else spin[:, s]) for s, name in enumerate(("spin_x", "spin_y", "spin_z"))}
+    observables = {
+        name: (spin[home, s] if onsite else spin[:, s])
+        for s, name in enumerate(("spin_x", "spin_y", "spin_z"))
+    }
     return WannierModel(
         f"random-{seed}",
         np.array([[2.0, 0.3, 0.1], [-0.4, 2.5, 0.2], [0.3, 0.1, 3.1]]),
@@ -86,9 +89,15 @@ def rotated_model(model: WannierModel, unitary: np.ndarray) -> WannierModel:
 
 
 def values(
-    model: WannierModel, kpoints: np.ndarray, threshold: float = 1e-6, broadening: float = 0.0, names=ALL_BAND_QUANTITIES
+    model: WannierModel,
+    kpoints: np.ndarray,
+    threshold: float = 1e-6,
+    broadening: float = 0.0,
+    names=ALL_BAND_QUANTITIES,
 ) -> dict[str, np.ndarray]:
-    return band_values(model.operators, kpoints, Resolution(threshold, broadening), band_quantities(names), 64)
+    return band_values(
+        model.operators, kpoints, Resolution(threshold, broadening), band_quantities(names), 64
+    )
 
 
 def random_bloch(rng: np.random.Generator, size: int, observables: int = 3, curl: bool = True) -> np.ndarray:

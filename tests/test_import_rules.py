@@ -38,7 +38,9 @@ def imported(room: str) -> set[str]:
 def test_a_room_imports_only_what_it_may_know(room):
     found = imported(room)
     assert "numpy" in found  # the walk has seen the files
-    broken = {name for name in found for rule in FORBIDDEN[room] if name == rule or name.startswith(rule + ".")}
+    broken = {
+        name for name in found for rule in FORBIDDEN[room] if name == rule or name.startswith(rule + ".")
+    }
     assert not broken
 
 

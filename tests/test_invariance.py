@@ -55,9 +55,7 @@ def test_a_reciprocal_lattice_vector_changes_nothing(shift, seed):
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
-@given(
-    pattern=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=st.integers(0, 1000)
-)
+@given(pattern=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=st.integers(0, 1000))
 def test_rotation_inside_multiplets_changes_nothing(kernel, pattern, seed):
     rng = np.random.default_rng(seed)
     bands, label = degenerate_bands(rng, pattern)

@@ -48,14 +48,14 @@ def test_a_model_travels_by_pickle():
 
 
 def test_saving_under_another_suffix_is_refused(tmp_path):
-    with pytest.raises(InputError, match="ends in .hdf5 or .h5"):
+    with pytest.raises(InputError, match=r"ends in \.hdf5 or \.h5"):
         library.load("MoS2").save(tmp_path / "model.txt")
 
 
 def test_a_damaged_or_foreign_hdf5_file_is_refused(tmp_path):
     path = tmp_path / "model.hdf5"
     path.write_bytes(b"not hdf5")
-    with pytest.raises(InputError, match="model.hdf5: neither a saved spinscreen model nor a TBmodels"):
+    with pytest.raises(InputError, match=r"model\.hdf5: neither a saved spinscreen model nor a TBmodels"):
         load_model(path)
 
 
@@ -91,7 +91,10 @@ def _with_element(field, value):
         (_replaced(lattice=np.ones((3, 3))), "lattice is singular"),
         (_replaced(lattice=np.eye(2)), r"lattice has shape \(2, 2\), expected \(3, 3\)"),
         (_replaced(periodic=(False,) * 3), "periodic has no true entry"),
-        (_replaced(observables={"odd": np.eye(3)}), r"observable 'odd' has shape \(3, 3\), expected \(4, 4\)"),
+        (
+            _replaced(observables={"odd": np.eye(3)}),
+            r"observable 'odd' has shape \(3, 3\), expected \(4, 4\)",
+        ),
         (_replaced(observables={"skew": 1j * np.eye(4)}), "observable 'skew' is not Hermitian"),
         (lambda: _without_opposite(), "for every R vector, its negative"),
         (lambda: _doubled(), "appears twice"),

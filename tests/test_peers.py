@@ -137,7 +137,7 @@ def test_platinum_spin_hall_scan(platinum, reference_data):
 
 
 def test_gallium_arsenide_in_the_gap(gallium_arsenide):
-    """-8.12, where the Qiao formula of both peers gives 128: it is not covariant inside nearly degenerate pairs."""
+    """-8.12, where the Qiao formula of both peers, not covariant inside close pairs, gives 128."""
     dataset = compute(
         gallium_arsenide,
         (20, 20, 20),
@@ -204,6 +204,4 @@ def test_formatted_and_unformatted_spins_agree(reference_data):
     from spinscreen.materials.checkpoint import read_spin
 
     folder = reference_data / "Fe"
-    np.testing.assert_allclose(
-        read_spin(folder / "Fe.spn"), read_spin(folder / "Fe.spn.fmt.gz"), atol=1e-14
-    )
+    np.testing.assert_allclose(read_spin(folder / "Fe.spn"), read_spin(folder / "Fe.spn.fmt.gz"), atol=1e-14)

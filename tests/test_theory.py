@@ -60,7 +60,9 @@ def test_haldane_has_chern_number_minus_one():
 def test_lattice_dirac_has_a_chern_number_but_no_spin_hall_effect(m, chern):
     model = library.load("lattice_dirac", m=m)
     dataset = compute(model, (80, 80, 1), 0.0, quantities=["anomalous_hall_conductivity"])
-    assert -IN_QUANTA * dataset["anomalous_hall_conductivity"].values[0, 1, 0] == pytest.approx(chern, abs=1e-6)
+    assert -IN_QUANTA * dataset["anomalous_hall_conductivity"].values[0, 1, 0] == pytest.approx(
+        chern, abs=1e-6
+    )
     conventional, conserved = hall(model, (80, 80, 1))
     assert conventional == pytest.approx(0, abs=1e-12)
     # The sphere average of d_z converges with the mesh as the Chern number does.
@@ -142,7 +144,7 @@ def test_torque_dipole_response_is_the_difference():
 
 
 def test_drude_weight_of_the_charge_is_the_ordinary_positive_one():
-    """T9 with Theta = -1 equals int f d_a d_b eps, here of eps = -2t cos kx - 2t cos ky + 4t (no Rashba term)."""
+    """T9 with Theta = -1 equals int f d_a d_b eps, here of eps = 2t (2 - cos kx - cos ky)."""
     model = library.load("rashba_ferromagnet", rashba=0.0, exchange=0.0).with_observable("charge", -np.eye(2))
     temperature = 0.4 / BOLTZMANN  # smooth on this mesh: partial sums converge exponentially
     dataset = compute(model, (100, 100, 1), 2.0, temperature=temperature, quantities=["drude_weight"])

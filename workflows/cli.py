@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, k_path
@@ -34,6 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+#: Exit code of a shell command that was ended by Ctrl-C.
+INTERRUPTED = 130
+
 out = Console()
 err = Console(stderr=True)
 
@@ -297,20 +301,18 @@ def _win_path(source: str) -> Any:
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False) or 0
     except InputError as problem:
-        err.print(f"[bold red]error:[/] {problem}", highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except typer.Abort:
-        err.print("stopped; nothing unfinished was stored.")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        err.print("stopped; nothing unfinished was stored.")
-        sys.exit(130)
+        err.print(f"[bold red]error:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as problem:
         # Wrong options: Click's own messages, which know the command.
-        if hasattr(problem, "format_message") and hasattr(problem, "exit_code"):
-            problem.show()  # type: ignore[attr-defined]
-            sys.exit(problem.exit_code)
-        raise
-    sys.exit(code or 0)
+        if not (hasattr(problem, "show") and hasattr(problem, "exit_code")):
+            raise
+        problem.show()
+        code = problem.exit_code
+    if code == INTERRUPTED:
+        err.print("stopped; nothing unfinished was stored.")
+    sys.exit(code)

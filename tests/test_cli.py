@@ -1,0 +1,140 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from spinscreen.materials import library, write_wannier90
+from spinscreen.storage import open_store, published
+
+COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
+
+
+def spinscreen(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**__import__("os").environ, "COLUMNS": "160"},
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_option():
+    text = spinscreen("--help").stdout
+    for command in ("info", "run", "bands", "demo", "library", "quantities"):
+        assert command in text
+    text = spinscreen("run", "--help").stdout
+    for option in (
+        "--store",
+        "--kmesh",
+        "--fermi-energy",
+        "--degeneracy-threshold",
+        "--quantities",
+        "--workers",
+    ):
+        assert option in text
+
+
+def test_info_shows_the_assumed_spin_order(tmp_path):
+    write_wannier90(library.load("kane_mele"), tmp_path)
+    shown = spinscreen("info", str(tmp_path))
+    assert shown.returncode == 0
+    assert "pure spinors, interlaced, found by test" in shown.stdout
+    assert "spinors block?" in shown.stdout
+    assert "time reversal broken by" in shown.stdout
+    assert "kane_mele_tb.dat" in shown.stdout
+    assert "Warning" not in shown.stderr
+
+
+def test_run_prints_publishes_and_does_nothing_twice(tmp_path):
+    arguments = ("run", "kane_mele", "--kmesh", "20", "--fermi-energy", "-0.5:0.5:0.25", "--store", "r.zarr")
+    first = spinscreen(*arguments, "--plot", "hall.png", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "conserved_hall_conductivity" in first.stdout
+    assert (tmp_path / "hall.png").stat().st_size > 5000
+    (name,) = published(tmp_path / "r.zarr")
+    assert f"materials/{name}" in first.stdout
+    dataset = xr.open_zarr(tmp_path / "r.zarr", group=f"materials/{name}", consolidated=False)
+    np.testing.assert_allclose(dataset["fermi_energy"], [-0.5, -0.25, 0, 0.25, 0.5])
+    assert "nothing to do" in spinscreen(*arguments, cwd=tmp_path).stdout
+    changed = spinscreen(*arguments, "--degeneracy-threshold", "0.1", "--workers", "2", cwd=tmp_path)
+    assert changed.returncode == 0, changed.stderr
+    assert len(published(tmp_path / "r.zarr")) == 2
+
+
+def test_bands_draws_a_figure(tmp_path):
+    drawn = spinscreen("bands", "MoS2", "--color", "berry_curvature:z", "--points", "10", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "bands.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("info", "nowhere"), "error: nowhere: no such file, folder or seedname"),
+        (("run", "MoS2", "--kmesh", "few"), "error: --kmesh: expected 48 or 48,48,48, found 'few'"),
+        (("run", "MoS2", "--kmesh", "0"), "error: kmesh: expected three whole numbers of at least 1"),
+        (("run", "MoS2", "--fermi-energy", "1:2"), "error: --fermi-energy: expected"),
+        (("run", "MoS2", "--fermi-energy", "1:2:0"), "error: --fermi-energy: expected"),
+        (("run", "MoS2", "--quantities", "berry"), "did you mean 'berry_curvature'"),
+        (("bands", "MoS2", "--path", "G 0 0"), "error: --path: expected 'LABEL k1 k2 k3"),
+        (("bands", "MoS2", "--color", "texture:spin_q"), "error: --color: expected texture:observable"),
+        (("run", "MoS2", "--store", "taken"), "error: taken: is a file, expected a folder"),
+    ],
+)
+def test_a_mistake_is_one_line_on_stderr(tmp_path, arguments, message):
+    (tmp_path / "taken").write_text("")
+    failed = spinscreen(*arguments, cwd=tmp_path)
+    assert failed.returncode == 2
+    assert message in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_an_unknown_option_is_explained():
+    failed = spinscreen("run", "MoS2", "--kmeh", "4")
+    assert failed.returncode == 2
+    assert "--kmesh" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_library_and_quantities_are_listed():
+    text = spinscreen("library").stdout
+    assert all(name in text for name in library.names())
+    assert "conserved_hall_conductivity" in spinscreen("quantities").stdout
+
+
+def test_demo_ranks_stores_and_draws(tmp_path):
+    shown = spinscreen("demo", "--workers", "1", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "MoS2" in shown.stdout
+    assert "conserved" in shown.stdout
+    folder = tmp_path / "spinscreen-demo"
+    assert (folder / "hall.png").stat().st_size > 5000
+    assert len(open_store(folder / "results.zarr")["materials"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("Pt", ("--fermi-energy", "18.4", "--broadening", "0.1"), "2036.21"),
+        ("Fe", ("--fermi-energy", "12.6279"), "541.98"),
+    ],
+)
+def test_one_command_from_real_files_to_a_store_with_the_peers_numbers(
+    tmp_path, reference_data, name, options, expected
+):
+    store = tmp_path / "results.zarr"
+    arguments = ("--kmesh", "25", "--degeneracy-threshold", "1e-6", "--store", str(store))
+    shown = spinscreen("run", str(reference_data / name), *arguments, *options)
+    assert shown.returncode == 0, shown.stderr
+    assert expected in shown.stdout
+    assert len(published(store)) == 1

@@ -1,0 +1,126 @@
+"""The .win files that people write."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinscreen.kernels import InputError
+from spinscreen.materials.win import BOHR, read_win
+
+TYPICAL = """
+Num_Wann   4      ! a comment
+NUM_BANDS: 8      # another
+Spinors = .TRUE.
+dis-win-max = 1.5d1
+mp_grid : 4, 4 1
+fermi_energy=-1.25
+
+BEGIN Unit_Cell_Cart
+  Bohr
+ 1.0 0 0
+ 0 2.0d0 0
+ 0 0 3.0 ! c
+END unit_cell_cart
+
+Begin atoms_cart
+ang
+Fe1 0.0 0.0 0.5
+end atoms_cart
+
+begin kpoint_path
+G 0.0 0.0 0.0   X 0.5 0.0 0.0
+X 0.5 0.0 0.0   M 0.5 0.5 0.0
+end kpoint_path
+begin projections
+Fe1:s;p   ! orbitals
+end projections
+"""
+
+
+@pytest.fixture
+def win(tmp_path):
+    def write(text):
+        path = tmp_path / "x.win"
+        path.write_text(text)
+        return read_win(path)
+
+    return write
+
+
+def test_any_case_separator_comment_and_unit(win):
+    found = win(TYPICAL)
+    assert found.integer("num_wann") == 4
+    assert found.integer("numwann") == 4
+    assert found.logical("spinors") is True
+    assert found.real("dis_win_max") == 15.0
+    assert found.integers("mp_grid", 3) == (4, 4, 1)
+    assert found.real("fermi_energy") == -1.25
+    np.testing.assert_allclose(found.lattice, BOHR * np.diag([1, 2, 3]))
+    assert found.atoms[0].symbol == "Fe1"
+    assert found.atoms[0].position == (0.0, 0.0, 0.5)
+    assert found.kpoint_path[1] == ("X", (0.5, 0.0, 0.0), "M", (0.5, 0.5, 0.0))
+    assert found.projections == ("Fe1:s;p",)
+    assert found.integer("not_there") is None
+    assert found.logical("not_there") is None
+
+
+def test_fractional_atoms_and_angstrom_by_default(win):
+    found = win(
+        "begin unit_cell_cart\n2 0 0\n0 2 0\n0 0 2\nend unit_cell_cart\n"
+        "begin atoms_frac\nPt 0.5 0.5 0.25\nend atoms_frac\n"
+    )
+    np.testing.assert_allclose(found.lattice, 2 * np.eye(3))
+    assert found.atoms[0].position == (1.0, 1.0, 0.5)
+
+
+def test_windows_line_ends_and_tabs(win):
+    found = win("num_wann\t=\t4\r\nbegin atoms_cart\r\nH\t0 0 1\r\nend atoms_cart\r\n")
+    assert found.integer("num_wann") == 4
+    assert found.atoms[0].position == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "ask", "message"),
+    [
+        (
+            "num_wann = four",
+            lambda w: w.integer("num_wann"),
+            r"line 1: expected 1 whole number\(s\), found 'four'",
+        ),
+        ("num_wann = 4.5", lambda w: w.integer("num_wann"), "line 1: expected 1 whole number"),
+        (
+            "\nspinors = maybe",
+            lambda w: w.logical("spinors"),
+            "line 2: expected true or false, found 'maybe'",
+        ),
+        ("begin unit_cell_cart\n1 0 0\nend unit_cell_cart", lambda w: w.lattice, "has 1 vectors, expected 3"),
+        (
+            "begin unit_cell_cart\nfeet\n1 0 0\nend unit_cell_cart",
+            lambda w: w.lattice,
+            "line 2: expected bohr or ang",
+        ),
+        ("begin atoms_frac\nH 0 0 0\nend atoms_frac", lambda w: w.atoms, "needs a unit_cell_cart block"),
+        (
+            "begin kpoint_path\nG 0 0\nend kpoint_path",
+            lambda w: w.kpoint_path,
+            "line 2: expected a label and three",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(win, text, ask, message):
+    with pytest.raises(InputError, match=message):
+        ask(win(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("begin projections\nH:s\n", "line 1: block 'projections' has no end"),
+        ("begin projections\nend kpoints\n", "line 2: expected the end of block 'projections'"),
+        ("= 5", "line 1: expected a keyword and its value"),
+    ],
+)
+def test_a_broken_structure_is_refused(win, text, message):
+    with pytest.raises(InputError, match=message):
+        win(text)
