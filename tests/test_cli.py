@@ -12,6 +12,7 @@ import xarray as xr
 
 from spinscreen.materials import library, write_wannier90
 from spinscreen.storage import open_store, published
+from spinscreen.workflows.console import quantities_markdown
 
 COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
 
@@ -138,3 +139,8 @@ def test_one_command_from_real_files_to_a_store_with_the_peers_numbers(
     assert shown.returncode == 0, shown.stderr
     assert expected in shown.stdout
     assert len(published(store)) == 1
+
+
+def test_the_reference_of_quantities_is_the_registry():
+    page = Path(__file__).resolve().parents[1] / "docs" / "quantities.md"
+    assert page.read_text() == quantities_markdown() + "\n"

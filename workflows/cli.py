@@ -20,7 +20,7 @@ from spinscreen.materials import SpinOrderingWarning, WannierModel, library, loa
 from spinscreen.storage import is_published, plot_bands, plot_hall, publish
 
 from .computing import compute_settings, evaluate
-from .console import model_table, progress_bar, quantities_table, result_table
+from .console import model_table, progress_bar, quantities_markdown, quantities_table, result_table
 from .plan import DEFAULT_MEMORY_BUDGET
 from .settings import make_settings
 
@@ -212,9 +212,14 @@ def show_library() -> None:
 
 
 @app.command(name="quantities")
-def show_quantities() -> None:
+def show_quantities(
+    markdown: Annotated[bool, typer.Option(help="Print the page docs/quantities.md.")] = False,
+) -> None:
     """List what can be computed."""
-    out.print(quantities_table())
+    if markdown:
+        typer.echo(quantities_markdown())
+    else:
+        out.print(quantities_table())
 
 
 def cluster(workers: int | None) -> AbstractContextManager[Client | None]:

@@ -106,50 +106,87 @@ def _components(values: xr.DataArray, numbers: np.ndarray) -> Iterator[tuple[str
 
 
 def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Table:
-    """Materials by the size of their conserved Hall conductivity, beside the conventional one."""
-    table = Table(title="Hall conductivity at the Fermi level", title_justify="left")
-    for column, justify in (
-        ("material", "left"),
-        ("component", "left"),
-        ("conventional", "right"),
-        ("conserved", "right"),
-        ("unit", "left"),
-        ("time (s)", "right"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
-    rows = []
-    for dataset, (observable, current, field) in results:
-        level = dataset.attrs.get("fermi_level", float(dataset["fermi_energy"].mean()))
-        here = dataset.sel(fermi_energy=level, method="nearest").sel(
-            observable=observable, current_axis=current, field_axis=field
-        )
-        conventional, unit = in_natural_units(here["conventional_hall_conductivity"])
-        conserved, _ = in_natural_units(here["conserved_hall_conductivity"])
-        rows.append(
-            (
-                abs(float(conserved)),
-                dataset.attrs["model_name"],
-                f"{observable} {current}{field}",
-                f"{float(conventional):+.4f}",
-                f"{float(conserved):+.4f}",
-                unit,
-                f"{dataset.attrs['elapsed_seconds']:.1f}",
-            )
-        )
-    for row in sorted(rows, reverse=True):
-        table.add_row(*row[1:])
+    """Materials by the largest conserved Hall conductivity of their scan, beside the conventional one."""
+    observable, current, field = results[0][1]
+    table = Table(
+        title=f"Hall conductivity of {observable}, {current}{field}, by the largest conserved value",
+        title_justify="left",
+    )
+    columns = (
+        "material",
+        "convent.\nat E_F",
+        "conserv.\nat E_F",
+        "convent.\nat peak",
+        "conserv.\nat peak",
+        "peak-E_F\n(eV)",
+        "unit",
+        "s",
+    )
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("material", "unit") else "right")
+    rows = [_ranked_row(dataset, component) for dataset, component in results]
+    for _, *row in sorted(rows, reverse=True):
+        table.add_row(*row)
     return table
+
+
+def _ranked_row(dataset: xr.Dataset, component: tuple[str, str, str]) -> tuple[float, *tuple[str, ...]]:
+    observable, current, field = component
+    here = dataset.sel(observable=observable, current_axis=current, field_axis=field)
+    level = float(dataset.attrs["fermi_level"])
+    at_level = int(np.abs(dataset["fermi_energy"].values - level).argmin())
+    conventional, unit = in_natural_units(here["conventional_hall_conductivity"])
+    conserved, _ = in_natural_units(here["conserved_hall_conductivity"])
+    peak = int(np.abs(conserved).argmax())
+    return (
+        float(np.abs(conserved[peak])),
+        str(dataset.attrs["model_name"]),
+        *(
+            # Adding zero takes the sign from a rounded zero.
+            f"{round(float(values[at]), 3) + 0.0:+.3f}"
+            for at in (at_level, peak)
+            for values in (conventional, conserved)
+        ),
+        f"{dataset['fermi_energy'].values[peak] - level:+.2f}",
+        unit,
+        f"{dataset.attrs['elapsed_seconds']:.1f}",
+    )
+
+
+#: Columns of the reference of quantities.
+_REFERENCE = ("name", "what", "theory", "dims", "unit (3D)", "unit (2D)")
+
+
+def _reference_rows() -> Iterator[tuple[str, ...]]:
+    for quantity in QUANTITIES.values():
+        if isinstance(quantity, Integral):
+            dims, units = (*quantity.dims, "fermi_energy"), quantity.unit.in_dimension
+        else:
+            dims, units = ("k", *quantity.dims, "band"), {3: quantity.units, 2: quantity.units}
+        yield quantity.name, quantity.long_name, quantity.theory, ", ".join(dims), units[3], units[2]
 
 
 def quantities_table() -> Table:
     """The registry."""
     table = Table(title="quantities", title_justify="left")
-    for column in ("name", "what", "theory", "dims", "unit (3D)"):
+    for column in _REFERENCE:
         table.add_column(column, overflow="fold")
-    for quantity in QUANTITIES.values():
-        if isinstance(quantity, Integral):
-            dims, units = (*quantity.dims, "fermi_energy"), quantity.unit.in_dimension[3]
-        else:
-            dims, units = ("k", *quantity.dims, "band"), quantity.units
-        table.add_row(quantity.name, quantity.long_name, quantity.theory, ", ".join(dims), units)
+    for row in _reference_rows():
+        table.add_row(*row)
     return table
+
+
+def quantities_markdown() -> str:
+    """The registry as the page docs/quantities.md."""
+    lines = [
+        "# Quantities",
+        "",
+        "Made from the registry by `spinscreen quantities --markdown > docs/quantities.md`.",
+        "`{theta}` is the unit of the observable (hbar for spin). Names with a dim `k` go to `evaluate`,",
+        "names with `fermi_energy` to `compute`. Formulas and signs: [physics](physics.md).",
+        "",
+        "| " + " | ".join(_REFERENCE) + " |",
+        "|" + "---|" * len(_REFERENCE),
+    ]
+    lines += ["| `" + row[0] + "` | " + " | ".join(row[1:]) + " |" for row in _reference_rows()]
+    return "\n".join(lines)
