@@ -125,12 +125,12 @@ def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Tabl
     for column in columns:
         table.add_column(column, justify="left" if column in ("material", "unit") else "right")
     rows = [_ranked_row(dataset, component) for dataset, component in results]
-    for _, *row in sorted(rows, reverse=True):
+    for _, row in sorted(rows, reverse=True):
         table.add_row(*row)
     return table
 
 
-def _ranked_row(dataset: xr.Dataset, component: tuple[str, str, str]) -> tuple[float, *tuple[str, ...]]:
+def _ranked_row(dataset: xr.Dataset, component: tuple[str, str, str]) -> tuple[float, list[str]]:
     observable, current, field = component
     here = dataset.sel(observable=observable, current_axis=current, field_axis=field)
     level = float(dataset.attrs["fermi_level"])
@@ -138,19 +138,15 @@ def _ranked_row(dataset: xr.Dataset, component: tuple[str, str, str]) -> tuple[f
     conventional, unit = in_natural_units(here["conventional_hall_conductivity"])
     conserved, _ = in_natural_units(here["conserved_hall_conductivity"])
     peak = int(np.abs(conserved).argmax())
-    return (
-        float(np.abs(conserved[peak])),
-        str(dataset.attrs["model_name"]),
-        *(
-            # Adding zero takes the sign from a rounded zero.
-            f"{round(float(values[at]), 3) + 0.0:+.3f}"
-            for at in (at_level, peak)
-            for values in (conventional, conserved)
-        ),
-        f"{dataset['fermi_energy'].values[peak] - level:+.2f}",
-        unit,
-        f"{dataset.attrs['elapsed_seconds']:.1f}",
-    )
+    # Adding zero takes the sign from a rounded zero.
+    shown = [
+        f"{round(float(values[at]), 3) + 0.0:+.3f}"
+        for at in (at_level, peak)
+        for values in (conventional, conserved)
+    ]
+    distance = f"{dataset['fermi_energy'].values[peak] - level:+.2f}"
+    elapsed = f"{dataset.attrs['elapsed_seconds']:.1f}"
+    return float(np.abs(conserved[peak])), [str(dataset.attrs["model_name"]), *shown, distance, unit, elapsed]
 
 
 #: Columns of the reference of quantities.
