@@ -10,7 +10,6 @@ from pathlib import Path
 
 import xarray as xr
 import zarr
-from zarr.errors import ZarrUserWarning
 
 from spinscreen.kernels import InputError
 
@@ -50,7 +49,7 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
         _prepare(Path(store), partial.parent)
         with warnings.catch_warnings():
             # A published group never changes, so metadata consolidated in it stays true.
-            warnings.simplefilter("ignore", ZarrUserWarning)
+            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
             dataset.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
         partial.rename(target)
     except OSError as problem:
