@@ -25,7 +25,7 @@ from .lattice import (
     stacked_count,
 )
 from .mesh import KMesh, KPath, LineSpan, cell_measure, k_path
-from .occupations import BOLTZMANN, FermiScan, Weight, band_weight, occupation_sum
+from .occupations import BOLTZMANN, FermiScan, Occupations, Weight, band_weight
 from .quantities import (
     BAND_QUANTITIES,
     CONDUCTANCE,
@@ -59,6 +59,7 @@ __all__ = [
     "LatticeOperators",
     "LineSpan",
     "Multiplet",
+    "Occupations",
     "PartialSums",
     "Quantity",
     "RealSpaceOperator",
@@ -80,7 +81,6 @@ __all__ = [
     "integrals",
     "k_path",
     "mesh_blocks",
-    "occupation_sum",
     "solve_bands",
     "stacked_count",
     "sum_span",

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from . import contractions
 from .errors import InputError
 from .lattice import CYCLIC, BlochOperators, Complex, Integer, Real
 
@@ -67,29 +68,32 @@ class BlochBands:
         count, size = stacked.shape[:2]
         return frozen((stacked.reshape(count, -1, size) @ self.states).reshape(stacked.shape))
 
-    @cached_property
-    def rotated(self) -> Complex:
-        """U^dagger X U of dH_x..z, A_x..z and the observables, (k, band, operator, band)."""
-        needed = self.half_rotated[:, :, : self.operators.rotated_count]
+    def _rotated(self, first: int, last: int) -> Complex:
+        """U^dagger X U of a range of the stacked operators, (k, band, operator, band)."""
+        needed = self.half_rotated[:, :, first:last]
         count, size = needed.shape[:2]
-        adjoint = self.states.conj().swapaxes(1, 2)
-        product = adjoint @ needed.reshape(count, size, -1)
-        return frozen(product.reshape(needed.shape))
+        # Operators of a range lie side by side in each row, so this is one matrix product per k.
+        columns = needed.reshape(count, size, -1)
+        return frozen((self._adjoint @ columns).reshape(needed.shape))
+
+    @cached_property
+    def _adjoint(self) -> Complex:
+        return self.states.conj().swapaxes(1, 2)
+
+    @cached_property
+    def slopes_and_positions(self) -> Complex:
+        """dHbar_a (3, eV angstrom) and Abar_a (3, angstrom), (k, band, operator, band)."""
+        return self._rotated(0, 6)
+
+    @cached_property
+    def observable(self) -> Complex:
+        """Theta bar, (k, band, observable, band)."""
+        return self._rotated(6, self.operators.rotated_count)
 
     @property
     def position_matrix(self) -> Complex:
         """A bar, the position matrix of the Wannier basis between bands, (k, band, axis, band) angstrom."""
-        return self.rotated[:, :, 3:6]
-
-    @property
-    def observable(self) -> Complex:
-        """Theta bar, (k, band, observable, band)."""
-        return self.rotated[:, :, 6:]
-
-    @cached_property
-    def difference(self) -> Real:
-        """eps_n - eps_m, (k, n, m) eV."""
-        return frozen(self.energy[:, :, None] - self.energy[:, None, :])
+        return self.slopes_and_positions[:, :, 3:]
 
     @cached_property
     def multiplet_label(self) -> Integer:
@@ -105,24 +109,21 @@ class BlochBands:
         return max(self.resolution.degeneracy_threshold, np.finfo(float).tiny)
 
     @cached_property
-    def separate(self) -> NDArray[np.bool_]:
-        """True for bands of different multiplets, (k, band, band)."""
-        label = self.multiplet_label
-        return frozen(label[:, :, None] != label[:, None, :])
+    def _interband(self) -> tuple[Complex, Complex]:
+        velocity, position = contractions.interband(
+            self.energy, self.multiplet_label, self.slopes_and_positions
+        )
+        return frozen(velocity), frozen(position)
 
-    @cached_property
+    @property
     def velocity(self) -> Complex:
         """v_a,nm = dHbar_a,nm + i (eps_n - eps_m) Abar_a,nm, (k, n, a, m) eV angstrom / hbar."""
-        covariant = (1j * self.difference)[:, :, None] * self.position_matrix
-        covariant += self.rotated[:, :, :3]
-        return frozen(covariant)
+        return self._interband[0]
 
-    @cached_property
+    @property
     def position(self) -> Complex:
         """r_a,nm = -i v_a,nm/(eps_n - eps_m) between multiplets, 0 inside, (k, n, a, m) angstrom."""
-        inverse = np.zeros(self.difference.shape, dtype=complex)
-        np.divide(-1j, self.difference, out=inverse, where=self.separate)
-        return frozen(inverse[:, :, None] * self.velocity)
+        return self._interband[1]
 
     @cached_property
     def multiplets(self) -> tuple[Multiplet, ...]:
@@ -154,11 +155,38 @@ class BlochBands:
         assert values is not None
         return np.moveaxis(values, 1, -1)
 
-    def share_values(self, values: Real) -> Real:
-        """Average (k, band, ...) values over the members of each multiplet; returns (k, ..., band)."""
-        if len(self.multiplets) == 1 and self.multiplets[0].size == 1:
-            return np.moveaxis(values, 1, -1)
-        return self.share_traces(lambda m: values[m.k[:, None], m.bands].sum(axis=1))
+    @cached_property
+    def curvature_traces(self) -> tuple[Real, Real]:
+        """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
+        if contractions.compiled is None:
+            return self.curvature_traces_by_multiplets()
+        count, size = self.energy.shape
+        berry = np.empty((count, size, 3))
+        conserved = np.empty((count, size, self.operators.observable_count, 3))
+        contractions.compiled.curvature_traces(
+            count,
+            size,
+            self.operators.observable_count,
+            self.half_rotated.shape[2],
+            self.multiplet_label,
+            self.position,
+            self.slopes_and_positions,
+            self.observable,
+            self.half_rotated,
+            self.states,
+            berry,
+            conserved,
+        )
+        return frozen(berry), frozen(conserved)
+
+    def curvature_traces_by_multiplets(self) -> tuple[Real, Real]:
+        """`curvature_traces` from the blocks of each multiplet: the oracle of the compiled one."""
+
+        def conserved(m: Multiplet) -> Real:
+            return np.einsum("qsij,qcji->qsc", m.texture, m.curvature, optimize=True).real
+
+        berry = self.share_traces(lambda m: np.trace(m.curvature, axis1=2, axis2=3).real)
+        return np.moveaxis(berry, -1, 1), np.moveaxis(self.share_traces(conserved), -1, 1)
 
 
 @dataclass(frozen=True, eq=False)

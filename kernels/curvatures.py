@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import contractions
 from .bands import BlochBands, Multiplet
 from .lattice import Complex, Real
 
@@ -41,45 +42,29 @@ def berry_curvature(bands: BlochBands) -> Real:
 
     Sign of Omega = i<d_a u|d_b u> - c.c.; postw90's kpath prints its negative.
     """
-    return bands.share_traces(lambda m: _trace(m.curvature))
+    return np.moveaxis(bands.curvature_traces[0], 1, -1)
 
 
 def conserved_curvature(bands: BlochBands) -> Real:
     """T5: Omega^cons_n,ab = Re Tr[theta_N F_ab]/|N|, (k, observable, axis, band) in Theta angstrom^2."""
-
-    def trace(m: Multiplet) -> Real:
-        return np.einsum("qsij,qcji->qsc", m.texture, m.curvature, optimize=True).real
-
-    return bands.share_traces(trace)
+    return np.moveaxis(bands.curvature_traces[1], 1, -1)
 
 
 def conventional_curvature(bands: BlochBands) -> Real:
     """T3: -2 Im sum_{m not in N} (j_a)_nm (v_b)_mn/((eps_n - eps_m)^2 + eta^2).
 
     j_a = 1/2 (Theta v_a + v_a Theta), eta the `broadening`. Returns (k, observable, current_axis,
-    field_axis, band) angstrom^2 x unit of Theta. Source of the formula without its multiplets:
-    Qiao et al. PRB 98, 214402 ("simple" spin current in WannierBerri).
+    field_axis, band) in Theta angstrom^2. Source of the formula without its multiplets: Qiao et al.
+    PRB 98, 214402 (the "simple" spin current of WannierBerri).
     """
-    current = _current_matrices(bands)
-    inverse = np.zeros(bands.difference.shape)
-    denominator = bands.difference**2 + bands.resolution.broadening**2
-    np.divide(1.0, denominator, out=inverse, where=bands.separate)
-    # Im(j conj w) is the real product of (Re j, Im j) with (-Im w, Re w), which are the parts of i w.
-    field = (1j * inverse)[:, :, None] * bands.velocity
-    contracted = current.view(float) @ field.view(float).swapaxes(2, 3)
-    shape = (*bands.energy.shape, -1, 3, 3)
-    return bands.share_values(-2 * contracted.reshape(shape))
-
-
-def _current_matrices(bands: BlochBands) -> Complex:
-    """j_a = 1/2 (Theta v_a + v_a Theta), (k, n, observable * axis, m)."""
-    theta, speed = bands.observable, bands.velocity
-    count, size, observables, _ = theta.shape
-    product = theta.reshape(count, size * observables, size) @ speed.reshape(count, size, -1)
-    product = product.reshape(count, size, observables * 3, size)
-    current = product + product.conj().swapaxes(1, 3)
-    current *= 0.5
-    return current
+    values = contractions.conventional(
+        bands.observable,
+        bands.velocity,
+        bands.energy,
+        bands.multiplet_label,
+        bands.resolution.broadening,
+    )
+    return np.moveaxis(values, 1, -1)
 
 
 def wave_packet_dipole(bands: BlochBands) -> Real:

@@ -10,7 +10,7 @@ import numpy as np
 from .bands import BlochBands, Resolution, solve_bands
 from .lattice import LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
-from .occupations import FermiScan, occupation_sum
+from .occupations import FermiScan, Occupations
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
 from .separable import mesh_blocks
 
@@ -51,7 +51,7 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
     """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
     totals: dict[Term, Real] = {}
-    for _, bloch in mesh_blocks(operators, task.mesh, span, task.block_size):
+    for bloch in mesh_blocks(operators, task.mesh, span, task.block_size):
         bands = solve_bands(bloch, task.resolution)
         for term, part in _sum_block(bands, task).items():
             totals[term] = totals[term] + part if term in totals else part
@@ -60,15 +60,15 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
 
 def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
     values = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
+    occupations = {
+        weight: Occupations(bands.energy, task.scan, weight)
+        for weight in dict.fromkeys(term.weight for term in task.terms)
+    }
     sums: dict[Term, Real] = {}
-    for weight in dict.fromkeys(term.weight for term in task.terms):
-        terms = [term for term in task.terms if term.weight is weight]
-        shapes = [values[term.kernel].shape[1:-1] for term in terms]
-        flat = [np.moveaxis(values[term.kernel], -1, 1).reshape(*bands.energy.shape, -1) for term in terms]
-        summed = occupation_sum(bands.energy, np.concatenate(flat, axis=2), task.scan, weight)
-        ends = np.cumsum([part.shape[2] for part in flat])
-        for term, shape, part in zip(terms, shapes, np.split(summed, ends[:-1]), strict=True):
-            sums[term] = part.reshape(*shape, -1)
+    for term in task.terms:
+        value = values[term.kernel]
+        rows = np.moveaxis(value, -1, 1).reshape(bands.energy.size, -1)
+        sums[term] = occupations[term.weight].sum(rows).reshape(*value.shape[1:-1], -1)
     return sums
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 from scipy import constants
-from scipy.sparse import csr_array
 from scipy.special import expit
 
+from .contractions import scatter
 from .errors import InputError
-from .lattice import Real
+from .lattice import Integer, Real
 
 #: eV / K
 BOLTZMANN = constants.k / constants.e
@@ -55,39 +56,46 @@ class FermiScan:
         return BOLTZMANN * self.temperature
 
 
-def occupation_sum(energy: Real, values: Real, scan: FermiScan, weight: Weight) -> Real:
-    """Sum over k and bands of weight(eps - mu) * value, for every Fermi energy mu.
+@dataclass(frozen=True, eq=False)
+class Occupations:
+    """How levels are occupied at every Fermi energy of a scan; made once, used for many values.
 
-    energy : (k, band) eV; values : (k, band, component); returns (component, fermi_energy).
-    At T = 0 each value is added once, to the first Fermi energy at which its band is occupied
-    (eps <= mu), and accumulated: hundreds of energies cost what one does.
-    Raises InputError for a Fermi-surface or entropy weight at T = 0.
+    energy : levels in eV, any shape. At T = 0 each level counts from the first Fermi energy at which it is
+    occupied (eps <= mu), so hundreds of energies cost what one does. Raises InputError for a Fermi-surface
+    or entropy weight at T = 0.
     """
-    if weight.needs_temperature and scan.temperature == 0:
-        raise InputError(
-            "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
-            "give one (for example temperature=300), the k mesh must resolve k_B T."
-        )
-    flat_energy, flat_values = energy.ravel(), values.reshape(energy.size, -1)
-    if scan.temperature > 0:
-        return _at_finite_temperature(flat_energy, flat_values, scan, weight)
-    summed = _accumulate(flat_energy, flat_values, scan.energies)
-    if weight is Weight.SEA:
-        return summed
-    moment = _accumulate(flat_energy, flat_energy[:, None] * flat_values, scan.energies)
-    return moment - scan.energies * summed
 
+    energy: Real
+    scan: FermiScan
+    weight: Weight
 
-def _accumulate(energy: Real, values: Real, fermi_energies: Real) -> Real:
-    slot = np.searchsorted(fermi_energies, energy, side="left")
-    counts = len(fermi_energies)
-    placed = csr_array((np.ones(len(slot)), (slot, np.arange(len(slot)))), shape=(counts + 1, len(slot)))
-    return np.cumsum(np.asarray(placed @ values)[:counts], axis=0).T
+    def __post_init__(self) -> None:
+        if self.weight.needs_temperature and self.scan.temperature == 0:
+            raise InputError(
+                "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
+                "give one (for example temperature=300), the k mesh must resolve k_B T."
+            )
 
+    def sum(self, values: Real) -> Real:
+        """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu)."""
+        if self.scan.temperature > 0:
+            return (self._factors @ values).T
+        summed = self._accumulate(values)
+        if self.weight is Weight.SEA:
+            return summed
+        return self._accumulate(self.energy.reshape(-1, 1) * values) - self.scan.energies * summed
 
-def _at_finite_temperature(energy: Real, values: Real, scan: FermiScan, weight: Weight) -> Real:
-    factors = band_weight(energy - scan.energies[:, None], scan.thermal_energy, weight)
-    return (factors @ values).T
+    def _accumulate(self, values: Real) -> Real:
+        return np.cumsum(scatter(self._first_occupied, values, len(self.scan.energies)), axis=0).T
+
+    @cached_property
+    def _first_occupied(self) -> Integer:
+        return np.searchsorted(self.scan.energies, self.energy.ravel(), side="left")
+
+    @cached_property
+    def _factors(self) -> Real:
+        x = self.energy.ravel() - self.scan.energies[:, None]
+        return band_weight(x, self.scan.thermal_energy, self.weight)
 
 
 def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:

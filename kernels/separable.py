@@ -7,9 +7,9 @@ few R of one line, for every k point. Derivatives i R_a X are formed on the way,
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -54,8 +54,8 @@ class _Lines:
 
 def mesh_blocks(
     operators: LatticeOperators, mesh: KMesh, span: LineSpan, block_size: int
-) -> Iterator[tuple[Real, BlochOperators]]:
-    """Yield (kpoints, Bloch operators) along the lines of a span, about `block_size` k points at a time.
+) -> Iterator[BlochOperators]:
+    """Yield Bloch operators along the lines of a span, about `block_size` k points at a time.
 
     A block is several whole lines of one plane or a piece of one line, cut at places that depend on the
     mesh alone. The values of a k point are the same bits whatever the span.
@@ -74,15 +74,9 @@ def mesh_blocks(
         for start in range(0, len(members), group):
             chosen = members[start : start + group]
             tables = _sum_second_axis(operators, order, planes, chosen / counts[1])
-            origin = int(plane_index * counts[1] + chosen[0])
-            points = mesh.points(LineSpan(origin, origin + len(chosen)))
-            points = points.reshape(len(chosen), length, 3)
-            for begin, end in itertools.pairwise(edges):
+            for begin, end in pairwise(edges):
                 along = np.arange(begin, end) / counts[2]
-                yield (
-                    points[:, begin:end].reshape(-1, 3),
-                    _sum_last_axis(tables, along, operators.observable_count),
-                )
+                yield _sum_last_axis(tables, along, operators.observable_count)
 
 
 def _planes(operators: LatticeOperators, order: list[int], k: float) -> tuple[_Plane, ...]:
@@ -122,48 +116,48 @@ def _sum_second_axis(
         min(plane.second_steps[0] for plane in planes),
         max(plane.second_steps[-1] for plane in planes) + 1,
     )
-    size = operators.size
+    size, last = operators.size, 6 + operators.observable_count
+    energy = np.zeros((len(k), len(steps), size, size), dtype=complex)
     stacked = np.zeros((len(k), len(steps), size, stacked_count(operators), size), dtype=complex)
 
     def at(plane: _Plane) -> slice:
         start = int(plane.second_steps[0] - steps[0])
         return slice(start, start + len(plane.second_steps))
 
-    value = _over_second_axis(hamiltonian, hamiltonian.value, k)
-    for i, slope in enumerate(_reduced_slopes(hamiltonian, value, k)):
-        for a in range(3):
-            if cell[i, a] != 0:
-                stacked[:, at(hamiltonian), :, a] += cell[i, a] * slope[:, :, 0]
-    energy = np.zeros((len(k), len(steps), size, size), dtype=complex)
+    value, gradient = _value_and_gradient(hamiltonian, cell, k)
     energy[:, at(hamiltonian)] = value[:, :, 0]
-
-    value = _over_second_axis(position, position.value, k)
-    stacked[:, at(position), :, 3:6] = np.swapaxes(value, 2, 3)
+    stacked[:, at(hamiltonian), :, :3] = gradient[:, :, :, 0].transpose(1, 2, 3, 0, 4)
+    value, gradient = _value_and_gradient(position, cell, k)
+    stacked[:, at(position), :, 3:6] = value.swapaxes(2, 3)
     if position.slope is not None:
-        curl = stacked[:, at(position), :, 6 + operators.observable_count :]
-        for i, slope in enumerate(_reduced_slopes(position, value, k)):
-            for c, (a, b) in enumerate(CYCLIC):
-                curl[:, :, :, c] += cell[i, a] * slope[:, :, b] - cell[i, b] * slope[:, :, a]
-
-    value = _over_second_axis(observables, observables.value, k)
-    last = 6 + operators.observable_count
-    stacked[:, at(observables), :, 6:last] = np.swapaxes(value, 2, 3)
+        for c, (a, b) in enumerate(CYCLIC):
+            np.subtract(gradient[a, :, :, b], gradient[b, :, :, a], out=stacked[:, at(position), :, last + c])
+    value, _ = _value_and_gradient(observables, cell, k)
+    stacked[:, at(observables), :, 6:last] = value.swapaxes(2, 3)
     return _Lines(energy, stacked, steps)
 
 
-def _over_second_axis(plane: _Plane, table: Complex, k: Real, slope: bool = False) -> Complex:
-    weights = np.exp(2j * np.pi * np.outer(k, plane.first_steps))
-    if slope:
-        weights = weights * (1j * plane.first_steps)
-    return (weights @ table.reshape(len(table), -1)).reshape(len(k), *table.shape[1:])
+def _value_and_gradient(plane: _Plane, cell: Real, k: Real) -> tuple[Complex, Complex]:
+    """Sum over the second axis, (line, R2, component, n, m), and its gradient with Cartesian axis first.
 
+    The gradient is empty for an operator whose slope is not asked for.
+    """
+    phases = np.exp(2j * np.pi * np.outer(k, plane.first_steps))
+    shape = (len(k), *plane.value.shape[1:])
 
-def _reduced_slopes(plane: _Plane, value: Complex, k: Real) -> Iterator[Complex]:
-    """Sums with weights i R0, i R1 and i R2 in turn."""
-    assert plane.slope is not None
-    yield _over_second_axis(plane, plane.slope, k)
-    yield _over_second_axis(plane, plane.value, k, slope=True)
-    yield value * (1j * plane.second_steps)[:, None, None, None]
+    def summed(weights: Complex, table: Complex) -> Complex:
+        return weights @ table.reshape(len(table), -1)
+
+    value = summed(phases, plane.value)
+    if plane.slope is None:
+        return value.reshape(shape), np.empty((3, 0), dtype=complex)
+    reduced = np.empty((3, value.size), dtype=complex)
+    reduced[0] = summed(phases, plane.slope).ravel()
+    reduced[1] = summed(phases * (1j * plane.first_steps), plane.value).ravel()
+    along = (1j * plane.second_steps)[:, None]
+    np.multiply(value.reshape(len(k), len(along), -1), along, out=reduced[2].reshape(len(k), len(along), -1))
+    gradient = (cell.T @ reduced.view(float)).view(complex)
+    return value.reshape(shape), gradient.reshape(3, *shape)
 
 
 def _sum_last_axis(tables: _Lines, k: Real, observable_count: int) -> BlochOperators:

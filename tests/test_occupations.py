@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinscreen.kernels import FermiScan, InputError, Weight, band_weight, occupation_sum
+from spinscreen.kernels import FermiScan, InputError, Occupations, Weight, band_weight
 
 ENERGIES = st.lists(st.floats(-5, 5), min_size=1, max_size=20)
 
@@ -16,7 +16,7 @@ ENERGIES = st.lists(st.floats(-5, 5), min_size=1, max_size=20)
 def test_zero_temperature_counts_levels_up_to_and_including_the_fermi_energy(levels, scan):
     energy = np.array(levels)[None]
     fermi = np.sort(np.array(scan))
-    found = occupation_sum(energy, energy[..., None] + 7, FermiScan(fermi), Weight.SEA)
+    found = Occupations(energy, FermiScan(fermi), Weight.SEA).sum(energy.T + 7)
     expected = [(energy[energy <= mu] + 7).sum() for mu in fermi]
     np.testing.assert_allclose(found[0], expected, atol=1e-12)
 
@@ -25,7 +25,7 @@ def test_zero_temperature_counts_levels_up_to_and_including_the_fermi_energy(lev
 def test_zero_temperature_grand_potential_is_the_sum_of_negative_distances(levels, scan):
     energy = np.array(levels)[None]
     fermi = np.sort(np.array(scan))
-    found = occupation_sum(energy, np.ones((*energy.shape, 1)), FermiScan(fermi), Weight.GRAND_POTENTIAL)
+    found = Occupations(energy, FermiScan(fermi), Weight.GRAND_POTENTIAL).sum(np.ones((energy.size, 1)))
     expected = [np.minimum(energy - mu, 0).sum() for mu in fermi]
     np.testing.assert_allclose(found[0], expected, atol=1e-11)
 
@@ -52,7 +52,7 @@ def test_weights_do_not_overflow_far_from_the_fermi_energy():
 @pytest.mark.parametrize("weight", [Weight.SURFACE, Weight.ENTROPY])
 def test_fermi_surface_weights_refuse_zero_temperature(weight):
     with pytest.raises(InputError, match="needs a temperature above 0 K"):
-        occupation_sum(np.zeros((1, 1)), np.ones((1, 1, 1)), FermiScan(np.zeros(1)), weight)
+        Occupations(np.zeros((1, 1)), FermiScan(np.zeros(1)), weight)
 
 
 @pytest.mark.parametrize(
