@@ -228,6 +228,97 @@ curvature_traces(Index count, Bands bands, const int64_t *label, double *berry, 
     }
 }
 
+/* ---- Re Tr[d_a v_b]/|N| and 1/2 Re Tr[{theta, v_a} v_b]/|N|, d_a = 1/2 (Theta r_a + h.c.) ---- */
+typedef struct {
+    Index size, observables;
+    const double *position, *observable, *velocity;
+} Flow;
+
+/* 1/2 sum_l (v_a,il v_b,lj + v_b,il v_a,lj) inside a multiplet, as conj of the rows of j */
+static void
+velocity_pair(const Flow *at, Index first, Index last, Index i, Index j, Index a, Index b, double *x)
+{
+    const double *ai = at->velocity + 2 * (i * 3 + a) * at->size, *bi = at->velocity + 2 * (i * 3 + b) * at->size;
+    const double *aj = at->velocity + 2 * (j * 3 + a) * at->size, *bj = at->velocity + 2 * (j * 3 + b) * at->size;
+    x[0] = x[1] = 0.0;
+    overlap(last - first, ai + 2 * first, bj + 2 * first, 0.5, x);
+    overlap(last - first, bi + 2 * first, aj + 2 * first, 0.5, x);
+}
+
+static void
+flows(Index count, Flow bands, const int64_t *label, double *dipole, double *drude)
+{
+    const Index size = bands.size, observables = bands.observables, components = 9 * observables;
+    memset(dipole, 0, sizeof(double) * count * size * components);
+    memset(drude, 0, sizeof(double) * count * size * components);
+    for (Index k = 0; k < count; k++) {
+        const int64_t *l = label + k * size;
+        Flow at = bands;
+        at.position += 6 * k * size * size;
+        at.velocity += 6 * k * size * size;
+        at.observable += 2 * k * size * observables * size;
+        for (Index first = 0, last; first < size; first = last) {
+            for (last = first + 1; last < size && l[last] == l[first];)
+                last++;
+            double *surface = dipole + (k * size + first) * components;
+            double *weight = drude + (k * size + first) * components;
+            for (Index i = first; i < last; i++)
+                for (Index j = i; j < last; j++) {
+                    /* All blocks are Hermitian: the pair (j, i) adds the complex conjugate. */
+                    const double times = i == j ? 1.0 : 2.0;
+                    for (Index s = 0; s < observables; s++) {
+                        const double *ti = at.observable + 2 * (i * observables + s) * size;
+                        const double *tj = at.observable + 2 * (j * observables + s) * size;
+                        for (Index a = 0; a < 3; a++) {
+                            const double *ri = at.position + 2 * (i * 3 + a) * size;
+                            const double *rj = at.position + 2 * (j * 3 + a) * size;
+                            double d[2] = {0, 0}, pair[2];
+                            overlap(size, ti, rj, 0.5, d);
+                            overlap(size, ri, tj, 0.5, d);
+                            for (Index b = 0; b < 3; b++) {
+                                const double *v = at.velocity + 2 * ((i * 3 + b) * size + j);
+                                surface[(s * 3 + a) * 3 + b] += times * (d[0] * v[0] + d[1] * v[1]);
+                                if (b < a)
+                                    continue;
+                                velocity_pair(&at, first, last, i, j, a, b, pair);
+                                double value = times * (ti[2 * j] * pair[0] + ti[2 * j + 1] * pair[1]);
+                                weight[(s * 3 + a) * 3 + b] += value;
+                                if (b > a)
+                                    weight[(s * 3 + b) * 3 + a] += value;
+                            }
+                        }
+                    }
+                }
+            const double members = (double)(last - first);
+            for (Index c = 0; c < components; c++) {
+                surface[c] /= members;
+                weight[c] /= members;
+            }
+            for (Index n = first + 1; n < last; n++) {
+                memcpy(surface + components * (n - first), surface, sizeof(double) * components);
+                memcpy(weight + components * (n - first), weight, sizeof(double) * components);
+            }
+        }
+    }
+}
+
+/* ---- add weights[n, j] * values[n] to the slots first[n] + j ---- */
+VECTORIZED static void
+spread(Index levels, Index components, Index slots, Index width, const int64_t *first, const double *weights,
+       const double *values, double *sums)
+{
+    for (Index n = 0; n < levels; n++) {
+        const double *row = values + n * components;
+        for (Index j = 0; j < width && first[n] + j < slots; j++) {
+            const double weight = weights[n * width + j];
+            double *target = sums + (first[n] + j) * components;
+#pragma omp simd
+            for (Index c = 0; c < components; c++)
+                target[c] += weight * row[c];
+        }
+    }
+}
+
 /* ---- add each row of values to the slot of its level ---- */
 static void
 scatter(Index levels, Index components, Index slots, const int64_t *slot, const double *values, double *sums)
@@ -383,10 +474,64 @@ py_scatter(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+py_flows(PyObject *module, PyObject *args)
+{
+    Index count;
+    Flow bands;
+    PyObject *label, *position, *observable, *velocity, *dipole, *drude;
+    Buffers held = {.held = 0};
+    if (!PyArg_ParseTuple(args, "nnnOOOOOO", &count, &bands.size, &bands.observables, &label, &position,
+                          &observable, &velocity, &dipole, &drude))
+        return NULL;
+    const Index square = 2 * count * bands.size * bands.size, levels = count * bands.size;
+    const int64_t *l = memory(&held, label, levels, 0);
+    bands.position = l ? memory(&held, position, 3 * square, 0) : NULL;
+    bands.observable = bands.position ? memory(&held, observable, bands.observables * square, 0) : NULL;
+    bands.velocity = bands.observable ? memory(&held, velocity, 3 * square, 0) : NULL;
+    double *surface = bands.velocity ? memory(&held, dipole, 9 * levels * bands.observables, 1) : NULL;
+    double *weight = surface ? memory(&held, drude, 9 * levels * bands.observables, 1) : NULL;
+    if (weight) {
+        Py_BEGIN_ALLOW_THREADS
+        flows(count, bands, l, surface, weight);
+        Py_END_ALLOW_THREADS
+    }
+    release(&held);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+py_spread(PyObject *module, PyObject *args)
+{
+    Index levels, components, slots, width;
+    PyObject *first, *weights, *values, *sums;
+    Buffers held = {.held = 0};
+    if (!PyArg_ParseTuple(args, "nnnnOOOO", &levels, &components, &slots, &width, &first, &weights, &values,
+                          &sums))
+        return NULL;
+    const int64_t *f = memory(&held, first, levels, 0);
+    const double *w = f ? memory(&held, weights, levels * width, 0) : NULL;
+    const double *v = w ? memory(&held, values, levels * components, 0) : NULL;
+    double *out = v ? memory(&held, sums, slots * components, 1) : NULL;
+    if (out) {
+        Py_BEGIN_ALLOW_THREADS
+        spread(levels, components, slots, width, f, w, v, out);
+        Py_END_ALLOW_THREADS
+    }
+    release(&held);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"interband", py_interband, METH_VARARGS, "velocity and interband position"},
     {"conventional", py_conventional, METH_VARARGS, "conventional curvature, shared by multiplets"},
     {"curvature_traces", py_curvature_traces, METH_VARARGS, "Berry and conserved curvature"},
+    {"flows", py_flows, METH_VARARGS, "dipole and Drude flow"},
+    {"spread", py_spread, METH_VARARGS, "weighted sums of values over a window of slots"},
     {"scatter", py_scatter, METH_VARARGS, "sums of values by slot"},
     {NULL, NULL, 0, NULL},
 };

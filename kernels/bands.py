@@ -179,6 +179,44 @@ class BlochBands:
         )
         return frozen(berry), frozen(conserved)
 
+    @cached_property
+    def flow_traces(self) -> tuple[Real, Real]:
+        """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
+        if contractions.compiled is None:
+            return self.flow_traces_by_multiplets()
+        count, size = self.energy.shape
+        observables = self.operators.observable_count
+        dipole = np.empty((count, size, observables, 3, 3))
+        drude = np.empty_like(dipole)
+        contractions.compiled.flows(
+            count,
+            size,
+            observables,
+            self.multiplet_label,
+            self.position,
+            self.observable,
+            self.velocity,
+            dipole,
+            drude,
+        )
+        return frozen(dipole), frozen(drude)
+
+    def flow_traces_by_multiplets(self) -> tuple[Real, Real]:
+        """`flow_traces` from the blocks of each multiplet: the oracle of the compiled one."""
+
+        def dipole(m: Multiplet) -> Real:
+            return np.einsum("qsaij,qbji->qsab", m.dipole, m.velocity, optimize=True).real
+
+        def drude(m: Multiplet) -> Real:
+            product = np.einsum("qsij,qajl->qsail", m.texture, m.velocity, optimize=True)
+            current = (product + product.conj().swapaxes(-1, -2)) / 2
+            return np.einsum("qsail,qbli->qsab", current, m.velocity, optimize=True).real
+
+        return (
+            np.moveaxis(self.share_traces(dipole), -1, 1),
+            np.moveaxis(self.share_traces(drude), -1, 1),
+        )
+
     def curvature_traces_by_multiplets(self) -> tuple[Real, Real]:
         """`curvature_traces` from the blocks of each multiplet: the oracle of the compiled one."""
 

@@ -21,7 +21,7 @@ except ImportError:
     # No compiler at installation: the NumPy twins serve.
     compiled = None
 
-__all__ = ["compiled", "conventional", "interband", "scatter"]
+__all__ = ["compiled", "conventional", "interband", "scatter", "spread"]
 
 
 def interband(energy: Real, label: Integer, slopes_and_positions: Complex) -> tuple[Complex, Complex]:
@@ -116,3 +116,35 @@ def scatter_by_numpy(slot: Integer, values: Real, slots: int) -> Real:
     highest = max(slots, int(slot.max(initial=0))) + 1
     placed = csr_array((ones, (slot, np.arange(len(slot)))), shape=(highest, len(slot)))
     return np.asarray(placed @ values)[:slots]
+
+
+def spread(first: Integer, weights: Real, values: Real, slots: int) -> Real:
+    """Sum over levels n of weights[n, j] * values[n] in slot first[n] + j, (slots, component).
+
+    first : (level,), weights : (level, width), values : (level, component); what lies beyond the last slot
+    is left out.
+    """
+    if compiled is None:
+        return spread_by_numpy(first, weights, values, slots)
+    sums = np.zeros((slots, values.shape[1]))
+    compiled.spread(
+        len(first),
+        values.shape[1],
+        slots,
+        weights.shape[1],
+        first,
+        np.ascontiguousarray(weights),
+        np.ascontiguousarray(values),
+        sums,
+    )
+    return sums
+
+
+def spread_by_numpy(first: Integer, weights: Real, values: Real, slots: int) -> Real:
+    """`spread` as a sparse product."""
+    levels, width = weights.shape
+    slot = (first[:, None] + np.arange(width)).ravel()
+    inside = slot < slots
+    level = np.repeat(np.arange(levels), width)
+    entries = (weights.ravel()[inside], (slot[inside], level[inside]))
+    return np.asarray(csr_array(entries, shape=(slots, levels)) @ values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import contractions
-from .bands import BlochBands, Multiplet
+from .bands import BlochBands
 from .lattice import Complex, Real
 
 
@@ -74,19 +74,9 @@ def wave_packet_dipole(bands: BlochBands) -> Real:
 
 def dipole_flow(bands: BlochBands) -> Real:
     """Integrand of T8: Re Tr_N[d_a v_b]/|N|, d_n,a v_n,b for a single band; (k, observable, a, b, band)."""
-
-    def trace(m: Multiplet) -> Real:
-        return np.einsum("qsaij,qbji->qsab", m.dipole, m.velocity, optimize=True).real
-
-    return bands.share_traces(trace)
+    return np.moveaxis(bands.flow_traces[0], 1, -1)
 
 
 def drude_flow(bands: BlochBands) -> Real:
     """Integrand of T9: 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, observable, a, b, band)."""
-
-    def trace(m: Multiplet) -> Real:
-        product = np.einsum("qsij,qajl->qsail", m.texture, m.velocity, optimize=True)
-        current = (product + product.conj().swapaxes(-1, -2)) / 2
-        return np.einsum("qsail,qbli->qsab", current, m.velocity, optimize=True).real
-
-    return bands.share_traces(trace)
+    return np.moveaxis(bands.flow_traces[1], 1, -1)

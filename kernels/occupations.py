@@ -10,9 +10,12 @@ import numpy as np
 from scipy import constants
 from scipy.special import expit
 
-from .contractions import scatter
+from .contractions import scatter, spread
 from .errors import InputError
 from .lattice import Integer, Real
+
+#: Beyond this many k_B T from the Fermi energy a level is occupied or empty to double precision.
+FULLY_OCCUPIED = 40.0
 
 #: eV / K
 BOLTZMANN = constants.k / constants.e
@@ -78,24 +81,43 @@ class Occupations:
 
     def sum(self, values: Real) -> Real:
         """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu)."""
-        if self.scan.temperature > 0:
-            return (self._factors @ values).T
-        summed = self._accumulate(values)
+        if self.scan.temperature == 0:
+            return self._occupied(self._first_occupied, values).T
+        first, weights, occupied = self._window
+        partly = spread(first, weights, values, len(self.scan.energies))
+        if self.weight.needs_temperature:
+            return partly.T
+        return (partly + self._occupied(occupied, values)).T
+
+    def _occupied(self, first: Integer, values: Real) -> Real:
+        """Levels count fully from their `first` Fermi energy on, with 1 or (grand potential) eps - mu."""
+        slots = len(self.scan.energies)
+        summed = np.cumsum(scatter(first, values, slots), axis=0)
         if self.weight is Weight.SEA:
             return summed
-        return self._accumulate(self.energy.reshape(-1, 1) * values) - self.scan.energies * summed
+        moment = np.cumsum(scatter(first, self._energies[:, None] * values, slots), axis=0)
+        return moment - self.scan.energies[:, None] * summed
 
-    def _accumulate(self, values: Real) -> Real:
-        return np.cumsum(scatter(self._first_occupied, values, len(self.scan.energies)), axis=0).T
+    @property
+    def _energies(self) -> Real:
+        return self.energy.ravel()
 
     @cached_property
     def _first_occupied(self) -> Integer:
-        return np.searchsorted(self.scan.energies, self.energy.ravel(), side="left")
+        return np.searchsorted(self.scan.energies, self._energies, side="left")
 
     @cached_property
-    def _factors(self) -> Real:
-        x = self.energy.ravel() - self.scan.energies[:, None]
-        return band_weight(x, self.scan.thermal_energy, self.weight)
+    def _window(self) -> tuple[Integer, Real, Integer]:
+        """First mu at which a level is partly occupied, its weights from there on, and the mu after them."""
+        reach = FULLY_OCCUPIED * self.scan.thermal_energy
+        first = np.searchsorted(self.scan.energies, self._energies - reach)
+        last = np.searchsorted(self.scan.energies, self._energies + reach)
+        width = int((last - first).max(initial=0))
+        slot = first[:, None] + np.arange(width)
+        x = self._energies[:, None] - self.scan.energies[np.minimum(slot, len(self.scan.energies) - 1)]
+        weights = band_weight(x, self.scan.thermal_energy, self.weight)
+        weights[slot >= last[:, None]] = 0
+        return first, weights, last
 
 
 def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:

@@ -16,6 +16,8 @@ from spinscreen.kernels.contractions import (
     interband_by_numpy,
     scatter,
     scatter_by_numpy,
+    spread,
+    spread_by_numpy,
 )
 
 compiled = pytest.mark.skipif(
@@ -56,6 +58,23 @@ def test_curvature_traces(pattern, seed):
     bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
     for found, expected in zip(bands.curvature_traces, bands.curvature_traces_by_multiplets(), strict=True):
         assert_same(found, expected)
+
+
+@compiled
+@given(pattern=PATTERNS, seed=st.integers(0, 100))
+def test_flow_traces(pattern, seed):
+    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
+    for found, expected in zip(bands.flow_traces, bands.flow_traces_by_multiplets(), strict=True):
+        assert_same(found, expected)
+
+
+@compiled
+@given(slots=st.lists(st.integers(0, 6), min_size=1, max_size=30), width=st.integers(0, 4))
+def test_spread(slots, width):
+    rng = np.random.default_rng(0)
+    first = np.array(slots)
+    weights, values = rng.normal(size=(len(first), width)), rng.normal(size=(len(first), 5))
+    assert_same(spread(first, weights, values, 6), spread_by_numpy(first, weights, values, 6))
 
 
 @compiled

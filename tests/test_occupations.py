@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinscreen.kernels import FermiScan, InputError, Occupations, Weight, band_weight
+from spinscreen.kernels import BOLTZMANN, FermiScan, InputError, Occupations, Weight, band_weight
 
 ENERGIES = st.lists(st.floats(-5, 5), min_size=1, max_size=20)
 
@@ -67,3 +67,13 @@ def test_fermi_surface_weights_refuse_zero_temperature(weight):
 def test_a_scan_that_makes_no_sense_is_refused(energies, temperature, message):
     with pytest.raises(InputError, match=message):
         FermiScan(energies, temperature)
+
+
+@pytest.mark.parametrize("weight", list(Weight))
+@given(levels=ENERGIES, scan=ENERGIES, kt=st.floats(1e-4, 1.0))
+def test_windowed_sums_are_the_full_ones(weight, levels, scan, kt):
+    energy, fermi = np.array(levels), np.sort(np.array(scan))
+    found = Occupations(energy, FermiScan(fermi, kt / BOLTZMANN), weight).sum(energy[:, None] + 7)
+    expected = band_weight(energy - fermi[:, None], kt, weight) @ (energy + 7)
+    # Outside the window weights are 0 or 1 to double precision; the Fermi surface weight grows as 1/kT.
+    np.testing.assert_allclose(found[0], expected, atol=1e-12 * max(1, 1 / kt))
