@@ -266,25 +266,28 @@ flows(Index count, Flow bands, const int64_t *label, double *dipole, double *dru
                 for (Index j = i; j < last; j++) {
                     /* All blocks are Hermitian: the pair (j, i) adds the complex conjugate. */
                     const double times = i == j ? 1.0 : 2.0;
+                    double pairs[3][3][2];
+                    for (Index a = 0; a < 3; a++)
+                        for (Index b = a; b < 3; b++) {
+                            velocity_pair(&at, first, last, i, j, a, b, pairs[a][b]);
+                            memcpy(pairs[b][a], pairs[a][b], sizeof(pairs[a][b]));
+                        }
                     for (Index s = 0; s < observables; s++) {
                         const double *ti = at.observable + 2 * (i * observables + s) * size;
                         const double *tj = at.observable + 2 * (j * observables + s) * size;
                         for (Index a = 0; a < 3; a++) {
                             const double *ri = at.position + 2 * (i * 3 + a) * size;
                             const double *rj = at.position + 2 * (j * 3 + a) * size;
-                            double d[2] = {0, 0}, pair[2];
-                            overlap(size, ti, rj, 0.5, d);
-                            overlap(size, ri, tj, 0.5, d);
+                            double d[2] = {0, 0};
+                            overlap(size, ti, rj, i == j ? 1.0 : 0.5, d);
+                            if (i == j)
+                                d[1] = 0.0;
+                            else
+                                overlap(size, ri, tj, 0.5, d);
                             for (Index b = 0; b < 3; b++) {
-                                const double *v = at.velocity + 2 * ((i * 3 + b) * size + j);
+                                const double *v = at.velocity + 2 * ((i * 3 + b) * size + j), *p = pairs[a][b];
                                 surface[(s * 3 + a) * 3 + b] += times * (d[0] * v[0] + d[1] * v[1]);
-                                if (b < a)
-                                    continue;
-                                velocity_pair(&at, first, last, i, j, a, b, pair);
-                                double value = times * (ti[2 * j] * pair[0] + ti[2 * j + 1] * pair[1]);
-                                weight[(s * 3 + a) * 3 + b] += value;
-                                if (b > a)
-                                    weight[(s * 3 + b) * 3 + a] += value;
+                                weight[(s * 3 + a) * 3 + b] += times * (ti[2 * j] * p[0] + ti[2 * j + 1] * p[1]);
                             }
                         }
                     }

@@ -60,15 +60,12 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
 
 def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
     values = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
-    occupations = {
-        weight: Occupations(bands.energy, task.scan, weight)
-        for weight in dict.fromkeys(term.weight for term in task.terms)
-    }
+    occupations = Occupations(bands.energy, task.scan)
     sums: dict[Term, Real] = {}
     for term in task.terms:
         value = values[term.kernel]
         rows = np.moveaxis(value, -1, 1).reshape(bands.energy.size, -1)
-        sums[term] = occupations[term.weight].sum(rows).reshape(*value.shape[1:-1], -1)
+        sums[term] = occupations.sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
     return sums
 
 

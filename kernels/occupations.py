@@ -7,6 +7,7 @@ from enum import Enum
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import constants
 from scipy.special import expit
 
@@ -61,73 +62,84 @@ class FermiScan:
 
 @dataclass(frozen=True, eq=False)
 class Occupations:
-    """How levels are occupied at every Fermi energy of a scan; made once, used for many values.
+    """How levels are occupied at every Fermi energy of a scan; made once, used for many sums.
 
-    energy : levels in eV, any shape. At T = 0 each level counts from the first Fermi energy at which it is
-    occupied (eps <= mu), so hundreds of energies cost what one does. Raises InputError for a Fermi-surface
-    or entropy weight at T = 0.
+    energy : levels in eV, any shape. A level costs only the Fermi energies at which it is partly occupied;
+    where it is full its value is added once and accumulated, so hundreds of energies cost what one does.
     """
 
     energy: Real
     scan: FermiScan
-    weight: Weight
 
-    def __post_init__(self) -> None:
-        if self.weight.needs_temperature and self.scan.temperature == 0:
-            raise InputError(
-                "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
-                "give one (for example temperature=300), the k mesh must resolve k_B T."
-            )
+    def sum(self, values: Real, weight: Weight) -> Real:
+        """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu).
 
-    def sum(self, values: Real) -> Real:
-        """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu)."""
+        Raises InputError for a Fermi-surface or entropy weight at T = 0.
+        """
         if self.scan.temperature == 0:
-            return self._occupied(self._first_occupied, values).T
-        first, weights, occupied = self._window
-        partly = spread(first, weights, values, len(self.scan.energies))
-        if self.weight.needs_temperature:
+            if weight.needs_temperature:
+                raise InputError(
+                    "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
+                    "give one (for example temperature=300), the k mesh must resolve k_B T."
+                )
+            return self._occupied(self._first_occupied, values, weight).T
+        window = self._window
+        weights = window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
+        partly = spread(window.first, weights, values, len(self.scan.energies))
+        if weight.needs_temperature:
             return partly.T
-        return (partly + self._occupied(occupied, values)).T
+        return (partly + self._occupied(window.last, values, weight)).T
 
-    def _occupied(self, first: Integer, values: Real) -> Real:
+    def _occupied(self, first: Integer, values: Real, weight: Weight) -> Real:
         """Levels count fully from their `first` Fermi energy on, with 1 or (grand potential) eps - mu."""
         slots = len(self.scan.energies)
         summed = np.cumsum(scatter(first, values, slots), axis=0)
-        if self.weight is Weight.SEA:
+        if weight is Weight.SEA:
             return summed
-        moment = np.cumsum(scatter(first, self._energies[:, None] * values, slots), axis=0)
+        moment = np.cumsum(scatter(first, self.energy.reshape(-1, 1) * values, slots), axis=0)
         return moment - self.scan.energies[:, None] * summed
-
-    @property
-    def _energies(self) -> Real:
-        return self.energy.ravel()
 
     @cached_property
     def _first_occupied(self) -> Integer:
-        return np.searchsorted(self.scan.energies, self._energies, side="left")
+        return np.searchsorted(self.scan.energies, self.energy.ravel(), side="left")
 
     @cached_property
-    def _window(self) -> tuple[Integer, Real, Integer]:
-        """First mu at which a level is partly occupied, its weights from there on, and the mu after them."""
+    def _window(self) -> _Window:
+        energy, fermi_energies = self.energy.ravel(), self.scan.energies
         reach = FULLY_OCCUPIED * self.scan.thermal_energy
-        first = np.searchsorted(self.scan.energies, self._energies - reach)
-        last = np.searchsorted(self.scan.energies, self._energies + reach)
-        width = int((last - first).max(initial=0))
-        slot = first[:, None] + np.arange(width)
-        x = self._energies[:, None] - self.scan.energies[np.minimum(slot, len(self.scan.energies) - 1)]
-        weights = band_weight(x, self.scan.thermal_energy, self.weight)
-        weights[slot >= last[:, None]] = 0
-        return first, weights, last
+        first = np.searchsorted(fermi_energies, energy - reach)
+        last = np.searchsorted(fermi_energies, energy + reach)
+        slot = first[:, None] + np.arange(int((last - first).max(initial=0)))
+        x = energy[:, None] - fermi_energies[np.minimum(slot, len(fermi_energies) - 1)]
+        occupation = expit(-x / self.scan.thermal_energy)
+        return _Window(first, last, slot < last[:, None], x, occupation)
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """The Fermi energies at which each level is partly occupied: first <= index < last.
+
+    inside, x = eps - mu (eV), occupation f : (level, width)
+    """
+
+    first: Integer
+    last: Integer
+    inside: NDArray[np.bool_]
+    x: Real
+    occupation: Real
 
 
 def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:
     """Weight of a band at x = eps - mu (eV), k_B T = `thermal_energy` > 0 (eV). See `Weight`."""
-    reduced = x / thermal_energy
-    occupied = expit(-reduced)
+    return _weight_of(x, expit(-x / thermal_energy), thermal_energy, weight)
+
+
+def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight) -> Real:
     if weight is Weight.SEA:
-        return occupied
+        return occupation
     if weight is Weight.SURFACE:
-        return -occupied * expit(reduced) / thermal_energy
+        return occupation * (occupation - 1) / thermal_energy
     # ln(1 + e^{-y}) = max(-y, 0) + ln(1 + e^{-|y|}) does not overflow.
-    grand = -thermal_energy * (np.maximum(-reduced, 0) + np.log1p(np.exp(-np.abs(reduced))))
-    return grand if weight is Weight.GRAND_POTENTIAL else occupied * x - grand
+    y = x / thermal_energy
+    grand = -thermal_energy * (np.maximum(-y, 0) + np.log1p(np.exp(-np.abs(y))))
+    return grand if weight is Weight.GRAND_POTENTIAL else occupation * x - grand

@@ -16,7 +16,7 @@ ENERGIES = st.lists(st.floats(-5, 5), min_size=1, max_size=20)
 def test_zero_temperature_counts_levels_up_to_and_including_the_fermi_energy(levels, scan):
     energy = np.array(levels)[None]
     fermi = np.sort(np.array(scan))
-    found = Occupations(energy, FermiScan(fermi), Weight.SEA).sum(energy.T + 7)
+    found = Occupations(energy, FermiScan(fermi)).sum(energy.T + 7, Weight.SEA)
     expected = [(energy[energy <= mu] + 7).sum() for mu in fermi]
     np.testing.assert_allclose(found[0], expected, atol=1e-12)
 
@@ -25,7 +25,7 @@ def test_zero_temperature_counts_levels_up_to_and_including_the_fermi_energy(lev
 def test_zero_temperature_grand_potential_is_the_sum_of_negative_distances(levels, scan):
     energy = np.array(levels)[None]
     fermi = np.sort(np.array(scan))
-    found = Occupations(energy, FermiScan(fermi), Weight.GRAND_POTENTIAL).sum(np.ones((energy.size, 1)))
+    found = Occupations(energy, FermiScan(fermi)).sum(np.ones((energy.size, 1)), Weight.GRAND_POTENTIAL)
     expected = [np.minimum(energy - mu, 0).sum() for mu in fermi]
     np.testing.assert_allclose(found[0], expected, atol=1e-11)
 
@@ -52,7 +52,7 @@ def test_weights_do_not_overflow_far_from_the_fermi_energy():
 @pytest.mark.parametrize("weight", [Weight.SURFACE, Weight.ENTROPY])
 def test_fermi_surface_weights_refuse_zero_temperature(weight):
     with pytest.raises(InputError, match="needs a temperature above 0 K"):
-        Occupations(np.zeros((1, 1)), FermiScan(np.zeros(1)), weight)
+        Occupations(np.zeros((1, 1)), FermiScan(np.zeros(1))).sum(np.ones((1, 1)), weight)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_scan_that_makes_no_sense_is_refused(energies, temperature, message):
 @given(levels=ENERGIES, scan=ENERGIES, kt=st.floats(1e-4, 1.0))
 def test_windowed_sums_are_the_full_ones(weight, levels, scan, kt):
     energy, fermi = np.array(levels), np.sort(np.array(scan))
-    found = Occupations(energy, FermiScan(fermi, kt / BOLTZMANN), weight).sum(energy[:, None] + 7)
+    found = Occupations(energy, FermiScan(fermi, kt / BOLTZMANN)).sum(energy[:, None] + 7, weight)
     expected = band_weight(energy - fermi[:, None], kt, weight) @ (energy + 7)
     # Outside the window weights are 0 or 1 to double precision; the Fermi surface weight grows as 1/kT.
     np.testing.assert_allclose(found[0], expected, atol=1e-12 * max(1, 1 / kt))
