@@ -16,7 +16,7 @@ from .errors import InputError
 from .lattice import Integer, Real
 
 #: Beyond this many k_B T from the Fermi energy a level is occupied or empty to double precision.
-FULLY_OCCUPIED = 40.0
+FULLY_OCCUPIED = 37.0
 
 #: eV / K
 BOLTZMANN = constants.k / constants.e

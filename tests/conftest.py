@@ -50,5 +50,5 @@ def client():
     """Two single-threaded Dask workers."""
     from distributed import Client
 
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
+    with Client(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
         yield client

@@ -228,8 +228,8 @@ def cluster(workers: int | None) -> AbstractContextManager[Client | None]:
         return nullcontext(None)
     from distributed import Client
 
-    # Workers are few and local: no dashboard to open a port for.
-    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    # Any free port for the dashboard: runs beside each other do not quarrel over 8787.
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
 
 
 def _mesh(text: str | None) -> int | list[int] | None:

@@ -48,7 +48,7 @@ def run_demo(folder: Path, workers: int | None, console: Console) -> None:
     total = sum(settings.mesh.size for _, settings in jobs)
     console.print("starting a local Dask cluster ...")
     with (
-        Client(n_workers=workers, threads_per_worker=1, dashboard_address=None) as client,
+        Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client,
         progress_bar(console, "demo", total) as progress,
     ):
         for name, settings in jobs:

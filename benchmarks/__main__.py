@@ -1,0 +1,54 @@
+"""`python -m benchmarks`: measure everything side by side and write docs/performance.md and its figure."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+# One BLAS thread, as every worker has; set before NumPy is loaded.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from . import report
+from .cases import models
+from .peers import peers
+from .scaling import cost_of_mesh, many_materials, peak_memory, workers_and_overhead
+from .stages import pipeline_and_floor, stages
+
+SIZES = (2, 6, 18, 36, 64, 128)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wannierberri-python", default=sys.executable, help="interpreter with WannierBerri")
+    parser.add_argument("--quick", action="store_true", help="small sizes, no peers, nothing written")
+    options = parser.parse_args()
+    sizes = SIZES[:3] if options.quick else SIZES
+    found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
+    cases = models(sizes)
+    found["pipeline"] = {}
+    for size, model in cases.items():
+        found["pipeline"][size] = pipeline_and_floor(model)  # type: ignore[index]
+        print(size, found["pipeline"][size], flush=True)  # type: ignore[index]
+    found["stages"] = {size: stages(cases[size]) for size in sizes if size >= 6}
+    print("stages", found["stages"], flush=True)
+    if options.quick:
+        return
+    found["mesh"] = cost_of_mesh(cases[18])
+    print("mesh", found["mesh"], flush=True)
+    found["memory"] = {points: peak_memory(18, points, 5.0) for points in (24, 96, 384)}
+    found["large memory"] = peak_memory(128, 200)
+    print("memory", found["memory"], found["large memory"], flush=True)
+    found["workers"] = workers_and_overhead(cases[18])
+    print("workers", found["workers"], flush=True)
+    found["materials"] = many_materials()
+    print("materials", found["materials"], flush=True)
+    found["peers"] = peers(options.wannierberri_python)
+    print("peers", found["peers"], flush=True)
+    report.write(found, Path(__file__).resolve().parents[1] / "docs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""WannierBerri and postw90 on the same job, where they are installed: bcc Fe, 18 functions, one spin Hall scan."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from spinscreen.materials import load_model
+
+from .cases import SEA, job, run_job, side_by_side
+
+IRON = Path(__file__).resolve().parents[2] / "shared" / "data" / "Fe"
+
+#: Mesh of the peers' runs; their start-up, measured with one k point, is taken off.
+_POINTS = 12
+
+_WANNIERBERRI = """
+import sys, time, numpy as np, wannierberri as wb
+from wannierberri.calculators import static
+system = wb.system.System_tb(sys.argv[1], berry=True)
+system.set_spin_pairs([(2 * i, 2 * i + 1) for i in range(9)])
+energies = np.linspace(5.6, 19.6, 141)
+def run(points):
+    shc = static.SHC(Efermi=energies, tetra=False, kwargs_formula={"spin_current_type": "simple"})
+    grid = wb.Grid(system, NK=points, NKFFT=points)
+    started = time.perf_counter()
+    wb.run(system, grid=grid, calculators={"shc": shc}, parallel=False, use_irred_kpt=False, symmetrize=False)
+    return time.perf_counter() - started
+run(4)
+print("SECONDS", run(%(points)d))
+"""
+
+_POSTW90 = """
+fermi_energy_min = 5.6
+fermi_energy_max = 19.6
+fermi_energy_step = 0.1
+berry = true
+berry_task = eval_shc
+shc_freq_scan = false
+shc_alpha = 1
+shc_beta = 2
+shc_gamma = 3
+spn_formatted = false
+kubo_adpt_smr = false
+kubo_smr_fixed_en_width = 0.05
+kubo_eigval_max = 1000.0
+berry_kmesh = {points} {points} {points}
+"""
+
+
+def peers(wannierberri_python: str = sys.executable) -> dict[str, float]:
+    """Microseconds per k point on one core of whatever is installed; ours as T1-T7, 27 + 27 components."""
+    if not IRON.is_dir():
+        return {}
+    work = job(load_model(IRON, fermi_level=12.6), SEA, 0.0)
+    found = {"spinscreen": 1e6 * side_by_side({"ours": lambda: run_job(work)})["ours"] / work.kpoints}
+    found |= _wannierberri(wannierberri_python)
+    found |= _postw90()
+    return found
+
+
+def _wannierberri(python: str) -> dict[str, float]:
+    if python == sys.executable and importlib.util.find_spec("wannierberri") is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        shown = subprocess.run(
+            [python, "-c", _WANNIERBERRI % {"points": _POINTS}, str(IRON / "Fe_tb.dat")],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env={**__import__("os").environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            check=False,
+        )
+    times = [line for line in shown.stdout.splitlines() if line.startswith("SECONDS")]
+    if not times:
+        print("WannierBerri did not run:", shown.stderr[-500:])
+        return {}
+    return {"WannierBerri": 1e6 * float(times[0].split()[1]) / _POINTS**3}
+
+
+def _postw90() -> dict[str, float]:
+    program = shutil.which("postw90.x") or shutil.which("postw90")
+    if program is None:
+        return {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for suffix in (".chk", ".eig", ".spn"):
+            shutil.copy(IRON / f"Fe{suffix}", folder)
+        (folder / "Fe.mmn").write_bytes(gzip.decompress((IRON / "Fe.mmn.gz").read_bytes()))
+        seconds = {points: _run_postw90(program, folder, points) for points in (1, _POINTS)}
+    return {"postw90": 1e6 * (seconds[_POINTS] - seconds[1]) / (_POINTS**3 - 1)}
+
+
+def _run_postw90(program: str, folder: Path, points: int) -> float:
+    given = (IRON / "Fe.win").read_text().replace("restart = plot", "")
+    (folder / "Fe.win").write_text(given + _POSTW90.format(points=points))
+    started = time.perf_counter()
+    subprocess.run([program, "Fe"], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - started

@@ -1,0 +1,79 @@
+"""Microseconds per k point of each stage of the pipeline, beside the floor."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from spinscreen.kernels import curvatures, mesh_blocks, solve_bands, sum_span
+from spinscreen.kernels.occupations import Occupations, Weight
+from spinscreen.materials import WannierModel
+
+from .cases import SEA, SEA_AND_SURFACE, floor_functions, job, run_job, side_by_side
+
+
+def pipeline_and_floor(model: WannierModel) -> dict[str, float]:
+    """Microseconds per k: eigh, the 27 products, the whole job at T = 0 and at 300 K."""
+    cold, warm = job(model, SEA, 0.0), job(model, SEA_AND_SURFACE, 300.0)
+    count = max(8, cold.task.block_size)
+    floor = floor_functions(cold, count)
+    functions: dict[str, Callable[[], None]] = {
+        **floor,
+        "T = 0": lambda: run_job(cold),
+        "300 K": lambda: run_job(warm),
+    }
+    counts = dict.fromkeys(floor, count) | {"T = 0": cold.kpoints, "300 K": warm.kpoints}
+    best = side_by_side(functions)
+    return {name: 1e6 * seconds / counts[name] for name, seconds in best.items()}
+
+
+def stages(model: WannierModel, rounds: int = 5) -> dict[str, float]:
+    """Microseconds per k of each stage, the best of some rounds."""
+    work = job(model, SEA_AND_SURFACE, 300.0)
+    best: dict[str, float] = {}
+    for _ in range(rounds):
+        spent = _one_round(work)
+        best = {name: min(best.get(name, seconds), seconds) for name, seconds in spent.items()}
+    return {name: 1e6 * seconds / work.kpoints for name, seconds in best.items()}
+
+
+def _one_round(work) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(name: str, function: Callable[[], object]) -> object:
+        started = time.perf_counter()
+        value = function()
+        spent[name] += time.perf_counter() - started
+        return value
+
+    blocks = mesh_blocks(work.operators, work.task.mesh, work.span, work.task.block_size)
+    while True:
+        bloch = timed("Fourier sums", lambda: next(blocks, None))
+        if bloch is None:
+            break
+        bands = timed("eigh", lambda bloch=bloch: solve_bands(bloch, work.task.resolution))
+        steps: dict[str, Callable[[], object]] = {
+            "rotation to bands": lambda bands=bands: (bands.slopes_and_positions, bands.observable),
+            "velocity and position": lambda bands=bands: bands.velocity,
+            "Berry and conserved curvature": lambda bands=bands: bands.curvature_traces,
+            "spin current and T3": lambda bands=bands: curvatures.conventional_curvature(bands),
+            "T8 and T9": lambda bands=bands: bands.flow_traces,
+        }
+        for name, step in steps.items():
+            values = timed(name, step)
+        rows = values[0].reshape(bands.energy.size, -1)
+        occupations = Occupations(bands.energy, work.task.scan)
+        timed(
+            "Fermi sums (per 27 components)",
+            lambda occupations=occupations, rows=rows: occupations.sum(rows, Weight.SEA),
+        )
+    return spent
+
+
+def whole_call(model: WannierModel) -> float:
+    """Seconds of the job of `stages`, for the sum of its parts to be compared with."""
+    work = job(model, SEA_AND_SURFACE, 300.0)
+    started = time.perf_counter()
+    sum_span(work.operators, work.task, work.span)
+    return time.perf_counter() - started
