@@ -38,7 +38,7 @@ SEA_AND_SURFACE = (*SEA, "dipole_surface_conductivity", "drude_weight")
 
 
 def random_model(size: int) -> WannierModel:
-    """H, A and three spin components on the 93 R vectors of a 4 x 4 x 4 Wigner-Seitz cell, decaying with |R|."""
+    """H, A and three spin components on the 93 R vectors of a 4 x 4 x 4 Wigner-Seitz cell."""
     rng = np.random.default_rng(size)
     axis = np.arange(-2, 3)
     vectors = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""WannierBerri and postw90 on the same job, where they are installed: bcc Fe, 18 functions, one spin Hall scan."""
+"""WannierBerri and postw90 on the same job, where they are installed: a spin Hall scan of bcc Fe."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ def _page(found: dict[str, Any]) -> str:
         "# Performance",
         "Made by `python -m benchmarks`: everything measured side by side in one run on one core (one BLAS",
         "thread), except where two worker processes are named. A job is all 27 conventional and 27 conserved",
-        "components, the anomalous Hall conductivity and 141 Fermi energies, reduction included; *300 K* adds T8 and",
-        "T9. The floor F of a k point is one `eigh` and the 27 complex matrix products that no arrangement avoids,",
-        "as batched `numpy.matmul`.",
+        "components, the anomalous Hall conductivity and 141 Fermi energies, reduction included; *300 K*",
+        "adds T8 and T9. The floor F of a k point is one `eigh` and the 27 complex matrix products that no",
+        "arrangement avoids, as batched `numpy.matmul`.",
         "",
         "![cost per k point against the floor](performance.png)",
         "",
@@ -59,7 +59,7 @@ def _page(found: dict[str, Any]) -> str:
                 *((f"Pt, {n}³ mesh, T = 0", f"{us:.0f} µs per k") for n, us in found["mesh"].items()),
                 *((f"Pt, {n}³ mesh, peak memory", f"{mib:.0f} MiB") for n, mib in found["memory"].items()),
                 ("128 functions, 200³ mesh, peak memory", f"{found['large memory']:.0f} MiB"),
-                *((f"Pt, 32³ mesh: {name}", f"{s:.2f} s") for name, s in found["workers"].items()),
+                *((f"Pt, 48³ mesh: {name}", f"{s:.2f} s") for name, s in found["workers"].items()),
                 *(
                     (f"1000 monolayers, 60 x 60, two workers: {name}", f"{s:.1f} s")
                     for name, s in found["materials"].items()
@@ -75,7 +75,7 @@ def _page(found: dict[str, Any]) -> str:
             "## Peers",
             "",
             "bcc Fe, 18 functions, 141 Fermi energies, one core. spinscreen: T2, T4, T6, T7, all components;",
-            "WannierBerri: conventional spin Hall conductivity (`simple`), 27 components; postw90: one component.",
+            "WannierBerri: conventional spin Hall conductivity (`simple`), 27 components; postw90: one.",
             "",
             _table(("code", "µs per k", "times spinscreen"), _peer_rows(found["peers"])),
             "",

@@ -126,6 +126,11 @@ class BlochBands:
         return self._interband[1]
 
     @cached_property
+    def observable_velocity(self) -> Complex:
+        """Theta bar v_a, (k, n, observable, a, m)."""
+        return frozen(contractions.observable_velocity(self.observable, self.velocity))
+
+    @cached_property
     def multiplets(self) -> tuple[Multiplet, ...]:
         """All multiplets, grouped by size."""
         label = self.multiplet_label

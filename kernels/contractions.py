@@ -21,7 +21,16 @@ except ImportError:
     # No compiler at installation: the NumPy twins serve.
     compiled = None
 
-__all__ = ["compiled", "conventional", "interband", "scatter", "spread"]
+__all__ = [
+    "compiled",
+    "conventional",
+    "current_matrices",
+    "interband",
+    "observable_velocity",
+    "scatter",
+    "shared",
+    "spread",
+]
 
 
 def interband(energy: Real, label: Integer, slopes_and_positions: Complex) -> tuple[Complex, Complex]:
@@ -51,17 +60,23 @@ def interband_by_numpy(
     return velocity, inverse[:, :, None] * velocity
 
 
+def observable_velocity(observable: Complex, velocity: Complex) -> Complex:
+    """Theta v_a for all observables and axes, one matrix product per k: (k, n, observable, axis, m)."""
+    count, size, observables, _ = observable.shape
+    rows = observable.reshape(count, size * observables, size)
+    product = rows @ velocity.reshape(count, size, 3 * size)
+    return product.reshape(count, size, observables, 3, size)
+
+
 def conventional(
-    observable: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float
+    product: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float
 ) -> Real:
     """T3 per band, averaged over the members of each multiplet.
 
-    observable : (k, n, s, m); velocity : (k, n, a, m); returns (k, band, s, current_axis, field_axis)
+    product : Theta v, (k, n, s, a, m); velocity : (k, n, a, m);
+    returns (k, band, s, current_axis, field_axis)
     """
-    count, size, observables, _ = observable.shape
-    rows = observable.reshape(count, size * observables, size)
-    # Theta v for all observables and axes is one matrix product per k.
-    product = rows @ velocity.reshape(count, size, 3 * size)
+    count, size, observables = product.shape[:3]
     if compiled is None:
         return conventional_by_numpy(product, velocity, energy, label, broadening)
     values = np.empty((count, size, observables, 3, 3))
@@ -72,10 +87,9 @@ def conventional(
 def conventional_by_numpy(
     product: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float
 ) -> Real:
-    """T3 as it is written, j = 1/2 (Theta v + h.c.); product : Theta v, (k, n * s, a * m)."""
+    """T3 as it is written, j = 1/2 (Theta v + h.c.)."""
     count, size = energy.shape
-    product = product.reshape(count, size, -1, size)
-    current = (product + product.conj().swapaxes(1, 3)) / 2
+    current = current_matrices(product).reshape(count, size, -1, size)
     separate = _separate(label)
     inverse = np.zeros(separate.shape)
     denominator = (energy[:, :, None] - energy[:, None, :]) ** 2 + broadening**2
@@ -83,15 +97,20 @@ def conventional_by_numpy(
     # Im(j conj w) is the real product of (Re j, Im j) with (-Im w, Re w), which are the parts of i w.
     field = (1j * inverse)[:, :, None] * velocity
     values = -2 * (current.view(float) @ field.view(float).swapaxes(2, 3))
-    return _shared(values.reshape(count, size, -1, 3, 3), label)
+    return shared(values.reshape(count, size, -1, 3, 3), label)
+
+
+def current_matrices(product: Complex) -> Complex:
+    """j_a = 1/2 (Theta v_a + v_a Theta) from Theta v, (k, n, observable, axis, m)."""
+    return (product + product.conj().swapaxes(1, 4)) / 2
 
 
 def _separate(label: Integer) -> np.ndarray:
     return label[:, :, None] != label[:, None, :]
 
 
-def _shared(values: Real, label: Integer) -> Real:
-    """Mean over the members of each multiplet."""
+def shared(values: Real, label: Integer) -> Real:
+    """Values (k, band, ...) averaged over the members of each multiplet."""
     member = ~_separate(label)
     share = member / member.sum(axis=2, keepdims=True)
     flat = values.reshape(*label.shape, -1)

@@ -51,7 +51,8 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
     """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
     totals: dict[Term, Real] = {}
-    for bloch in mesh_blocks(operators, task.mesh, span, task.block_size):
+    slopes = any(term.needs_observable_slopes for term in task.terms)
+    for bloch in mesh_blocks(operators, task.mesh, span, task.block_size, slopes):
         bands = solve_bands(bloch, task.resolution)
         for term, part in _sum_block(bands, task).items():
             totals[term] = totals[term] + part if term in totals else part

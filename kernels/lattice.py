@@ -82,11 +82,14 @@ class BlochOperators:
     stacked : (k, wannier, operator, wannier); operator runs over dH/dk_a (3, eV angstrom), A_a (3, angstrom),
         the observables, and, where the position matrix has R != 0 elements, curl A (3, angstrom^2).
         The row index comes first so that all operators are rotated by two matrix products.
+    observable_slopes : dTheta/dk_a, (k, wannier, observable * axis, wannier), where it was asked for and the
+        observables depend on k; only T12 needs it
     """
 
     hamiltonian: Complex
     stacked: Complex
     observable_count: int
+    observable_slopes: Complex | None = None
 
     @property
     def rotated_count(self) -> int:
@@ -116,7 +119,9 @@ def checked_kpoints(kpoints: ArrayLike) -> Real:
     return points
 
 
-def bloch_operators(operators: LatticeOperators, kpoints: Real) -> BlochOperators:
+def bloch_operators(
+    operators: LatticeOperators, kpoints: Real, with_observable_slopes: bool = False
+) -> BlochOperators:
     """Direct Fourier sums X(k) = sum_R exp(2 pi i k.R) X(R) at any list of reduced k (theory section 2).
 
     kpoints : (k, 3). The sums cost (number of R) x wannier^2 per k and operator; a regular mesh is
@@ -141,11 +146,17 @@ def bloch_operators(operators: LatticeOperators, kpoints: Real) -> BlochOperator
             curl = derivative_weights[a] @ columns[:, b] - derivative_weights[b] @ columns[:, a]
             stacked[:, :, 6 + lattice_count + c] = curl.reshape(count, size, size)
 
-    phases, _ = _weights(operators.observables, operators.cell, kpoints)
+    phases, derivative_weights = _weights(operators.observables, operators.cell, kpoints)
+    slopes = None
+    if with_observable_slopes and not operators.observables.onsite:
+        slopes = np.empty((count, size, lattice_count * 3, size), dtype=complex)
     for s in range(lattice_count):
         table = operators.observables.matrices[:, s].reshape(phases.shape[1], -1)
         stacked[:, :, 6 + s] = (phases @ table).reshape(count, size, size)
-    return BlochOperators(hamiltonian, stacked, lattice_count)
+        if slopes is not None:
+            for a, weights in enumerate(derivative_weights):
+                slopes[:, :, 3 * s + a] = (weights @ table).reshape(count, size, size)
+    return BlochOperators(hamiltonian, stacked, lattice_count, slopes)
 
 
 def _weights(operator: RealSpaceOperator, cell: Real, kpoints: Real) -> tuple[Complex, list[Complex]]:

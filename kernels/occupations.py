@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
-from scipy.special import expit
+from scipy.special import expit, spence
 
 from .contractions import scatter, spread
 from .errors import InputError
@@ -17,6 +17,9 @@ from .lattice import Integer, Real
 
 #: Beyond this many k_B T from the Fermi energy a level is occupied or empty to double precision.
 FULLY_OCCUPIED = 37.0
+
+#: int (-df/dy) y^2 dy over all y.
+FULL_HEAT = np.pi**2 / 3
 
 #: eV / K
 BOLTZMANN = constants.k / constants.e
@@ -29,11 +32,12 @@ class Weight(Enum):
     SURFACE = "Fermi surface: df/deps"
     GRAND_POTENTIAL = "grand potential: g = -kT ln(1 + exp(-x/kT))"
     ENTROPY = "entropy: f x - g"
+    HEAT = "heat: int_x^inf (-df/dy) y^2 dy"
 
     @property
     def needs_temperature(self) -> bool:
         """True for weights that are a delta function or vanish at T = 0."""
-        return self in (Weight.SURFACE, Weight.ENTROPY)
+        return self in (Weight.SURFACE, Weight.ENTROPY, Weight.HEAT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,16 +90,18 @@ class Occupations:
         window = self._window
         weights = window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
         partly = spread(window.first, weights, values, len(self.scan.energies))
-        if weight.needs_temperature:
+        if weight in (Weight.SURFACE, Weight.ENTROPY):
             return partly.T
         return (partly + self._occupied(window.last, values, weight)).T
 
     def _occupied(self, first: Integer, values: Real, weight: Weight) -> Real:
-        """Levels count fully from their `first` Fermi energy on, with 1 or (grand potential) eps - mu."""
+        """Levels count fully from their `first` Fermi energy on: with 1, eps - mu, or (pi k_B T)^2/3."""
         slots = len(self.scan.energies)
         summed = np.cumsum(scatter(first, values, slots), axis=0)
         if weight is Weight.SEA:
             return summed
+        if weight is Weight.HEAT:
+            return FULL_HEAT * self.scan.thermal_energy**2 * summed
         moment = np.cumsum(scatter(first, self.energy.reshape(-1, 1) * values, slots), axis=0)
         return moment - self.scan.energies[:, None] * summed
 
@@ -139,7 +145,17 @@ def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight)
         return occupation
     if weight is Weight.SURFACE:
         return occupation * (occupation - 1) / thermal_energy
-    # ln(1 + e^{-y}) = max(-y, 0) + ln(1 + e^{-|y|}) does not overflow.
     y = x / thermal_energy
+    if weight is Weight.HEAT:
+        return thermal_energy**2 * _heat_beyond(y)
+    # ln(1 + e^{-y}) = max(-y, 0) + ln(1 + e^{-|y|}) does not overflow.
     grand = -thermal_energy * (np.maximum(-y, 0) + np.log1p(np.exp(-np.abs(y))))
     return grand if weight is Weight.GRAND_POTENTIAL else occupation * x - grand
+
+
+def _heat_beyond(y: Real) -> Real:
+    """int_y^inf (-df/du) u^2 du = u^2 f + 2 u ln(1 + e^{-u}) - 2 Li2(-e^{-u}) at u = |y|; it is even."""
+    u = np.abs(y)
+    decay = np.exp(-u)
+    beyond = u**2 * decay / (1 + decay) + 2 * u * np.log1p(decay) - 2 * spence(1 + decay)
+    return np.where(y < 0, FULL_HEAT - beyond, beyond)

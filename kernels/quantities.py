@@ -43,11 +43,16 @@ class BandQuantity:
 
 @dataclass(frozen=True)
 class Sample:
-    """What turns a mesh average into an integral: dimension of k space, cell measure (angstrom^d), T (K)."""
+    """What turns a mesh average into an integral.
+
+    dimension of k space, cell measure (angstrom^dimension), temperature (K), and the weight of a band: 1/2
+    where particles and holes are counted twice (Bogoliubov-de Gennes)
+    """
 
     dimension: int
     cell_measure: float
     temperature: float
+    band_weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Term:
 
     kernel: Kernel
     weight: Weight
+    needs_observable_slopes: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Integral:
     """A Brillouin-zone integral for every Fermi energy. `dims` stand before fermi_energy.
 
     combine : from the terms' mesh averages, each (components ..., fermi_energy), to the final components
+    by_default : computed where the user names no quantities
     """
 
     name: str
@@ -80,6 +87,7 @@ class Integral:
     unit: Unit
     terms: tuple[Term, ...]
     combine: Callable[..., Real]
+    by_default: bool = True
 
     @property
     def needs_observable(self) -> bool:
@@ -109,6 +117,10 @@ def _negative_antisymmetric(pseudovector: Real) -> Real:
     return -antisymmetric(pseudovector)
 
 
+def _parts(*parts: Real) -> Real:
+    return np.stack(parts)
+
+
 def _conserved_minus_conventional(conserved: Real, conventional: Real) -> Real:
     return antisymmetric(conserved) - conventional
 
@@ -123,7 +135,17 @@ def _hall_units(suffix: str, prefix: str = "") -> dict[int, str]:
 
 def _conductivity(sample: Sample) -> float:
     # int_k = average / cell measure; 1/angstrom = 1e8/cm for every power that two dimensions lack.
-    return CONDUCTANCE / sample.cell_measure * (1e8) ** (sample.dimension - 2)
+    return CONDUCTANCE * _per_measure(sample) * (1e8) ** (sample.dimension - 2)
+
+
+def _per_measure(sample: Sample) -> float:
+    return sample.band_weight / sample.cell_measure
+
+
+def _heat(sample: Sample) -> float:
+    # kappa = -(1/(hbar T)) int_k Omega int_eps^inf (-df/de) (e - mu)^2 de; (1 eV)^2/hbar is e^2/hbar in W.
+    per_metre = 1e10 ** (sample.dimension - 2)
+    return -CONDUCTANCE * _per_measure(sample) * per_metre / sample.temperature
 
 
 def _thermoelectric(sample: Sample) -> float:
@@ -141,8 +163,19 @@ _CHARGE_NERNST = Unit(
 _THETA_NERNST = Unit({d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric)
 
 
+#: Equilibrium currents and magnetizations: int_k of (unit of the integrand); eV is left as it is.
+_MAGNETIZATION = Unit(
+    {3: "{theta} eV/(hbar angstrom)", 2: "{theta} eV/hbar", 1: "{theta} eV angstrom/hbar"}, _per_measure
+)
+_CURRENT = Unit(
+    {3: "{theta} eV/(hbar angstrom^2)", 2: "{theta} eV/(hbar angstrom)", 1: "{theta} eV/hbar"},
+    _per_measure,
+)
+_THERMAL = Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat)
+
+
 def _per_cell(units: str, sign: int = 1) -> Unit:
-    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign)
+    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign * sample.band_weight)
 
 
 _HALL_DIMS = ("current_axis", "field_axis")
@@ -183,7 +216,21 @@ BAND_QUANTITIES = (
         "{theta} angstrom",
         curvatures.wave_packet_dipole,
     ),
+    BandQuantity(
+        "wave_packet_moment",
+        "circulation of the wave packet",
+        "T11",
+        ("observable", "axis"),
+        "{theta} eV angstrom^2 / hbar",
+        curvatures.wave_packet_moment,
+    ),
 )
+
+#: Labels of the dim `part` of quantities whose terms are stored side by side.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "circulation_magnetization": ("moment", "dipole", "berry"),
+    "equilibrium_current": ("bare", "berry"),
+}
 
 _BERRY_SEA = Term(curvatures.berry_curvature, Weight.SEA)
 _CONVENTIONAL_SEA = Term(curvatures.conventional_curvature, Weight.SEA)
@@ -297,6 +344,42 @@ INTEGRALS = (
         _THETA_NERNST,
         (Term(curvatures.conserved_curvature, Weight.ENTROPY),),
         antisymmetric,
+    ),
+    Integral(
+        "thermal_hall_conductivity",
+        "thermal Hall conductivity",
+        "Wiedemann-Franz integral of T2",
+        _HALL_DIMS,
+        _THERMAL,
+        (Term(curvatures.berry_curvature, Weight.HEAT),),
+        antisymmetric,
+    ),
+    Integral(
+        "circulation_magnetization",
+        "magnetization of the circulating current",
+        "T11",
+        ("part", "observable", "axis"),
+        _MAGNETIZATION,
+        (
+            Term(curvatures.wave_packet_moment, Weight.SEA),
+            Term(curvatures.carried_dipole, Weight.SEA),
+            Term(curvatures.conserved_curvature, Weight.GRAND_POTENTIAL),
+        ),
+        _parts,
+        by_default=False,
+    ),
+    Integral(
+        "equilibrium_current",
+        "uniform equilibrium current",
+        "T12",
+        ("part", "observable", "axis"),
+        _CURRENT,
+        (
+            Term(curvatures.texture_flow, Weight.SEA),
+            Term(curvatures.texture_slope, Weight.GRAND_POTENTIAL, needs_observable_slopes=True),
+        ),
+        _parts,
+        by_default=False,
     ),
 )
 

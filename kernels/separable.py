@@ -50,10 +50,15 @@ class _Lines:
     hamiltonian: Complex
     stacked: Complex
     steps: Integer
+    observable_slopes: Complex | None
 
 
 def mesh_blocks(
-    operators: LatticeOperators, mesh: KMesh, span: LineSpan, block_size: int
+    operators: LatticeOperators,
+    mesh: KMesh,
+    span: LineSpan,
+    block_size: int,
+    with_observable_slopes: bool = False,
 ) -> Iterator[BlochOperators]:
     """Yield Bloch operators along the lines of a span, about `block_size` k points at a time.
 
@@ -68,7 +73,7 @@ def mesh_blocks(
     order = list(mesh.axis_order)
     counts = [mesh.shape[axis] for axis in order]
     for plane_index in np.unique(first):
-        planes = _planes(operators, order, plane_index / counts[0])
+        planes = _planes(operators, order, plane_index / counts[0], with_observable_slopes)
         members = second[first == plane_index]
         group = max(1, block_size // length)
         for start in range(0, len(members), group):
@@ -79,12 +84,15 @@ def mesh_blocks(
                 yield _sum_last_axis(tables, along, operators.observable_count)
 
 
-def _planes(operators: LatticeOperators, order: list[int], k: float) -> tuple[_Plane, ...]:
+def _planes(
+    operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
+) -> tuple[_Plane, ...]:
     position = operators.position
+    with_observable_slopes = with_observable_slopes and not operators.observables.onsite
     return (
         _sum_first_axis(operators.hamiltonian, order, k, with_slope=True),
         _sum_first_axis(position, order, k, with_slope=not position.onsite),
-        _sum_first_axis(operators.observables, order, k, with_slope=False),
+        _sum_first_axis(operators.observables, order, k, with_slope=with_observable_slopes),
     )
 
 
@@ -132,9 +140,15 @@ def _sum_second_axis(
     if position.slope is not None:
         for c, (a, b) in enumerate(CYCLIC):
             np.subtract(gradient[a, :, :, b], gradient[b, :, :, a], out=stacked[:, at(position), :, last + c])
-    value, _ = _value_and_gradient(observables, cell, k)
+    value, gradient = _value_and_gradient(observables, cell, k)
     stacked[:, at(observables), :, 6:last] = value.swapaxes(2, 3)
-    return _Lines(energy, stacked, steps)
+    slopes = None
+    if observables.slope is not None:
+        shape = (len(k), len(steps), size, operators.observable_count, 3, size)
+        slopes = np.zeros(shape, dtype=complex)
+        slopes[:, at(observables)] = gradient.transpose(1, 2, 4, 3, 0, 5)
+        slopes = slopes.reshape(*shape[:3], -1, size)
+    return _Lines(energy, stacked, steps, slopes)
 
 
 def _value_and_gradient(plane: _Plane, cell: Real, k: Real) -> tuple[Complex, Complex]:
@@ -171,4 +185,7 @@ def _sum_last_axis(tables: _Lines, k: Real, observable_count: int) -> BlochOpera
         summed(tables.hamiltonian).reshape(-1, size, size),
         summed(tables.stacked).reshape(-1, size, count, size),
         observable_count,
+        None
+        if tables.observable_slopes is None
+        else summed(tables.observable_slopes).reshape(-1, size, 3 * observable_count, size),
     )

@@ -1,17 +1,28 @@
 """How a material gets in: the frozen `WannierModel`, readers of real files, and the built-in library."""
 
 from . import library
+from .bogoliubov import PAIRINGS, bcs_gap, bogoliubov
 from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, Provenance, WannierModel
+from .orbital import with_atoms, with_layer, with_orbital_momentum
+from .superconducting_state import SuperconductingState, superconducting_state
 from .wannier90_export import write_wannier90
 
 __all__ = [
+    "PAIRINGS",
     "Atom",
     "Overrides",
     "Provenance",
     "SpinOrderingWarning",
+    "SuperconductingState",
     "WannierModel",
+    "bcs_gap",
+    "bogoliubov",
     "library",
     "load_model",
+    "superconducting_state",
+    "with_atoms",
+    "with_layer",
+    "with_orbital_momentum",
     "write_wannier90",
 ]

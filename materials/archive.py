@@ -47,6 +47,8 @@ def _header(model: WannierModel) -> dict[str, object]:
         "periodic": list(model.periodic),
         "atoms": [asdict(atom) for atom in model.atoms],
         "fermi_level": model.fermi_level,
+        "is_bogoliubov": model.is_bogoliubov,
+        "projections": list(model.projections),
         "files": [list(entry) for entry in model.provenance.files],
         "notes": list(model.provenance.notes),
         "removed": dict(model.provenance.removed),
@@ -91,4 +93,6 @@ def load_archive(path: Path) -> WannierModel:
             tuple(header["notes"]),
             header["removed"],
         ),
+        is_bogoliubov=header["is_bogoliubov"],
+        projections=tuple(header["projections"]),
     )

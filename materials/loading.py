@@ -186,6 +186,7 @@ def _from_wannier90(found: SourceFiles, wanted: Overrides) -> WannierModel:
         periodic=_periodic(wanted, win, parts.translations),
         atoms=_atoms(found, win),
         fermi_level=win.real("fermi_energy") if win else None,
+        projections=win.projections if win else (),
         provenance=Provenance(_hashes(_used(files)), (*notes, *parts.notes), parts.removed),
     )
     spinors = win.logical("spinors") if win else None

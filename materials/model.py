@@ -53,6 +53,8 @@ class WannierModel:
     position : (R, 3, wannier, wannier) angstrom, centres on the R = 0 diagonal
     observables : name -> (wannier, wannier), on site, or (R, wannier, wannier)
     periodic : which lattice vectors repeat (2D: two of three)
+    projections : lines of the .win's block, if any
+    is_bogoliubov : made by `bogoliubov`: electrons and holes side by side, each band counts one half
 
     Raises InputError on construction where shapes do not match, a number is not finite, a matrix is not
     Hermitian or the cell is singular.
@@ -68,6 +70,8 @@ class WannierModel:
     atoms: tuple[Atom, ...] = ()
     fermi_level: float | None = None
     provenance: Provenance = Provenance()
+    is_bogoliubov: bool = False
+    projections: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         arrays = {
@@ -100,6 +104,11 @@ class WannierModel:
     def size(self) -> int:
         """Number of Wannier functions."""
         return self.hamiltonian.shape[-1]
+
+    @property
+    def band_weight(self) -> float:
+        """How much a band counts in a Brillouin-zone integral (theory section 6)."""
+        return 0.5 if self.is_bogoliubov else 1.0
 
     @property
     def dimension(self) -> int:
@@ -160,7 +169,7 @@ class WannierModel:
         for name, matrix in self.observables.items():
             digest.update(f"{name}{matrix.shape}".encode())
             digest.update(np.ascontiguousarray(matrix).tobytes())
-        digest.update(repr(self.periodic).encode())
+        digest.update(repr((self.periodic, self.is_bogoliubov)).encode())
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -172,6 +181,10 @@ class WannierModel:
     def with_observable(self, name: str, matrix: ArrayLike) -> WannierModel:
         """The same model with one more observable (or another matrix for a known name)."""
         return replace(self, observables={**self.observables, name: np.asarray(matrix, complex)})
+
+    def with_charge(self) -> WannierModel:
+        """The same model with the observable charge = -1 (in e): T11 is then the orbital magnetization."""
+        return self.with_observable("charge", -np.eye(self.size))
 
     @classmethod
     def from_hoppings(

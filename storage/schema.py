@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spinscreen.kernels import BandQuantity, Integral
+from spinscreen.kernels import PARTS, BandQuantity, Integral
 
 #: Raised whenever stored numbers change their meaning; part of every material's key.
 SCHEMA_VERSION = 1
@@ -85,11 +85,16 @@ def integral_dataset(
     dimension: int,
     attributes: Mapping[str, object],
 ) -> xr.Dataset:
-    """Brillouin-zone integrals, dims (..., fermi_energy)."""
+    """Brillouin-zone integrals, dims (..., fermi_energy).
+
+    Quantities with different labels of `part` share that dim: a part that one does not have is NaN, which
+    xarray leaves out of sums.
+    """
+    parts = list(dict.fromkeys(label for q in chosen for label in PARTS.get(q.name, ())))
     variables = {
         q.name: (
             (*q.dims, "fermi_energy"),
-            values[q.name],
+            _among_parts(values[q.name], PARTS[q.name], parts) if q.name in PARTS else values[q.name],
             {
                 "long_name": q.long_name,
                 "units": units_of(q.unit.in_dimension[dimension], observables),
@@ -105,8 +110,16 @@ def integral_dataset(
             {"long_name": "Fermi energy", "units": "eV"},
         )
     }
+    if parts:
+        coordinates["part"] = ("part", labels(parts))
     dims = {dim for q in chosen for dim in q.dims}
     return xr.Dataset(variables, coordinates | _axis_labels(dims, observables), _common(attributes))
+
+
+def _among_parts(values: NDArray, own: Sequence[str], parts: Sequence[str]) -> NDArray:
+    spread = np.full((len(parts), *values.shape[1:]), np.nan)
+    spread[[parts.index(label) for label in own]] = values
+    return spread
 
 
 def _axis_labels(dims: set[str], observables: Observables) -> dict[str, object]:

@@ -26,6 +26,7 @@ ALL_BAND_QUANTITIES = (
     "conserved_curvature",
     "conventional_curvature",
     "wave_packet_dipole",
+    "wave_packet_moment",
 )
 
 #: A 2D Hall conductivity times this is 2 pi int_k f Omega.

@@ -45,11 +45,9 @@ def test_interband_matrices(pattern, seed):
 @given(pattern=PATTERNS, seed=st.integers(0, 100), broadening=st.sampled_from([0.0, 0.1]))
 def test_conventional_curvature(pattern, seed, broadening):
     bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
-    count, size = bands.energy.shape
-    product = bands.observable.reshape(count, -1, size) @ bands.velocity.reshape(count, size, -1)
     levels = (bands.energy, bands.multiplet_label, broadening)
-    found = conventional(bands.observable, bands.velocity, *levels)
-    assert_same(found, conventional_by_numpy(product, bands.velocity, *levels))
+    found = conventional(bands.observable_velocity, bands.velocity, *levels)
+    assert_same(found, conventional_by_numpy(bands.observable_velocity, bands.velocity, *levels))
 
 
 @compiled

@@ -16,11 +16,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, k_path
-from spinscreen.materials import SpinOrderingWarning, WannierModel, library, load_model
+from spinscreen.materials import (
+    PAIRINGS,
+    SpinOrderingWarning,
+    WannierModel,
+    bcs_gap,
+    bogoliubov,
+    library,
+    load_model,
+    with_orbital_momentum,
+)
 from spinscreen.storage import is_published, plot_bands, plot_hall, publish
 
 from .computing import compute_settings, evaluate
-from .console import model_table, progress_bar, quantities_markdown, quantities_table, result_table
+from .console import (
+    model_table,
+    progress_bar,
+    quantities_markdown,
+    quantities_table,
+    result_table,
+    superconductor_table,
+)
 from .plan import DEFAULT_MEMORY_BUDGET
 from .settings import make_settings
 
@@ -106,6 +122,21 @@ def run(
     ] = 0.0,
     quantities: Quantities = None,
     spin_ordering: SpinOrdering = None,
+    pairing: Annotated[
+        str | None,
+        typer.Option(help=f"Make it a superconductor: {', '.join(PAIRINGS)}. Charge is then an observable."),
+    ] = None,
+    gap: Annotated[float, typer.Option(help="Amplitude of the pairing at T = 0 (eV).")] = 1e-3,
+    chemical_potential: Annotated[
+        float | None, typer.Option(help="eV, of a superconductor. Default: the Fermi level.")
+    ] = None,
+    charge: Annotated[
+        bool, typer.Option(help="Add the observable charge = -1: T11 is then the orbital magnetization.")
+    ] = False,
+    orbital: Annotated[
+        bool,
+        typer.Option(help="Add the orbital angular momentum, from the projections of the .win."),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
     ] = None,
@@ -116,6 +147,14 @@ def run(
 ) -> None:
     """Compute Brillouin-zone integrals, print them at the Fermi level, and publish them in a store."""
     model = read_source(source, spin_ordering)
+    if orbital:
+        model = with_orbital_momentum(model)
+    if charge:
+        model = model.with_charge()
+    if pairing is not None:
+        at_temperature = bcs_gap(gap, temperature)
+        model = bogoliubov(model, pairing, chemical_potential, at_temperature)
+        out.print(superconductor_table(model, at_temperature))
     settings = make_settings(
         model,
         _mesh(kmesh),

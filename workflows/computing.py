@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -124,7 +125,7 @@ def compute_settings(
     started = time.perf_counter()
     plan = make_plan(model.operators, settings, memory_budget)
     sums = run_plan(model.operators, plan, client, progress)
-    sample = Sample(model.dimension, model.cell_measure, settings.temperature)
+    sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
     ascending = np.argsort(settings.fermi_energy, kind="stable")
     as_given = np.argsort(ascending, kind="stable")
     values = {
@@ -137,7 +138,7 @@ def compute_settings(
         "key": settings.key(model),
         "elapsed_seconds": time.perf_counter() - started,
     }
-    return integral_dataset(
+    dataset = integral_dataset(
         values,
         settings.integrals,
         _observables(model),
@@ -145,6 +146,31 @@ def compute_settings(
         model.dimension,
         attributes,
     )
+    if "equilibrium_current" in dataset:
+        _check_equilibrium(dataset)
+    return dataset
+
+
+class EquilibriumCurrentWarning(UserWarning):
+    """The uniform equilibrium current (T12) does not vanish: the mesh is too coarse."""
+
+
+#: Share of its parts that the equilibrium current may have before it is warned about.
+_EQUILIBRIUM_TOLERANCE = 0.1
+
+
+def _check_equilibrium(dataset: xr.Dataset) -> None:
+    """T12 is exact in the limit of a dense mesh: what is left of it is the error of the mesh."""
+    current = dataset["equilibrium_current"]
+    rest = float(abs(current.sum("part")).max())
+    scale = float(abs(current).max())
+    if rest > _EQUILIBRIUM_TOLERANCE * scale and rest > 1e-6:
+        warnings.warn(
+            f"{dataset.attrs['model_name']}: the uniform equilibrium current (T12) is {rest:.3g} where its "
+            f"parts are up to {scale:.3g} and cancel on a dense mesh; refine kmesh or raise temperature.",
+            EquilibriumCurrentWarning,
+            stacklevel=3,
+        )
 
 
 def _observables(model: WannierModel) -> Observables:

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from spinscreen.kernels import QUANTITIES, Integral
-from spinscreen.materials import WannierModel
+from spinscreen.materials import WannierModel, superconducting_state
 from spinscreen.materials.spin import check_orderings
 from spinscreen.storage import in_natural_units
 
@@ -73,6 +73,19 @@ def model_table(model: WannierModel) -> Table:
         rows[path.rsplit("/", 1)[-1]] = f"sha256 {digest[:16]}..."
     for label, text in rows.items():
         table.add_row(label, text)
+    return table
+
+
+def superconductor_table(model: WannierModel, gap: float) -> Table:
+    """Gap, nodes and Chern number of a superconductor; on a coarse mesh for a real material."""
+    state = superconducting_state(model, 24 if model.dimension < 3 else 12)
+    table = Table(title=model.name, show_header=False, title_justify="left")
+    table.add_row("pairing amplitude", f"{gap:.6g} eV at this temperature")
+    table.add_row("smallest excitation", f"{state.gap:.6g} eV")
+    nodes = [" ".join(f"{x:.4f}" for x in node) for node in state.nodes[:6]]
+    table.add_row("nodes found (reduced k)", "; ".join(nodes) or "none")
+    if state.chern_number is not None:
+        table.add_row("Bogoliubov Chern number", str(state.chern_number))
     return table
 
 
@@ -166,7 +179,7 @@ def quantities_table() -> Table:
     """The registry."""
     table = Table(title="quantities", title_justify="left")
     for column in _REFERENCE:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
     for row in _reference_rows():
         table.add_row(*row)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +26,35 @@ _BATCHES_IN_FLIGHT = 2
 _Sum = TypeVar("_Sum")
 
 
-class OneBlasThread(WorkerPlugin):
-    """Keeps the BLAS of a worker at one thread: k points are what is done in parallel."""
+#: mallopt parameters of glibc, and bytes of freed memory to keep for the next block of k.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 64 * 2**20
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20
 
-    name = "spinscreen-one-blas-thread"
+
+class WorkerSetup(WorkerPlugin):
+    """One BLAS thread per worker, k points being what runs in parallel; and work arrays that are reused."""
+
+    name = "spinscreen-worker-setup"
 
     def setup(self, worker: Any) -> None:
         threadpool_limits(1)
+        keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse the work arrays of one block of k for the next.
+
+    Dask starts its workers with MALLOC_TRIM_THRESHOLD_=65536: every freed array goes back to the system and
+    is mapped and zeroed anew for the next block, which doubles the cost of a k point.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        # Another C library: it has its own ways.
+        return
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
 
 
 def run_plan(
@@ -87,7 +110,7 @@ def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> 
 def _on_cluster(
     client: Client, operators: LatticeOperators, plan: Plan, progress: Progress
 ) -> Iterator[PartialSums]:
-    client.register_plugin(OneBlasThread())
+    client.register_plugin(WorkerSetup())
     # Sent to every worker once; tasks refer to it.
     shared = client.scatter(operators, broadcast=True, hash=False)
     waiting: deque[tuple[dict[Future, LineSpan], Future]] = deque()

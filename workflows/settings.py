@@ -110,6 +110,11 @@ def make_settings(
         raise InputError(f"quantities: expected a list of names, found the text {quantities!r}.")
     for name in names:
         check_observables(model, name)
+    if model.is_bogoliubov and energies.any():
+        raise InputError(
+            f"fermi_energy: model {model.name!r} is a superconductor, its quasiparticles are occupied at 0, "
+            f"found {energies.tolist()}; give chemical_potential to bogoliubov() instead."
+        )
     return Settings(
         mesh,
         tuple(energies.tolist()),
@@ -130,11 +135,13 @@ def check_observables(model: WannierModel, name: str) -> None:
 
 
 def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ...]:
-    """All integrals that the model and the temperature allow."""
+    """All integrals that the model and the temperature allow, but for those only done on demand."""
     return tuple(
         q.name
         for q in INTEGRALS
-        if (model.observables or not q.needs_observable) and (temperature > 0 or not q.needs_temperature)
+        if q.by_default
+        and (model.observables or not q.needs_observable)
+        and (temperature > 0 or not q.needs_temperature)
     )
 
 
@@ -179,6 +186,8 @@ def _as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
 def default_scan(model: WannierModel) -> NDArray[np.float64]:
     """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown."""
     count, half_width = DEFAULT_SCAN
+    if model.is_bogoliubov:
+        return np.zeros(1)
     if model.fermi_level is not None:
         return model.fermi_level + np.linspace(-half_width, half_width, count)
     coarse = KMesh(complete_kmesh(model, 6)).points()
