@@ -100,6 +100,34 @@ def test_a_mistake_is_one_line_on_stderr(tmp_path, arguments, message):
     assert failed.stderr.count("\n") == 1
 
 
+def test_a_superconducting_material_from_one_command(tmp_path, reference_data):
+    """Pt with s-wave pairing of 1 meV, from files to a store."""
+    store = tmp_path / "results.zarr"
+    options = ("--chemical-potential", "18.3823", "--pairing", "s", "--gap", "0.001", "--kmesh", "6")
+    names = ("--quantities", "conserved_hall_conductivity,circulation_magnetization")
+    shown = spinscreen("run", str(reference_data / "Pt"), *options, *names, "--store", str(store))
+    assert shown.returncode == 0, shown.stderr
+    assert "smallest excitation" in shown.stdout
+    assert "charge" in shown.stdout
+    (name,) = published(store)
+    assert name.startswith("Pt_s-")
+    dataset = open_store(store)[f"materials/{name}"]
+    assert list(dataset["observable"].values) == ["spin_x", "spin_y", "spin_z", "charge"]
+    assert list(dataset["fermi_energy"].values) == [0.0]
+
+
+def test_charge_and_orbital_observables_from_the_command_line(tmp_path):
+    shown = spinscreen(
+        "run", "haldane", "--charge", "--kmesh", "12", "--fermi-energy", "0", "--quantities",
+        "circulation_magnetization",
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "moment charge z" in shown.stdout or "moment" in shown.stdout
+    failed = spinscreen("run", "MoS2", "--orbital")
+    assert failed.returncode == 2
+    assert "has no projections" in failed.stderr
+
+
 def test_an_unknown_option_is_explained():
     failed = spinscreen("run", "MoS2", "--kmeh", "4")
     assert failed.returncode == 2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tbmodels
+from scipy import constants
 from support import random_model, values
 
 from spinscreen.kernels import (
@@ -18,7 +22,8 @@ from spinscreen.kernels import (
     solve_bands,
 )
 from spinscreen.kernels.curvatures import texture_slope
-from spinscreen.materials import library
+from spinscreen.materials import library, load_model
+from spinscreen.materials.model import centre_position
 from spinscreen.workflows import compute
 from spinscreen.workflows.computing import EquilibriumCurrentWarning
 
@@ -150,3 +155,47 @@ def test_cell_measure_enters_as_it_should():
     model = library.load("haldane")
     area = cell_measure(model.lattice, model.periodic)
     assert area == pytest.approx(2.46**2 * np.sqrt(3) / 2)
+
+
+#: e eV angstrom^2 / hbar in Bohr magnetons.
+IN_MAGNETONS = constants.e**2 * 1e-20 / constants.hbar / constants.physical_constants["Bohr magneton"][0]
+
+
+def per_cell_in_magnetons(model, kmesh, energies):
+    found = magnetization(model, kmesh, energies, degeneracy_threshold=1e-6).sum("part")
+    return found.sel(observable="charge").values.T * model.cell_measure * IN_MAGNETONS
+
+
+def test_haldane_orbital_magnetization_of_wannierberri():
+    """WannierBerri 26.10, static.Morb (all terms, tetra=False) of its Haldane_tbm, 20 x 20 mesh, per cell."""
+    hopping = 0.15 * np.exp(0.8j)
+    source = tbmodels.Model(
+        on_site=[-0.2, 0.2],
+        uc=[[1.0, 0.0], [0.5, np.sqrt(3.0) / 2.0]],
+        dim=2,
+        pos=[[1 / 3, 1 / 3], [2 / 3, 2 / 3]],
+    )
+    for vector in ([0, 0], [-1, 0], [0, -1]):
+        source.add_hop(-1.0, 0, 1, vector)
+    for vector in ([1, 0], [0, -1], [-1, 1]):
+        source.add_hop(hopping, 0, 0, vector)
+        source.add_hop(hopping.conjugate(), 1, 1, vector)
+    model = load_model(source, spin_ordering="none").with_charge()
+    found = per_cell_in_magnetons(model, (20, 20, 1), [-0.9, 0.0, 0.5])
+    # Eight printed digits.
+    np.testing.assert_allclose(found[:, 2], [0.01807402, -0.00868533, -0.01624804], atol=1e-8)
+
+
+def test_iron_orbital_magnetization_of_wannierberri(reference_data, tmp_path):
+    """Internal terms (H and Wannier centres, external_terms=False), no minimal images, 8^3 mesh, per cell."""
+    shutil.copy(reference_data / "Fe" / "Fe_tb.dat", tmp_path)
+    iron = load_model(tmp_path, spin_ordering="none").with_charge()
+    centres_only = replace(iron, position=centre_position(iron.translations, iron.centres))
+    found = per_cell_in_magnetons(centres_only, 8, [12.0, 12.6279, 13.0])
+    expected = [
+        [1.90790955e-07, 1.95939333e-07, 2.04733428e-04],
+        [1.52725792e-07, 1.59097267e-07, 1.14665131e-03],
+        [-2.86500772e-07, 1.53096734e-07, -1.00581393e-02],
+    ]
+    # The x and y components are the rounding of the file; nine digits of z.
+    np.testing.assert_allclose(found, expected, atol=1e-11)
