@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -24,7 +25,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wannierberri-python", default=sys.executable, help="interpreter with WannierBerri")
     parser.add_argument("--quick", action="store_true", help="small sizes, no peers, nothing written")
+    parser.add_argument("--only-peers", action="store_true", help="measure the peers anew, keep the rest")
     options = parser.parse_args()
+    docs = Path(__file__).resolve().parents[1] / "docs"
+    if options.only_peers:
+        kept = json.loads((docs / "performance.json").read_text())
+        report.write(kept | {"peers": peers(options.wannierberri_python)}, docs)
+        return
     sizes = SIZES[:3] if options.quick else SIZES
     found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
     cases = models(sizes)
@@ -47,7 +54,7 @@ def main() -> None:
     print("materials", found["materials"], flush=True)
     found["peers"] = peers(options.wannierberri_python)
     print("peers", found["peers"], flush=True)
-    report.write(found, Path(__file__).resolve().parents[1] / "docs")
+    report.write(found, docs)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ _BUDGET = 1024
 
 def write(found: dict[str, Any], folder: Path) -> None:
     """Write performance.md, performance.png and performance.json into `folder`."""
+    # JSON has text keys only: numbers of functions and of points become numbers again.
+    for key in ("pipeline", "stages", "mesh", "memory"):
+        found[key] = {int(size): values for size, values in found[key].items()}
     _figure(found["pipeline"]).savefig(folder / "performance.png", dpi=120)
     (folder / "performance.json").write_text(json.dumps(found, indent=1) + "\n")
     text = (folder / "performance.md").read_text() if (folder / "performance.md").exists() else ""
@@ -74,8 +77,9 @@ def _page(found: dict[str, Any]) -> str:
         parts += [
             "## Peers",
             "",
-            "bcc Fe, 18 functions, 141 Fermi energies, one core. spinscreen: T2, T4, T6, T7, all components;",
-            "WannierBerri: conventional spin Hall conductivity (`simple`), 27 components; postw90: one.",
+            "18 functions, 141 Fermi energies, one core. spinscreen: T2, T4, T6, T7, all components;",
+            "WannierBerri: conventional spin Hall conductivity (`simple`), 27 components; postw90: one. It",
+            "needs a `.mmn`, at hand for Fe only: 15 R vectors, where Pt has 93, make it cheap there.",
             "",
             _table(("code", "µs per k", "times spinscreen"), _peer_rows(found["peers"])),
             "",
@@ -95,9 +99,9 @@ def _targets(found: dict[str, Any]) -> list[tuple[str, ...]]:
         if size == 18:
             rows.append(_verdict("18 functions, T = 0, of eigh", 3.0, row["T = 0"] / row["eigh"]))
     peers = found["peers"]
-    for name, least in (("WannierBerri", 15), ("postw90", 50)):
+    for name, least in (("WannierBerri Pt", 15), ("postw90 Fe", 50)):
         if name in peers:
-            times = peers[name] / peers["spinscreen"]
+            times = peers[name] / _ours(peers, name)
             rows.append((f"faster than {name}", f">= {least}", f"{times:.0f}", _word(times >= least)))
     workers = found["workers"]
     gain = workers["1 workers"] / workers["2 workers"]
@@ -144,8 +148,11 @@ def _stage_table(stages: dict[int, dict[str, float]]) -> str:
 
 
 def _peer_rows(peers: dict[str, float]) -> list[tuple[str, ...]]:
-    ours = peers["spinscreen"]
-    return [(name, f"{us:.0f}", f"{us / ours:.1f}") for name, us in peers.items()]
+    return [(name, f"{us:.0f}", f"{us / _ours(peers, name):.1f}") for name, us in peers.items()]
+
+
+def _ours(peers: dict[str, float], name: str) -> float:
+    return peers[f"spinscreen {name.split()[-1]}"]
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
