@@ -2,6 +2,7 @@
 
 from . import library
 from .bogoliubov import PAIRINGS, bcs_gap, bogoliubov
+from .collection import MaterialSource, check_material, find_materials
 from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, Provenance, WannierModel
 from .orbital import with_atoms, with_layer, with_orbital_momentum
@@ -11,6 +12,7 @@ from .wannier90_export import write_wannier90
 __all__ = [
     "PAIRINGS",
     "Atom",
+    "MaterialSource",
     "Overrides",
     "Provenance",
     "SpinOrderingWarning",
@@ -18,6 +20,8 @@ __all__ = [
     "WannierModel",
     "bcs_gap",
     "bogoliubov",
+    "check_material",
+    "find_materials",
     "library",
     "load_model",
     "superconducting_state",

@@ -43,10 +43,10 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
     target = Path(store) / material_group(material_id)
     if is_published(store, material_id):
         return False
-    partial = Path(f"{Path(store)}.partial") / f"{material_id}-{uuid.uuid4().hex}"
+    partial = partial_folder(store) / f"{material_id}-{uuid.uuid4().hex}"
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
-        _prepare(Path(store), partial.parent)
+        prepare_store(Path(store))
         with warnings.catch_warnings():
             # A published group never changes, so metadata consolidated in it stays true.
             warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
@@ -61,11 +61,11 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        _remove_if_empty(partial.parent)
+        remove_if_empty(partial.parent)
     return True
 
 
-def _prepare(store: Path, beside: Path) -> None:
+def prepare_store(store: Path) -> None:
     """Make an empty store, complete when it appears, unless there is one."""
     if (store / MATERIALS / "zarr.json").is_file():
         return
@@ -73,6 +73,8 @@ def _prepare(store: Path, beside: Path) -> None:
         raise InputError(f"{store}: is a file, expected a folder for the Zarr store.")
     if store.is_dir() and any(store.iterdir()):
         raise InputError(f"{store}: is a folder with other content, expected a Zarr v3 store or a new name.")
+    beside = partial_folder(store)
+    beside.mkdir(parents=True, exist_ok=True)
     skeleton = beside / f"empty-{uuid.uuid4().hex}"
     zarr.open_group(skeleton, mode="w-", zarr_format=3).create_group(MATERIALS)
     try:
@@ -84,7 +86,13 @@ def _prepare(store: Path, beside: Path) -> None:
             raise
 
 
-def _remove_if_empty(folder: Path) -> None:
+def partial_folder(store: str | Path) -> Path:
+    """Where things are written before they are renamed into the store: beside it, on the same file system."""
+    return Path(f"{Path(store)}.partial")
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove the partial folder once nothing is being written."""
     try:
         folder.rmdir()
     except OSError:
@@ -93,7 +101,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def open_store(path: str | Path) -> xr.DataTree:
-    """All of a store as a lazy tree, /materials/<id>.
+    """All of a store as a lazy tree: /materials/<id>, and /catalog where it was built.
 
     Raises InputError where there is no store. A single material opens with
     `xr.open_zarr(path, group="materials/<id>", consolidated=False)` alone.
@@ -105,4 +113,6 @@ def open_store(path: str | Path) -> xr.DataTree:
         f"/{material_group(name)}": xr.open_zarr(Path(path) / material_group(name), consolidated=True)
         for name in published(path)
     }
+    if (Path(path) / "catalog" / "zarr.json").is_file():
+        groups["/catalog"] = xr.open_zarr(Path(path) / "catalog", consolidated=True)
     return xr.DataTree.from_dict(groups or {f"/{MATERIALS}": xr.Dataset()})

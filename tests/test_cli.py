@@ -30,7 +30,7 @@ def spinscreen(*arguments: str, cwd: Path | None = None) -> subprocess.Completed
 
 def test_help_names_every_command_and_option():
     text = spinscreen("--help").stdout
-    for command in ("info", "run", "bands", "demo", "library", "quantities"):
+    for command in ("info", "run", "bands", "demo", "library", "quantities", "campaign", "screen"):
         assert command in text
     text = spinscreen("run", "--help").stdout
     for option in (
@@ -126,6 +126,31 @@ def test_charge_and_orbital_observables_from_the_command_line(tmp_path):
     failed = spinscreen("run", "MoS2", "--orbital")
     assert failed.returncode == 2
     assert "has no projections" in failed.stderr
+
+
+def test_a_campaign_from_check_to_screening(tmp_path):
+    for name in ("MoS2", "WS2"):
+        write_wannier90(library.load(name), tmp_path / "tree" / name)
+    assert "2 of 2 can be computed" in spinscreen("check", "tree", cwd=tmp_path).stdout
+    arguments = ("campaign", "tree", "--store", "r.zarr", "--kmesh", "12", "--energies", "21")
+    first = spinscreen(*arguments, "--workers", "1", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "2 computed, 0 there already, 0 failed" in first.stdout
+    again = spinscreen(*arguments, "--workers", "0", cwd=tmp_path)
+    assert "0 computed, 2 there already" in again.stdout
+    assert "2 results" in spinscreen("status", "r.zarr", cwd=tmp_path).stdout
+    assert "2 materials" in spinscreen("catalog", "r.zarr", cwd=tmp_path).stdout
+    options = ("--where", "name == 'WS2'", "--csv", "found.csv", "--json", "found.json")
+    shown = spinscreen("screen", "r.zarr", *options, cwd=tmp_path)
+    assert "1 materials" in shown.stdout
+    assert "WS2" in (tmp_path / "found.csv").read_text()
+    assert "WS2" in (tmp_path / "found.json").read_text()
+    failed = spinscreen("screen", "r.zarr", "--where", "gpa < 1", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "did you mean 'gap'" in failed.stderr
+    refused = spinscreen(*arguments, "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "no Dask scheduler answers" in refused.stderr
 
 
 def test_an_unknown_option_is_explained():

@@ -1,4 +1,4 @@
-"""The command line: `spinscreen info | run | bands | demo | library | quantities`."""
+"""The command line: one material; many of them are in `cli_campaign`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ from spinscreen.materials import (
 )
 from spinscreen.storage import is_published, plot_bands, plot_hall, publish
 
+from .cli_campaign import add_commands
 from .computing import compute_settings, evaluate
 from .console import (
     model_table,
+    out,
     progress_bar,
     quantities_markdown,
     quantities_table,
@@ -54,7 +56,6 @@ app = typer.Typer(
 #: Exit code of a shell command that was ended by Ctrl-C.
 INTERRUPTED = 130
 
-out = Console()
 err = Console(stderr=True)
 
 Source = Annotated[
@@ -259,6 +260,9 @@ def show_quantities(
         typer.echo(quantities_markdown())
     else:
         out.print(quantities_table())
+
+
+add_commands(app)
 
 
 def cluster(workers: int | None) -> AbstractContextManager[Client | None]:

@@ -25,6 +25,8 @@ from spinscreen.storage import in_natural_units
 
 from .execution import Progress as Report
 
+out = Console()
+
 #: Components smaller than this share of the largest are left out of a table.
 _NEGLIGIBLE = 1e-3
 

@@ -1,0 +1,226 @@
+"""Campaigns, catalog and screening: nothing lost, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import check_material, find_materials, library, write_wannier90
+from spinscreen.storage import build_catalog, failures, open_store, published, screen
+from spinscreen.workflows import Campaign, run_campaign
+
+NAMES = ("MoS2", "WS2", "MoSe2", "WSe2")
+
+
+def campaign(materials, **options) -> Campaign:
+    return Campaign(materials, **({"kmesh": 12, "energies": 21} | options))
+
+
+@pytest.fixture(scope="module")
+def library_sources():
+    return [source for source in find_materials("library") if source.id in NAMES]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, library_sources) -> Path:
+    store = tmp_path_factory.mktemp("finished") / "results.zarr"
+    report = run_campaign(campaign(library_sources), store)
+    assert report.count("computed") == 4
+    return store
+
+
+def numbers(store: Path) -> dict[str, dict[str, bytes]]:
+    """Every number of every material, bit by bit."""
+    found = {}
+    for name in published(store):
+        dataset = open_store(store)[f"materials/{name}"].to_dataset().load()
+        found[name] = {str(v): dataset[v].values.tobytes() for v in dataset.data_vars}
+    return found
+
+
+def test_a_second_run_computes_nothing(finished, library_sources):
+    before = numbers(finished)
+    report = run_campaign(campaign(library_sources), finished)
+    assert report.count("present") == 4
+    assert numbers(finished) == before
+
+
+def test_a_cluster_gives_the_same_bits(tmp_path, finished, library_sources, client):
+    store = tmp_path / "results.zarr"
+    run_campaign(campaign(library_sources), store, client)
+    assert numbers(store) == numbers(finished)
+
+
+def test_a_broken_material_is_recorded_and_stops_nothing(tmp_path, client):
+    for name in ("MoS2", "WS2"):
+        write_wannier90(library.load(name), tmp_path / "tree" / name)
+    broken = tmp_path / "tree" / "WS2" / "WS2_tb.dat"
+    whole = broken.read_text()
+    broken.write_text(whole[: len(whole) // 2])
+    store = tmp_path / "results.zarr"
+    job = campaign(find_materials(tmp_path / "tree"))
+    report = run_campaign(job, store, client)
+    assert (report.count("computed"), report.count("failed")) == (1, 1)
+    assert "WS2_tb.dat, line" in failures(store)["WS2"]
+    assert "WS2_tb.dat, line" in check_material(job.materials[1])
+    broken.write_text(whole)
+    report = run_campaign(job, store)
+    assert (report.count("computed"), report.count("present")) == (1, 1)
+    assert failures(store) == {}
+    with_warnings = open_store(store)
+    assert len(with_warnings["materials"]) == 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_driver_killed_at_any_moment_loses_nothing(tmp_path, finished, seed):
+    """kill -9 of the driver and all its workers at random moments, then a run to the end: the same bits."""
+    store = tmp_path / "results.zarr"
+    code = (
+        "from spinscreen.materials import find_materials\n"
+        "from spinscreen.workflows import Campaign, run_campaign\n"
+        f"names = {NAMES!r}\n"
+        "materials = [m for m in find_materials('library') if m.id in names]\n"
+        f"run_campaign(Campaign(materials, kmesh=12, energies=21), {str(store)!r})\n"
+    )
+    rng = random.Random(seed)
+    for _ in range(3):
+        driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        time.sleep(rng.uniform(0.8, 2.2))
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+        # Whatever is published is whole.
+        for name in published(store):
+            open_store(store)[f"materials/{name}"].to_dataset().load()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert numbers(store) == numbers(finished)
+
+
+def test_two_drivers_on_one_store_neither_repeat_nor_corrupt(tmp_path, finished):
+    store = tmp_path / "results.zarr"
+    code = (
+        "from spinscreen.materials import find_materials\n"
+        "from spinscreen.workflows import Campaign, run_campaign\n"
+        f"names = {NAMES!r}\n"
+        "materials = [m for m in find_materials('library') if m.id in names]\n"
+        f"run_campaign(Campaign(materials, kmesh=12, energies=21), {str(store)!r})\n"
+    )
+    drivers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [driver.wait() for driver in drivers] == [0, 0]
+    assert numbers(store) == numbers(finished)
+    assert build_catalog(store).sizes["material"] == 4
+
+
+def test_the_catalog_opens_in_plain_xarray(finished):
+    catalog = xr.open_zarr(finished, group="catalog", consolidated=False)
+    assert catalog["conserved_hall_conductivity"].dims[0] == "material"
+    assert catalog.sizes["relative_energy"] == 201
+    assert set(catalog["name"].values) == set(NAMES)
+    valence = catalog["conserved_hall_conductivity"].sel(
+        observable="spin_z", current_axis="x", field_axis="y"
+    )
+    assert float(abs(valence).max()) > 0
+
+
+def test_the_catalog_grows_by_what_is_new(tmp_path, library_sources):
+    store = tmp_path / "results.zarr"
+    run_campaign(campaign(library_sources[:2]), store)
+    first = build_catalog(store)
+    run_campaign(campaign(library_sources), store)
+    second = build_catalog(store)
+    assert (first.sizes["material"], second.sizes["material"]) == (2, 4)
+    shared = second.sel(material=first["material"])
+    np.testing.assert_array_equal(shared["conserved_xy_z_max"], first["conserved_xy_z_max"])
+
+
+def test_screening_filters_sorts_and_cuts(finished):
+    found = screen(finished, "abs(conserved_xy_z_max) > 0 and gap >= 0", "abs(conserved_xy_z_max)", 2)
+    assert isinstance(found, pd.DataFrame)
+    assert len(found) == 2
+    peak = found["conserved_xy_z_max"].abs().to_numpy()
+    assert peak[0] >= peak[1]
+    assert screen(finished, "name == 'WS2'")["name"].tolist() == ["WS2"]
+    assert screen(finished, "not (name == 'WS2')", columns=["name"]).shape == (3, 1)
+    assert list(screen(finished, sort="-gap")["gap"]) == sorted(screen(finished)["gap"])
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("gap <", "cannot be read"),
+        ("gpa < 1", "did you mean 'gap'"),
+        ("__import__('os').system('true')", "is not allowed"),
+        ("().__class__", "is not allowed"),
+        ("gap ** 1000 > 1", "a power of at most 10"),
+        ("gap", "expected a condition"),
+        ("[x for x in (1, 2)]", "is not allowed"),
+    ],
+)
+def test_an_expression_that_is_none_is_refused(finished, where, message):
+    with pytest.raises(InputError, match=message):
+        screen(finished, where)
+
+
+def test_a_manifest_brings_levels_orders_and_columns(tmp_path):
+    write_wannier90(library.load("kane_mele"), tmp_path / "km")
+    rows = [
+        {
+            "id": "first",
+            "path": "km/kane_mele",
+            "fermi_level": "0.1",
+            "spin_ordering": "interlaced",
+            "tc": "4.2",
+        },
+        {"id": "second", "path": "km", "family": "toy"},
+    ]
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    first, second = find_materials(tmp_path / "list.json")
+    assert first.load().fermi_level == 0.1
+    assert first.columns == {"tc": 4.2}
+    assert second.columns == {"family": "toy"}
+    pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
+    again = find_materials(tmp_path / "list.csv")
+    assert [m.id for m in again] == ["first", "second"]
+    assert again[0].overrides == {"fermi_level": 0.1, "spin_ordering": "interlaced"}
+    store = tmp_path / "results.zarr"
+    assert run_campaign(campaign(again), store).count("computed") == 2
+    assert screen(store, "tc > 4", columns=["name", "tc"])["name"].tolist() == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,path\n,x\n", "entry 1: expected an id and a path"),
+        ("id,path\na,x\na,y\n", "the id 'a' is given twice"),
+        ("id,path\n", "found no material"),
+        ("id,path,fermi_level\na,x,high\n", "entry 1: expected fermi_level in eV, found 'high'"),
+    ],
+)
+def test_a_wrong_manifest_is_named(tmp_path, text, message):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        find_materials(tmp_path / "list.csv")
+
+
+def test_a_tree_names_materials_by_their_folders(tmp_path):
+    for place, name in (("a/b", "MoS2"), ("c", "WS2"), ("c", "WSe2")):
+        write_wannier90(library.load(name), tmp_path / place)
+    assert [m.id for m in find_materials(tmp_path)] == ["a-b", "c-WS2", "c-WSe2"]
+
+
+def test_a_store_that_cannot_be_written_stops_the_campaign_with_one_message(tmp_path, library_sources):
+    (tmp_path / "taken").write_text("data")
+    with pytest.raises(InputError, match="is a file, expected a folder"):
+        run_campaign(campaign(library_sources[:1]), tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "data"
