@@ -20,17 +20,24 @@ from .stages import pipeline_and_floor, stages
 
 SIZES = (2, 6, 18, 36, 64, 128)
 
+#: Parts that can be measured alone.
+_PARTS = {
+    "workers": lambda options: workers_and_overhead(models((18,))[18]),
+    "materials": lambda options: many_materials(),
+    "peers": lambda options: peers(options.wannierberri_python),
+}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wannierberri-python", default=sys.executable, help="interpreter with WannierBerri")
     parser.add_argument("--quick", action="store_true", help="small sizes, no peers, nothing written")
-    parser.add_argument("--only-peers", action="store_true", help="measure the peers anew, keep the rest")
+    parser.add_argument("--only", choices=sorted(_PARTS), help="measure one part anew, keep the rest")
     options = parser.parse_args()
     docs = Path(__file__).resolve().parents[1] / "docs"
-    if options.only_peers:
+    if options.only:
         kept = json.loads((docs / "performance.json").read_text())
-        report.write(kept | {"peers": peers(options.wannierberri_python)}, docs)
+        report.write(kept | {options.only: _PARTS[options.only](options)}, docs)
         return
     sizes = SIZES[:3] if options.quick else SIZES
     found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
@@ -48,12 +55,9 @@ def main() -> None:
     found["memory"] = {points: peak_memory(18, points, 5.0) for points in (24, 96, 384)}
     found["large memory"] = peak_memory(128, 200)
     print("memory", found["memory"], found["large memory"], flush=True)
-    found["workers"] = workers_and_overhead(cases[18])
-    print("workers", found["workers"], flush=True)
-    found["materials"] = many_materials()
-    print("materials", found["materials"], flush=True)
-    found["peers"] = peers(options.wannierberri_python)
-    print("peers", found["peers"], flush=True)
+    for name, measure in _PARTS.items():
+        found[name] = measure(options)
+        print(name, found[name], flush=True)
     report.write(found, docs)
 
 

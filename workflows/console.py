@@ -124,21 +124,25 @@ def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Tabl
     """Materials by the largest conserved Hall conductivity of their scan, beside the conventional one."""
     observable, current, field = results[0][1]
     table = Table(
-        title=f"Hall conductivity of {observable}, {current}{field}, by the largest conserved value",
+        title=f"Hall conductivity of {observable}, {current}{field}, conventional and conserved",
         title_justify="left",
     )
     columns = (
         "material",
-        "convent.\nat E_F",
-        "conserv.\nat E_F",
-        "convent.\nat peak",
-        "conserv.\nat peak",
+        "conv.\nat E_F",
+        "cons.\nat E_F",
+        "conv.\nat peak",
+        "cons.\nat peak",
         "peak-E_F\n(eV)",
         "unit",
         "s",
     )
     for column in columns:
-        table.add_column(column, justify="left" if column in ("material", "unit") else "right")
+        table.add_column(
+            column,
+            justify="left" if column in ("material", "unit") else "right",
+            no_wrap=column == "material",
+        )
     rows = [_ranked_row(dataset, component) for dataset, component in results]
     for _, row in sorted(rows, reverse=True):
         table.add_row(*row)

@@ -10,7 +10,7 @@ from concurrent.futures import Future as LocalFuture
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from distributed import Client, Future, WorkerPlugin, as_completed
+from distributed import Client, Future, WorkerPlugin, as_completed, get_worker
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
@@ -84,8 +84,17 @@ def _kpoints(plan: Plan, span: LineSpan) -> int:
     return (span.stop - span.start) * plan.task.mesh.line_length
 
 
+def _threads() -> int:
+    """All cores of this process, but one inside a Dask worker: there the tasks run side by side already."""
+    try:
+        get_worker()
+    except ValueError:
+        return os.cpu_count() or 1
+    return 1
+
+
 def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> Iterator[PartialSums]:
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(1), ThreadPoolExecutor(_threads()) as pool:
         waiting: deque[list[tuple[LineSpan, LocalFuture[PartialSums]]]] = deque()
 
         def oldest() -> PartialSums:
