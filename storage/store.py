@@ -10,6 +10,8 @@ from pathlib import Path
 
 import xarray as xr
 import zarr
+from zarr.abc.buffer import Buffer
+from zarr.storage import MemoryStore
 
 from spinscreen.kernels import InputError
 
@@ -47,10 +49,7 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
     try:
         partial.parent.mkdir(parents=True, exist_ok=True)
         prepare_store(Path(store))
-        with warnings.catch_warnings():
-            # A published group never changes, so metadata consolidated in it stays true.
-            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-            dataset.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
+        _write(dataset, partial)
         partial.rename(target)
     except OSError as problem:
         if problem.errno in (errno.ENOTEMPTY, errno.EEXIST) and is_published(store, material_id):
@@ -63,6 +62,19 @@ def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
         shutil.rmtree(partial, ignore_errors=True)
         remove_if_empty(partial.parent)
     return True
+
+
+def _write(dataset: xr.Dataset, folder: Path) -> None:
+    """Write a dataset of some arrays; through memory, since Zarr is twice as slow on many small files."""
+    content: dict[str, Buffer] = {}
+    with warnings.catch_warnings():
+        # A published group never changes, so metadata consolidated in it stays true.
+        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+        dataset.to_zarr(MemoryStore(content), mode="w", zarr_format=3, consolidated=True)
+    for key, value in content.items():
+        file = folder / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(value.to_bytes())
 
 
 def prepare_store(store: Path) -> None:
