@@ -1,5 +1,6 @@
 """Where results live: the schema, the Zarr store with atomic publication, catalog, screening, figures."""
 
+from .accessor import SpinscreenAccessor
 from .catalog import build_catalog, open_catalog
 from .failures import failures, forget_failure, record_failure
 from .plots import in_natural_units, largest_component, plot_bands, plot_hall
@@ -10,6 +11,7 @@ from .store import is_published, material_group, open_store, publish, published
 __all__ = [
     "SCHEMA_VERSION",
     "Observables",
+    "SpinscreenAccessor",
     "band_dataset",
     "build_catalog",
     "failures",

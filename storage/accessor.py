@@ -1,0 +1,87 @@
+"""`dataset.spinscreen`: components by name, values at the Fermi level, figures, in any xarray session."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from spinscreen.kernels import InputError
+
+from .plots import Component, largest_component, plot_hall
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@xr.register_dataset_accessor("spinscreen")  # type: ignore[no-untyped-call, unused-ignore]
+class SpinscreenAccessor:
+    """Shortcuts on a dataset of `compute`; registered by importing `spinscreen.storage`."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    def component(self, variable: str, name: str) -> xr.DataArray:
+        """One component of a tensor by its name.
+
+        name : "z_xy" is the current of spin_z along x in a field along y; "charge_xy" and any other
+            observable in full; "xy" for a tensor without an observable
+        Raises InputError for an unknown variable or component.
+        """
+        if variable not in self._dataset:
+            raise InputError(
+                f"component: {variable!r} is not in the dataset, expected one of "
+                f"{', '.join(map(str, self._dataset.data_vars))}."
+            )
+        values = self._dataset[variable]
+        match = re.fullmatch(r"(?:(.+)_)?([xyz])([xyz])", name)
+        if match is None or "current_axis" not in values.dims:
+            raise InputError(f"component: expected a name such as 'z_xy' of a tensor, found {name!r}.")
+        chosen = values.sel(current_axis=match[2], field_axis=match[3])
+        if "observable" not in values.dims:
+            return chosen
+        known = [str(label) for label in values["observable"].values]
+        for label in (match[1], f"spin_{match[1]}"):
+            if label in known:
+                return chosen.sel(observable=label)
+        raise InputError(
+            f"component: {name!r} names the observable {match[1]!r}, expected one of {', '.join(known)}."
+        )
+
+    def at_fermi_level(self, energy: float | None = None) -> xr.Dataset:
+        """The dataset at the Fermi energy of its scan that is nearest to `energy` (eV), or the Fermi level.
+
+        Raises InputError where no energy is given and the Fermi level is unknown.
+        """
+        level = energy if energy is not None else self._dataset.attrs.get("fermi_level")
+        if level is None:
+            raise InputError("at_fermi_level: the Fermi level of this dataset is unknown, expected energy=.")
+        return self._dataset.sel(fermi_energy=float(level), method="nearest")
+
+    def relative_to_fermi_level(self) -> xr.Dataset:
+        """The dataset with energies counted from the Fermi level. Raises InputError where it is unknown."""
+        level = self._dataset.attrs.get("fermi_level")
+        if level is None:
+            raise InputError("relative_to_fermi_level: the Fermi level of this dataset is unknown.")
+        shifted = self._dataset["fermi_energy"] - float(level)
+        return self._dataset.assign_coords(
+            fermi_energy=shifted.assign_attrs(long_name="energy above the Fermi level", units="eV")
+        )
+
+    def largest_component(self) -> Component:
+        """Labels (observable, current_axis, field_axis) of the largest Hall component in the scan."""
+        return largest_component(self._dataset)
+
+    def plot(self, name: str | None = None) -> Figure:
+        """Conventional beside conserved Hall conductivity; name as in `component`, by default the largest."""
+        if name is None:
+            return plot_hall(self._dataset)
+        for variable in ("conserved_hall_conductivity", "conventional_hall_conductivity"):
+            if variable in self._dataset:
+                chosen = self.component(variable, name)
+                labels = (str(np.asarray(chosen[d])) for d in ("observable", "current_axis", "field_axis"))
+                observable, current, field = labels
+                return plot_hall(self._dataset, (observable, current, field))
+        return plot_hall(self._dataset)
