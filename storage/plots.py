@@ -87,7 +87,7 @@ def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure
 def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
     """Numbers and unit to show: 2D Hall conductivities in e/(2 pi), everything else as stored."""
     units = str(values.attrs.get("units", ""))
-    if "Theta" in units and values.coords.get("observable_unit", values).ndim == 0:
+    if "Theta" in units and "observable_unit" in values.coords and values["observable_unit"].ndim == 0:
         # Observables of several units share the variable; the one that is shown has its own.
         units = units.replace("Theta", str(values["observable_unit"].values)).replace("(e/e) ", "")
     if units == "(hbar/e) S":

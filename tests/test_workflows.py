@@ -240,6 +240,8 @@ def test_a_budget_that_cannot_hold_the_model_is_refused():
         compute(random_model(0, size=20), 4, 0.0, memory_budget="10 kB")
     with pytest.raises(InputError, match="memory_budget: expected a size such as '1 GiB', found 'much'"):
         compute(random_model(0), 4, 0.0, memory_budget="much")
+    with pytest.raises(InputError, match="memory_budget: expected a size"):
+        evaluate(random_model(0), np.zeros((1, 3)), memory_budget="much")
 
 
 def test_work_memory_is_bounded_whatever_the_mesh():

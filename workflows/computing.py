@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from dask.utils import parse_bytes
 from distributed import Client
 from numpy.typing import ArrayLike
 
@@ -29,7 +28,7 @@ from spinscreen.materials import WannierModel
 from spinscreen.storage import Observables, band_dataset, integral_dataset
 
 from .execution import Progress, run_plan
-from .plan import DEFAULT_MEMORY_BUDGET, make_plan
+from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes, make_plan
 from .settings import Settings, check_observables, make_settings
 
 
@@ -62,7 +61,7 @@ def evaluate(
         check_observables(model, name)
     points = checked_kpoints(_points(kpoints))
     resolution = Resolution(float(degeneracy_threshold), float(broadening))
-    block = block_size(model.operators, parse_bytes(memory_budget))
+    block = block_size(model.operators, budget_bytes(memory_budget))
     values = band_values(model.operators, points, resolution, chosen, block)
     attributes = _attributes(model, degeneracy_threshold, broadening)
     attributes["elapsed_seconds"] = time.perf_counter() - started

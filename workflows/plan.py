@@ -78,13 +78,18 @@ def resident_bytes(operators: LatticeOperators) -> int:
     )
 
 
-def _free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:
+def budget_bytes(memory_budget: str | int) -> int:
+    """Bytes of a size such as "1 GiB". Raises InputError for anything else."""
     try:
-        budget = parse_bytes(memory_budget)
+        return int(parse_bytes(memory_budget))
     except ValueError:
         raise InputError(
             f"memory_budget: expected a size such as '1 GiB', found {memory_budget!r}."
         ) from None
+
+
+def _free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:
+    budget = budget_bytes(memory_budget)
     free = budget - resident_bytes(operators)
     least = bytes_per_kpoint(operators)
     if free < least:
