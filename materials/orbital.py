@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -53,6 +54,13 @@ _HYBRID_FUNCTIONS: dict[str, tuple[dict[str, float], ...]] = {
 
 ORBITAL = ("orbital_x", "orbital_y", "orbital_z")
 
+#: hbar^2: real spinor Wannier functions that stayed near their projections are pure to a few per cent.
+COMMUTATOR_TOLERANCE = 0.1
+
+
+class OrbitalOrderWarning(UserWarning):
+    """The projections of the .win are not what the Wannier functions are."""
+
 
 @dataclass(frozen=True, eq=False)
 class ProjectedFunction:
@@ -84,7 +92,8 @@ def with_orbital_momentum(model: WannierModel) -> WannierModel:
     Taken from the projections of the .win in their order, spin up and down in turn where there are spinors;
     functions of one site and l are taken to share their radial part. This holds for Wannier functions that
     stayed what they were projected on (num_iter = 0, or nearly): minimization may mix and reorder them.
-    Raises InputError where there are no projections or their number does not fit.
+    With spinors this is tested, orbital and spin matrices must commute: an OrbitalOrderWarning says if they
+    do not. Raises InputError where there are no projections or their number does not fit.
     """
     functions = list(_functions(model))
     spinors = set(SPIN) <= set(model.observables)
@@ -101,8 +110,27 @@ def with_orbital_momentum(model: WannierModel) -> WannierModel:
         matrix = np.where(same_site, coefficients @ operator @ coefficients.T, 0j)
         observables[name] = np.kron(matrix, np.eye(2)).astype(complex) if spinors else matrix
     note = "orbital angular momentum: Wannier functions are taken to be the projections, in their order"
+    if spinors:
+        mixed = _commutator(model, observables)
+        note += f"; orbital and spin matrices commute within {mixed:.2g} hbar^2"
+        if mixed > COMMUTATOR_TOLERANCE:
+            warnings.warn(
+                f"model {model.name!r}: orbital and spin matrices should commute, but differ by {mixed:.2g} "
+                "hbar^2; the Wannier functions are not their projections in their order, orbital results are "
+                "not to be trusted (wannierize with num_iter = 0, or give matrices with with_observable()).",
+                OrbitalOrderWarning,
+                stacklevel=2,
+            )
     provenance = replace(model.provenance, notes=(*model.provenance.notes, note))
     return replace(model, observables=observables, provenance=provenance)
+
+
+def _commutator(model: WannierModel, observables: Mapping[str, NDArray[np.complex128]]) -> float:
+    """Largest element of [L_a, S_b] at R = 0: spin and orbital momentum act on different spaces."""
+    home = ~model.translations.any(axis=1)
+    spins = [matrix if matrix.ndim == 2 else matrix[home][0] for matrix in (observables[n] for n in SPIN)]
+    orbitals = [observables[name] for name in ORBITAL]
+    return max(float(np.abs(o @ s - s @ o).max()) for o in orbitals for s in spins)
 
 
 def _all_shells() -> NDArray[np.complex128]:

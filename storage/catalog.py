@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import shutil
 import uuid
 import warnings
@@ -71,8 +73,13 @@ def _existing(store: str | Path, load: bool = True) -> xr.Dataset | None:
     path = Path(store) / CATALOG
     if not (path / "zarr.json").is_file():
         return None
-    dataset = xr.open_zarr(path, consolidated=True)
-    return dataset.load() if load else dataset
+    if not load:
+        return xr.open_zarr(path, consolidated=True)
+    try:
+        return xr.open_zarr(path, consolidated=True).load()
+    except (OSError, KeyError, ValueError):
+        # Another driver is exchanging it at this moment: it is rebuilt from the materials.
+        return None
 
 
 def _row(store: str | Path, name: str) -> xr.Dataset:
@@ -163,22 +170,36 @@ def _writable(catalog: xr.Dataset) -> xr.Dataset:
 
 def _replace(catalog: xr.Dataset, store: Path) -> None:
     beside = partial_folder(store) / f"catalog-{uuid.uuid4().hex}"
-    target = store / CATALOG
     try:
         beside.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
             catalog.to_zarr(beside, mode="w", zarr_format=3, consolidated=True)
-        if target.exists():
-            # The catalog can always be rebuilt: a crash between the two renames loses nothing.
-            target.rename(beside.with_name(f"{beside.name}-old"))
-        beside.rename(target)
+        _exchange(beside, store / CATALOG)
     except OSError as problem:
         raise InputError(f"{store}: the catalog cannot be written ({problem.strerror or problem}).") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(beside.with_name(f"{beside.name}-old"), ignore_errors=True)
         remove_if_empty(beside.parent)
+
+
+def _exchange(fresh: Path, target: Path) -> None:
+    """Put a folder in the place of another, which a second driver may be doing at the same time.
+
+    The catalog can always be rebuilt: a crash between the two renames loses nothing.
+    """
+    while True:
+        old = fresh.with_name(f"{fresh.name}-old-{uuid.uuid4().hex}")
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            fresh.rename(target)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return
 
 
 def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:

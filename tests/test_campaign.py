@@ -144,6 +144,24 @@ def test_the_catalog_grows_by_what_is_new(tmp_path, library_sources):
     np.testing.assert_array_equal(shared["conserved_xy_z_max"], first["conserved_xy_z_max"])
 
 
+def test_catalogs_built_at_the_same_time_do_not_quarrel(tmp_path, library_sources):
+    store = tmp_path / "results.zarr"
+    run_campaign(campaign(library_sources[:2]), store)
+    code = (
+        "import sys\n"
+        "from spinscreen.storage import build_catalog\n"
+        "from spinscreen.storage.catalog import _replace\n"
+        "from pathlib import Path\n"
+        "store = Path(sys.argv[1])\n"
+        "catalog = build_catalog(store)\n"
+        "for _ in range(5): _replace(catalog, store)\n"
+    )
+    drivers = [subprocess.Popen([sys.executable, "-c", code, str(store)]) for _ in range(3)]
+    assert [driver.wait() for driver in drivers] == [0, 0, 0]
+    assert build_catalog(store).sizes["material"] == 2
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_screening_filters_sorts_and_cuts(finished):
     found = screen(finished, "abs(conserved_xy_z_max) > 0 and gap >= 0", "abs(conserved_xy_z_max)", 2)
     assert isinstance(found, pd.DataFrame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import Atom, library, with_atoms, with_layer, with_orbital_momentum
-from spinscreen.materials.orbital import angular_momentum
+from spinscreen.materials.orbital import OrbitalOrderWarning, angular_momentum
 from spinscreen.workflows import compute
 
 
@@ -87,7 +88,9 @@ def test_projections_that_cannot_be_used_are_named(lines, message):
 
 
 def test_platinum_has_a_conventional_and_a_conserved_orbital_hall_conductivity(platinum):
-    model = with_orbital_momentum(platinum)
+    # Pt's functions were mixed by the minimization: the result is there, and said to be no good.
+    with pytest.warns(OrbitalOrderWarning, match="should commute, but differ by"):
+        model = with_orbital_momentum(platinum)
     assert any("taken to be the projections" in note for note in model.provenance.notes)
     names = ["conventional_hall_conductivity", "conserved_hall_conductivity"]
     dataset = compute(model, 8, 18.3823, degeneracy_threshold=0.1, quantities=names)
@@ -98,7 +101,9 @@ def test_platinum_has_a_conventional_and_a_conserved_orbital_hall_conductivity(p
 
 def test_iron_has_the_orbital_moment_of_a_weakly_coupled_magnet(iron):
     """sp3d2 and t2g make a complete s, p, d set: a small orbital moment, far below the spin moment."""
-    model = with_orbital_momentum(iron)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = with_orbital_momentum(iron)
     dataset = compute(model, 8, 12.6279, quantities=["observable_density"]).isel(fermi_energy=0)
     density = dataset["observable_density"]
     spin, orbital = (float(density.sel(observable=name)) for name in ("spin_z", "orbital_z"))
