@@ -85,7 +85,7 @@ def test_a_broken_material_is_recorded_and_stops_nothing(tmp_path, client):
 
 @pytest.mark.parametrize("seed", range(9))
 def test_a_driver_killed_at_any_moment_loses_nothing(tmp_path, finished, seed):
-    """kill -9 of a driver that works in its own process, at random moments; then a run to the end: same bits."""
+    """kill -9 of a driver that works in its own process, at random moments, then a whole run: same bits."""
     store = tmp_path / "results.zarr"
     code = (
         "from spinscreen.materials import find_materials\n"
