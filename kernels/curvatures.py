@@ -115,7 +115,7 @@ def texture_slope(bands: BlochBands) -> Real:
     """
     slopes = bands.slopes_and_positions.copy()
     slopes[:, :, 3:] = 0
-    _, hamiltonian_part = contractions.interband_by_numpy(bands.energy, bands.multiplet_label, slopes)
+    _, hamiltonian_part = contractions.interband(bands.energy, bands.multiplet_label, slopes)
     # Im(Theta_nm r_mn) = Im(Theta_nm conj(r_nm)), see conventional_by_numpy.
     turned = (1j * hamiltonian_part).view(float)
     slope = 2 * (bands.observable.copy().view(float) @ turned.swapaxes(2, 3))

@@ -125,7 +125,7 @@ def bloch_operators(
     """Direct Fourier sums X(k) = sum_R exp(2 pi i k.R) X(R) at any list of reduced k (theory section 2).
 
     kpoints : (k, 3). The sums cost (number of R) x wannier^2 per k and operator; a regular mesh is
-    cheaper through `separable.MeshInterpolation`.
+    cheaper through `separable.mesh_blocks`.
     """
     count, size, lattice_count = len(kpoints), operators.size, operators.observable_count
     stacked = np.empty((count, size, stacked_count(operators), size), dtype=complex)

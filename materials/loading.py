@@ -263,11 +263,8 @@ def _hermitian_parts(
         by_library = hr_through_tbmodels(files["hr"], files.get("wsvec"), lattice, tolerance=1.0)
         translations, hamiltonian = _on_rows(translations, *matrices_of_tbmodels(by_library))
     opposite = opposite_rows(translations)
-    if opposite is None:
-        raise InputError(
-            f"{files.get('tb') or files['hr']}: for an R vector its negative is missing, expected both; "
-            "the file is incomplete."
-        )
+    # The raw R vectors were checked, and minimal images are expanded in pairs.
+    assert opposite is not None
     hamiltonian, removed["hamiltonian"] = hermitian_part(hamiltonian, opposite)
     if raw.position is not None:
         position, removed["position"] = hermitian_part(wigner_seitz.expand(raw.position)[1], opposite)

@@ -129,6 +129,11 @@ class WannierModel:
     def _home(self) -> int:
         return int(np.flatnonzero(~self.translations.any(axis=1))[0])
 
+    def onsite(self, observable: str) -> NDArray[np.complex128]:
+        """R = 0 matrix of an observable, (wannier, wannier)."""
+        matrix = self.observables[observable]
+        return matrix if matrix.ndim == 2 else matrix[self._home]
+
     @property
     def observable_units(self) -> tuple[str, ...]:
         """Unit of each observable, in their order."""

@@ -127,8 +127,7 @@ def with_orbital_momentum(model: WannierModel) -> WannierModel:
 
 def _commutator(model: WannierModel, observables: Mapping[str, NDArray[np.complex128]]) -> float:
     """Largest element of [L_a, S_b] at R = 0: spin and orbital momentum act on different spaces."""
-    home = ~model.translations.any(axis=1)
-    spins = [matrix if matrix.ndim == 2 else matrix[home][0] for matrix in (observables[n] for n in SPIN)]
+    spins = [model.onsite(name) for name in SPIN]
     orbitals = [observables[name] for name in ORBITAL]
     return max(float(np.abs(o @ s - s @ o).max()) for o in orbitals for s in spins)
 

@@ -67,7 +67,7 @@ def named_pairing(
     matrix = np.eye(model.size, dtype=complex) if spinless else time_reversal(model)
     if form.triplet and not spinless:
         # d along z: (d . sigma) i sigma_y.
-        matrix = 2 * _at_home(model, "spin_z") @ matrix
+        matrix = 2 * model.onsite("spin_z") @ matrix
         matrix = (matrix + matrix.T) / 2
     if form.form is None:
         return {(0, 0, 0): gap * matrix}
@@ -134,7 +134,7 @@ def _fitted(model: WannierModel) -> NDArray[np.complex128]:
     # The largest matrices decide; they are few.
     strongest = np.argsort(-np.abs(model.hamiltonian).max(axis=(1, 2)))[:15]
     pairs = [(matrix, 1.0) for matrix in model.hamiltonian[strongest]]
-    pairs += [(10 * _at_home(model, name), -1.0) for name in SPIN]
+    pairs += [(10 * model.onsite(name), -1.0) for name in SPIN]
     gram = np.zeros((size**2, size**2), dtype=complex)
     for matrix, sign in pairs:
         # vec(U X^*) = (X^dagger (x) 1) vec(U), vec(X U) = (1 (x) X) vec(U), column by column.
@@ -145,11 +145,3 @@ def _fitted(model: WannierModel) -> NDArray[np.complex128]:
     left, _, right = np.linalg.svd((candidate - candidate.T) / 2)
     unitary = left @ right
     return (unitary - unitary.T) / 2
-
-
-def _at_home(model: WannierModel, name: str) -> NDArray[np.complex128]:
-    matrix = model.observables[name]
-    if matrix.ndim == 2:
-        return matrix
-    home: NDArray[np.complex128] = matrix[~model.translations.any(axis=1)][0]
-    return home

@@ -27,18 +27,14 @@ def read_bytes(path: Path) -> bytes:
 
 def read_text(path: Path) -> str:
     """Content of a text file. Raises InputError if it is not text."""
-    try:
-        return read_bytes(path).decode("utf-8", errors="strict")
-    except UnicodeDecodeError:
-        return _latin_text(path)
-
-
-def _latin_text(path: Path) -> str:
     raw = read_bytes(path)
-    if b"\0" in raw:
-        raise InputError(f"{path}: expected a text file, found binary data.")
-    # Comments with accents in old encodings do no harm; numbers are ASCII in all of them.
-    return raw.decode("latin-1")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        if b"\0" in raw:
+            raise InputError(f"{path}: expected a text file, found binary data.") from None
+        # Comments with accents in old encodings do no harm; numbers are ASCII in all of them.
+        return raw.decode("latin-1")
 
 
 def sha256(path: Path) -> str:

@@ -151,8 +151,7 @@ def _canonical(name: str) -> str:
 def read_win(path: Path) -> WinFile:
     """Read a .win file: any case, `=` or `:` or blank, comments with ! and #. Raises InputError.
 
-    Where a keyword is given twice the last one counts, as in Wannier90's own reader the file is refused;
-    people's files survive here.
+    Where a keyword is given twice, which Wannier90 refuses, the last one counts.
     """
     keywords: dict[str, Line] = {}
     blocks: dict[str, tuple[Line, ...]] = {}

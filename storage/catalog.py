@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .schema import labels
-from .store import material_group, partial_folder, published, remove_if_empty
-
-CATALOG = "catalog"
+from .store import CATALOG, material_group, partial_folder, published, remove_if_empty
 
 #: Common grid of energies relative to each Fermi level, eV.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)

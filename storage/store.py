@@ -16,6 +16,7 @@ from zarr.storage import MemoryStore
 from spinscreen.kernels import InputError
 
 MATERIALS = "materials"
+CATALOG = "catalog"
 
 
 def material_group(material_id: str) -> str:
@@ -125,6 +126,6 @@ def open_store(path: str | Path) -> xr.DataTree:
         f"/{material_group(name)}": xr.open_zarr(Path(path) / material_group(name), consolidated=True)
         for name in published(path)
     }
-    if (Path(path) / "catalog" / "zarr.json").is_file():
-        groups["/catalog"] = xr.open_zarr(Path(path) / "catalog", consolidated=True)
+    if (Path(path) / CATALOG / "zarr.json").is_file():
+        groups[f"/{CATALOG}"] = xr.open_zarr(Path(path) / CATALOG, consolidated=True)
     return xr.DataTree.from_dict(groups or {f"/{MATERIALS}": xr.Dataset()})

@@ -83,17 +83,22 @@ def test_a_broken_material_is_recorded_and_stops_nothing(tmp_path, client):
     assert len(with_warnings["materials"]) == 2
 
 
-@pytest.mark.parametrize("seed", range(9))
-def test_a_driver_killed_at_any_moment_loses_nothing(tmp_path, finished, seed):
-    """kill -9 of a driver that works in its own process, at random moments, then a whole run: same bits."""
-    store = tmp_path / "results.zarr"
-    code = (
+def driver_code(store: Path) -> str:
+    """A driver of its own: the same campaign in another process."""
+    return (
         "from spinscreen.materials import find_materials\n"
         "from spinscreen.workflows import Campaign, run_campaign\n"
         f"names = {NAMES!r}\n"
         "materials = [m for m in find_materials('library') if m.id in names]\n"
         f"run_campaign(Campaign(materials, kmesh=12, energies=21), {str(store)!r})\n"
     )
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_a_driver_killed_at_any_moment_loses_nothing(tmp_path, finished, seed):
+    """kill -9 of a driver that works in its own process, at random moments, then a whole run: same bits."""
+    store = tmp_path / "results.zarr"
+    code = driver_code(store)
     rng = random.Random(seed)
     for _ in range(3):
         driver = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
@@ -109,13 +114,7 @@ def test_a_driver_killed_at_any_moment_loses_nothing(tmp_path, finished, seed):
 
 def test_two_drivers_on_one_store_neither_repeat_nor_corrupt(tmp_path, finished):
     store = tmp_path / "results.zarr"
-    code = (
-        "from spinscreen.materials import find_materials\n"
-        "from spinscreen.workflows import Campaign, run_campaign\n"
-        f"names = {NAMES!r}\n"
-        "materials = [m for m in find_materials('library') if m.id in names]\n"
-        f"run_campaign(Campaign(materials, kmesh=12, energies=21), {str(store)!r})\n"
-    )
+    code = driver_code(store)
     drivers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [driver.wait() for driver in drivers] == [0, 0]
     assert numbers(store) == numbers(finished)

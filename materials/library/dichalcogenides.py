@@ -30,6 +30,9 @@ class ThreeBand:
     spin_orbit: float
 
 
+#: L_z between d_z2, d_xy and d_x2-y2, hbar.
+_ANGULAR = np.array([[0, 0, 0], [0, 0, 2j], [0, -2j, 0]])
+
 PARAMETERS: Mapping[str, ThreeBand] = {
     "MoS2": ThreeBand("Mo", 3.190, 1.046, 2.104, -0.184, 0.401, 0.507, 0.218, 0.338, 0.057, 0.073),
     "WS2": ThreeBand("W", 3.191, 1.130, 2.275, -0.206, 0.567, 0.536, 0.286, 0.384, -0.061, 0.211),
@@ -48,13 +51,12 @@ def dichalcogenide(name: str, *, spin_orbit: float | None = None) -> WannierMode
     given = PARAMETERS[name]
     coupling = given.spin_orbit if spin_orbit is None else spin_orbit
     lattice = honeycomb_lattice(given.a)
-    angular = np.array([[0, 0, 0], [0, 0, 2j], [0, -2j, 0]])
     hoppings: dict[tuple[int, int, int], NDArray] = {}
     for vector, block in _orbital_hoppings(given).items():
         if vector > (0, 0, 0):
             hoppings[vector] = np.kron(block, np.eye(2))
     onsite = np.kron(np.diag([given.e1, given.e2, given.e2]), np.eye(2))
-    hoppings[0, 0, 0] = onsite + coupling / 2 * np.kron(angular, PAULI[2])
+    hoppings[0, 0, 0] = onsite + coupling / 2 * np.kron(_ANGULAR, PAULI[2])
     return WannierModel.from_hoppings(
         name,
         lattice,
@@ -102,6 +104,5 @@ def _bloch_hamiltonian(p: ThreeBand, k1: NDArray, k2: NDArray) -> NDArray[np.com
 def _mid_gap(p: ThreeBand, coupling: float) -> float:
     """Middle between the highest valence and the lowest conduction state at K, eV."""
     orbital = _bloch_hamiltonian(p, np.array([1 / 3]), np.array([2 / 3]))[0]
-    angular = np.array([[0, 0, 0], [0, 0, 2j], [0, -2j, 0]])
-    energies = np.stack([np.linalg.eigvalsh(orbital + s * coupling / 2 * angular) for s in (1, -1)])
+    energies = np.stack([np.linalg.eigvalsh(orbital + s * coupling / 2 * _ANGULAR) for s in (1, -1)])
     return float((energies[:, 0].max() + energies[:, 1].min()) / 2)
