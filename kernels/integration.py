@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bands import BlochBands, Resolution, solve_bands
-from .lattice import LatticeOperators, Real, bloch_operators, stacked_count
+from .lattice import BlochOperators, LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
@@ -93,9 +93,28 @@ def band_values(
     block: int,
 ) -> dict[str, Real]:
     """Per-k quantities at any list of reduced k points, {name: (k, dims ..., band)}."""
+    pieces = (kpoints[start : start + block] for start in range(0, len(kpoints), block))
+    return _values_of((bloch_operators(operators, piece) for piece in pieces), resolution, chosen)
+
+
+def band_values_on_mesh(
+    operators: LatticeOperators,
+    mesh: KMesh,
+    span: LineSpan,
+    resolution: Resolution,
+    chosen: Sequence[BandQuantity],
+    block: int,
+) -> dict[str, Real]:
+    """Per-k quantities on a span of mesh lines, in the order of `KMesh.points`."""
+    return _values_of(mesh_blocks(operators, mesh, span, block, False), resolution, chosen)
+
+
+def _values_of(
+    blocks: Iterable[BlochOperators], resolution: Resolution, chosen: Sequence[BandQuantity]
+) -> dict[str, Real]:
     parts: dict[str, list[Real]] = {quantity.name: [] for quantity in chosen}
-    for start in range(0, len(kpoints), block):
-        bands = solve_bands(bloch_operators(operators, kpoints[start : start + block]), resolution)
+    for bloch in blocks:
+        bands = solve_bands(bloch, resolution)
         for quantity in chosen:
             parts[quantity.name].append(quantity.kernel(bands))
     return {name: np.concatenate(pieces) for name, pieces in parts.items()}

@@ -60,6 +60,25 @@ def find_files(source: str | Path) -> SourceFiles:
     return SourceFiles(path.name, found)
 
 
+def seednames_in(folder: Path) -> list[str]:
+    """Seednames of the Hamiltonians in a folder, sorted."""
+    return sorted(
+        {
+            match.string[: match.start()]
+            for file in folder.iterdir()
+            if (match := _ANY_SUFFIX.search(file.name)) and match[1] in ("_tb.dat", "_hr.dat")
+        }
+    )
+
+
+def companions(folder: Path, seedname: str) -> list[Path]:
+    """Files of a folder that may belong to a seedname: all where it is alone, else those named like it."""
+    alone = len(seednames_in(folder)) < 2
+    return sorted(
+        file for file in folder.iterdir() if file.is_file() and (alone or file.name.startswith(seedname))
+    )
+
+
 def _with_seedname(stem: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for kind, suffixes in _SUFFIXES.items():
@@ -73,13 +92,7 @@ def _with_seedname(stem: Path) -> dict[str, Path]:
 
 
 def _in_folder(folder: Path) -> SourceFiles:
-    seednames = sorted(
-        {
-            match.string[: match.start()]
-            for file in folder.iterdir()
-            if (match := _ANY_SUFFIX.search(file.name)) and match[1] in ("_tb.dat", "_hr.dat")
-        }
-    )
+    seednames = seednames_in(folder)
     if not seednames:
         raise InputError(
             f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat; run "

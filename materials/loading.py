@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from spinscreen.kernels import InputError
 
 from .archive import is_archive, load_archive
-from .centres import read_centres
+from .centres import checked_centres, read_centres
 from .checkpoint import Checkpoint, read_checkpoint
 from .discovery import SourceFiles, find_files
+from .fermi_level import with_fermi_level, with_filling
 from .model import (
     HERMITICITY_TOLERANCE,
     SPIN,
@@ -55,12 +56,14 @@ class SpinOrderingWarning(UserWarning):
 class Overrides:
     """Keywords of `load_model`: what the user says goes before what the files say. None: ask the files.
 
-    name, fermi_level (eV), lattice ((3, 3) angstrom), centres ((wannier, 3) angstrom), periodic (three
-    booleans), spin_ordering ("interlaced", "block" or "none"), observables (name -> matrix)
+    name, fermi_level (eV) or else electrons (per cell, in the bands of the Wannier functions), lattice
+    ((3, 3) angstrom), centres ((wannier, 3) angstrom), periodic (three booleans), spin_ordering
+    ("interlaced", "block" or "none"), observables (name -> matrix)
     """
 
     name: str | None = None
     fermi_level: float | None = None
+    electrons: float | None = None
     lattice: ArrayLike | None = None
     centres: ArrayLike | None = None
     periodic: Sequence[bool] | None = None
@@ -84,6 +87,13 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
             f"{', '.join(Overrides.__dataclass_fields__)}."
         )
     wanted = Overrides(**overrides)  # type: ignore[arg-type]
+    model = _load(source, wanted)
+    if wanted.electrons is not None and wanted.fermi_level is None:
+        return with_filling(model, wanted.electrons, "as given")
+    return model
+
+
+def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierModel:
     if isinstance(source, tbmodels.Model):
         return _from_tbmodels(source, wanted, wanted.name or "tbmodels", Provenance())
     path = Path(source)
@@ -117,9 +127,7 @@ def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
     if wanted.periodic is not None:
         changes["periodic"] = tuple(wanted.periodic)
     if wanted.centres is not None:
-        changes["position"] = centre_position(
-            model.translations, _checked_centres(wanted.centres, model.size)
-        )
+        changes["position"] = centre_position(model.translations, checked_centres(wanted.centres, model.size))
     observables = dict(model.observables)
     if wanted.spin_ordering is not None:
         observables = {k: v for k, v in observables.items() if k not in SPIN}
@@ -190,7 +198,8 @@ def _from_wannier90(found: SourceFiles, wanted: Overrides) -> WannierModel:
         provenance=Provenance(_hashes(_used(files)), (*notes, *parts.notes), parts.removed),
     )
     spinors = win.logical("spinors") if win else None
-    return _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
+    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
+    return model if wanted.electrons is not None else with_fermi_level(model, found, win)
 
 
 def _read_hamiltonian(found: SourceFiles, win: WinFile | None) -> RawMatrices:
@@ -327,13 +336,6 @@ def _centres(found: SourceFiles, checkpoint: Checkpoint | None, size: int) -> tu
         "position: no _tb.dat, .chk or _centres.xyz, all Wannier functions put at the origin; Berry "
         "curvatures lack the position matrix"
     )
-
-
-def _checked_centres(centres: ArrayLike, size: int) -> NDArray[np.float64]:
-    array = np.asarray(centres, dtype=float)
-    if array.shape != (size, 3):
-        raise InputError(f"centres: expected shape {(size, 3)} in angstrom, found {array.shape}.")
-    return array
 
 
 def _periodic(

@@ -1,19 +1,28 @@
 """Where results live: the schema, the Zarr store with atomic publication, catalog, screening, figures."""
 
 from .accessor import SpinscreenAccessor
+from .band_stream import BandStream
+from .campaign_records import campaigns, record_campaign
 from .catalog import build_catalog, open_catalog
+from .checkpoints import Checkpoints
 from .failures import failures, forget_failure, record_failure
 from .plots import in_natural_units, largest_component, plot_bands, plot_hall
+from .rows import CatalogRow, read_row
 from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
 from .screening import screen
-from .store import is_published, material_group, open_store, publish, published
+from .store import StoreError, is_published, material_group, open_store, publish, published
 
 __all__ = [
     "SCHEMA_VERSION",
+    "BandStream",
+    "CatalogRow",
+    "Checkpoints",
     "Observables",
     "SpinscreenAccessor",
+    "StoreError",
     "band_dataset",
     "build_catalog",
+    "campaigns",
     "failures",
     "forget_failure",
     "in_natural_units",
@@ -27,6 +36,8 @@ __all__ = [
     "plot_hall",
     "publish",
     "published",
+    "read_row",
+    "record_campaign",
     "record_failure",
     "screen",
 ]

@@ -7,178 +7,221 @@ import errno
 import shutil
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+import zarr
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from .schema import labels
-from .store import CATALOG, material_group, partial_folder, published, remove_if_empty
+from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, read_row
+from .schema import AXES, SCHEMA_VERSION, labels
+from .store import CATALOG, published, writing, written_beside
 
-#: Common grid of energies relative to each Fermi level, eV.
-RELATIVE_ENERGY = np.linspace(-1, 1, 201)
+#: Materials in a chunk of a tensor, and rows that are held in memory at a time.
+_CHUNK = 64
 
-#: Short names of tensors in column names; dims before the energy: ([observable], current, field).
-_TENSORS = {
-    "conserved": "conserved_hall_conductivity",
-    "conventional": "conventional_hall_conductivity",
-    "anomalous": "anomalous_hall_conductivity",
-}
+#: Materials in a chunk of a scalar column.
+_SCALAR_CHUNK = 4096
 
-#: States per cell by which the carrier density may change inside a gap.
-_GAP_STATES = 1e-3
+#: Reads the rows of many materials, in their order; `map` by default, a cluster's if there is one.
+RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow]]
 
 
-def build_catalog(store: str | Path) -> xr.Dataset:
-    """Bring /catalog up to date with the published materials and return it.
+def _read_here(store: str, names: Sequence[str]) -> Iterator[CatalogRow]:
+    return (read_row(store, name) for name in names)
 
-    Materials that the catalog has already are not read again. It is written beside and renamed into place.
-    Raises InputError where the store is empty or cannot be written.
+
+def build_catalog(store: str | Path, read_rows: RowReader = _read_here) -> xr.Dataset:
+    """Bring /catalog up to date with the published materials and return it, lazily.
+
+    Rows that the catalog has already are not read again, and memory does not grow with the number of
+    materials but for their scalars. It is written beside and renamed into place. Raises InputError where the
+    store is empty, StoreError where it cannot be written.
     """
-    names = published(store)
-    if not names:
+    if not published(store):
         raise InputError(f"{store}: holds no material yet, expected at least one for a catalog.")
-    old = _existing(store)
+    try:
+        _build(Path(store), read_rows, _existing(store))
+    except _ExchangedError:
+        _build(Path(store), read_rows, None)
+    return open_catalog(store)
+
+
+class _ExchangedError(Exception):
+    """Another driver put a new catalog in place while the old one was being copied."""
+
+
+def _build(store: Path, read_rows: RowReader, old: xr.Dataset | None) -> None:
+    names = set(published(store))
     known = set() if old is None else set(old["material"].values.tolist())
-    fresh = [_row(store, name) for name in names if name not in known]
-    rows = [] if old is None else [old.sel(material=[n for n in old["material"].values if n in set(names)])]
-    if old is not None and not fresh and len(known) == len(names):
-        return old
-    with warnings.catch_warnings():
-        # Materials may have different observables: what one does not have is NaN.
-        warnings.simplefilter("ignore", FutureWarning)
-        catalog = xr.concat(
-            [*rows, *fresh], "material", join="outer", data_vars="all", coords="minimal", compat="override"
-        )
-    catalog = _writable(catalog.load())
-    _replace(catalog, Path(store))
-    return catalog
+    if old is not None and known == names:
+        return
+    if not known <= names:
+        old, known = None, set()
+    missing = sorted(names - known)
+    with writing(store), written_beside(store, "catalog") as beside:
+        writer = _Writer(beside, old, store / CATALOG)
+        for start in range(0, len(missing), _CHUNK):
+            writer.append(list(read_rows(str(store), missing[start : start + _CHUNK])))
+        writer.finish()
+        _exchange(beside, store / CATALOG)
 
 
 def open_catalog(store: str | Path) -> xr.Dataset:
     """The catalog as it is, lazily. Raises InputError where there is none."""
-    catalog = _existing(store, load=False)
-    if catalog is None:
-        raise InputError(f"{store}: has no catalog, make one with `spinscreen catalog {store}`.")
-    return catalog
-
-
-def _existing(store: str | Path, load: bool = True) -> xr.Dataset | None:
     path = Path(store) / CATALOG
     if not (path / "zarr.json").is_file():
-        return None
-    if not load:
-        return xr.open_zarr(path, consolidated=True)
+        raise InputError(f"{store}: has no catalog, make one with `spinscreen catalog {store}`.")
+    return xr.open_zarr(path, consolidated=True, chunks=None)
+
+
+def _existing(store: str | Path) -> xr.Dataset | None:
+    """Scalars and labels of the catalog, or None where it cannot be built on."""
     try:
-        return xr.open_zarr(path, consolidated=True).load()
+        found = open_catalog(store)
+        if found.attrs.get("schema_version") != SCHEMA_VERSION:
+            return None
+        return found.drop_vars([v for v in TENSORS.values() if v in found]).load()
     except (OSError, KeyError, ValueError):
-        # Another driver is exchanging it at this moment: it is rebuilt from the materials.
+        # None yet, or another driver is exchanging it at this moment: it is rebuilt from the materials.
         return None
 
 
-def _row(store: str | Path, name: str) -> xr.Dataset:
-    """One material: scalar columns, and its tensors on the common grid of energies."""
-    dataset = xr.open_zarr(Path(store) / material_group(name), consolidated=True, chunks=None).load()
-    energies = dataset["fermi_energy"].values
-    level = float(dataset.attrs.get("fermi_level", np.median(energies)))
-    columns: dict[str, object] = {
-        "fermi_level": level,
-        "degeneracy_threshold": dataset.attrs["degeneracy_threshold"],
-        "temperature": dataset.attrs["temperature"],
-        "elapsed_seconds": dataset.attrs["elapsed_seconds"],
-        "dimension": dataset.attrs["dimension"],
-        "name": dataset.attrs.get("material", dataset.attrs["model_name"]),
-        **dataset.attrs.get("columns", {}),
-    }
-    at = int(np.abs(energies - level).argmin())
-    if "carrier_density" in dataset:
-        density = dataset["carrier_density"].values
-        columns["carrier_density"] = float(density[at])
-        columns["gap"] = _gap(energies, density, at)
-    arrays = {}
-    for short, variable in _TENSORS.items():
-        if variable in dataset:
-            columns |= _tensor_columns(short, dataset[variable], at)
-            arrays[variable] = _on_common_grid(dataset[variable], level)
-    row = xr.Dataset(arrays, attrs={"relative_to": "Fermi level of each material"})
-    row = row.expand_dims(material=labels([name]))
-    for column, value in columns.items():
-        text = isinstance(value, str)
-        row[column] = ("material", labels([value]) if text else np.array([float(value)]))  # type: ignore[arg-type, list-item]
-    return row
+class _Writer:
+    """A catalog that grows by batches of rows: tensors go to disk at once, scalars at the end."""
 
+    def __init__(self, folder: Path, old: xr.Dataset | None, old_folder: Path) -> None:
+        self._group = zarr.open_group(folder, mode="a", zarr_format=3)
+        self._folder = folder
+        self._old = old
+        self._rows: list[CatalogRow] = []
+        self._observables: dict[str, str] = {}
+        self._start = 0
+        if old is not None:
+            self._start = old.sizes["material"]
+            if "observable" in old:
+                pairs = zip(old["observable"].values, old["observable_unit"].values, strict=True)
+                self._observables = {str(name): str(unit) for name, unit in pairs}
+            self._copy_tensors(old, old_folder)
 
-def _gap(energies: NDArray, density: NDArray, at: int) -> float:
-    """Width of the plateau of the carrier density about the Fermi level, to the resolution of the scan."""
-    inside = np.abs(density - density[at]) < _GAP_STATES
-    low = high = at
-    while low > 0 and inside[low - 1]:
-        low -= 1
-    while high < len(energies) - 1 and inside[high + 1]:
-        high += 1
-    return float(energies[high] - energies[low])
+    def _copy_tensors(self, old: xr.Dataset, old_folder: Path) -> None:
+        try:
+            for variable in TENSORS.values():
+                if (old_folder / variable).is_dir():
+                    shutil.copytree(old_folder / variable, self._folder / variable)
+            now = zarr.open_group(old_folder, mode="r").attrs["revision"]
+        except (OSError, KeyError):
+            raise _ExchangedError from None
+        if now != old.attrs["revision"]:
+            raise _ExchangedError
 
+    def append(self, rows: list[CatalogRow]) -> None:
+        start = self._start + len(self._rows)
+        for row in rows:
+            self._observables |= dict(zip(row.observables, row.observable_units, strict=True))
+        for variable in TENSORS.values():
+            if any(variable in row.tensors for row in rows) or variable in self._group:
+                self._write(variable, start, rows)
+        self._rows += [_without_tensors(row) for row in rows]
 
-def _tensor_columns(short: str, tensor: xr.DataArray, at: int) -> dict[str, float]:
-    """kind_ab[_s] at the Fermi level and kind_ab[_s]_max, the largest magnitude in the scan, signed."""
-    columns = {}
-    values = tensor.transpose(..., "current_axis", "field_axis", "fermi_energy").values
-    axes = tensor["current_axis"].values
-    names = tensor["observable"].values if "observable" in tensor.dims else [""]
-    for s, observable in enumerate(names):
-        block = values[s] if "observable" in tensor.dims else values
-        ending = f"_{str(observable).removeprefix('spin_')}" if observable else ""
-        for i, a in enumerate(axes):
-            for j, b in enumerate(axes):
-                line = block[i, j]
-                columns[f"{short}_{a}{b}{ending}"] = float(line[at])
-                columns[f"{short}_{a}{b}{ending}_max"] = float(line[np.abs(line).argmax()])
-    return columns
+    def _write(self, variable: str, start: int, rows: Sequence[CatalogRow]) -> None:
+        some = next((row for row in rows if variable in row.tensors), None)
+        array = self._tensor(variable, start + len(rows), some)
+        block = np.full((len(rows), *array.shape[1:]), np.nan)
+        order = list(self._observables)
+        for i, row in enumerate(rows):
+            values = row.tensors.get(variable)
+            if values is not None and values.ndim == 4:
+                block[i, [order.index(name) for name in row.observables]] = values
+            elif values is not None:
+                block[i] = values
+        array[start : start + len(rows)] = block
 
+    def _tensor(self, variable: str, count: int, example: CatalogRow | None) -> Any:
+        """The array, made or grown to `count` materials and all observables seen so far."""
+        if variable not in self._group:
+            assert example is not None
+            inner = (3, 3, len(RELATIVE_ENERGY))
+            by_observable = example.tensors[variable].ndim == 4
+            dims = ["current_axis", "field_axis", "relative_energy"]
+            self._group.create_array(
+                variable,
+                shape=(count, len(self._observables), *inner) if by_observable else (count, *inner),
+                chunks=(_CHUNK, 1, *inner) if by_observable else (_CHUNK, *inner),
+                dtype="float64",
+                fill_value=np.nan,
+                dimension_names=["material", *(["observable"] if by_observable else []), *dims],
+                attributes={"units": example.units[variable], "long_name": variable.replace("_", " ")},
+            )
+        array: Any = self._group[variable]
+        middle = (len(self._observables),) if array.ndim == 5 else ()
+        array.resize((count, *middle, *array.shape[-3:]))
+        return array
 
-def _on_common_grid(tensor: xr.DataArray, level: float) -> xr.DataArray:
-    if tensor.sizes["fermi_energy"] < 2:
-        only = tensor.isel(fermi_energy=0, drop=True)
-        here = xr.DataArray(
-            np.where(np.abs(RELATIVE_ENERGY) < 1e-9, 1.0, np.nan),
-            {"relative_energy": RELATIVE_ENERGY},
-            "relative_energy",
+    def finish(self) -> None:
+        """Write the labels and scalars, and consolidate: the whole catalog opens by one small file."""
+        total = self._start + len(self._rows)
+        for variable in TENSORS.values():
+            if variable in self._group:
+                self._tensor(variable, total, None)
+        ids = [row.material for row in self._rows]
+        if self._old is not None:
+            ids = [*map(str, self._old["material"].values), *ids]
+        scalars = xr.Dataset(
+            {name: ("material", values) for name, values in self._columns().items()},
+            self._labels(ids),
+            {
+                "relative_to": "Fermi level of each material",
+                "schema_version": SCHEMA_VERSION,
+                "revision": uuid.uuid4().hex,
+            },
         )
-        return (only * here).assign_attrs(tensor.attrs)
-    ordered = tensor.sortby("fermi_energy").assign_coords(
-        fermi_energy=np.sort(tensor["fermi_energy"].values) - level
-    )
-    found = ordered.rename(fermi_energy="relative_energy").interp(relative_energy=RELATIVE_ENERGY)
-    return found.assign_attrs(tensor.attrs)
-
-
-def _writable(catalog: xr.Dataset) -> xr.Dataset:
-    for name in catalog.variables:
-        if catalog[name].dtype.kind in "OTU":
-            texts = ["" if value != value else str(value) for value in catalog[name].values.ravel()]
-            catalog[name] = (catalog[name].dims, labels(texts).reshape(catalog[name].shape))
-        catalog[name].encoding.clear()
-    catalog["relative_energy"].attrs.update(long_name="energy above the Fermi level", units="eV")
-    return catalog
-
-
-def _replace(catalog: xr.Dataset, store: Path) -> None:
-    beside = partial_folder(store) / f"catalog-{uuid.uuid4().hex}"
-    try:
-        beside.parent.mkdir(parents=True, exist_ok=True)
+        for name in ("material", *scalars.data_vars):
+            # Chunks that do not depend on the number of rows: an older catalog that is still open in some
+            # session goes on to read right while rows are added.
+            scalars[name].encoding["chunks"] = (_SCALAR_CHUNK,)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-            catalog.to_zarr(beside, mode="w", zarr_format=3, consolidated=True)
-        _exchange(beside, store / CATALOG)
-    except OSError as problem:
-        raise InputError(f"{store}: the catalog cannot be written ({problem.strerror or problem}).") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        remove_if_empty(beside.parent)
+            scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True)
+
+    def _labels(self, ids: Sequence[str]) -> dict[str, Any]:
+        energy = {"long_name": "energy above the Fermi level", "units": "eV"}
+        found: dict[str, Any] = {
+            "material": labels(ids),
+            "current_axis": labels(AXES),
+            "field_axis": labels(AXES),
+            "relative_energy": ("relative_energy", RELATIVE_ENERGY, energy),
+        }
+        if self._observables:
+            found["observable"] = labels(list(self._observables))
+            found["observable_unit"] = ("observable", labels(list(self._observables.values())))
+        return found
+
+    def _columns(self) -> dict[str, NDArray]:
+        """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
+        tables = [pd.DataFrame([dict(row.columns) for row in self._rows])]
+        if self._old is not None:
+            tables.insert(0, self._old[list(scalar_columns(self._old))].to_dataframe().reset_index(drop=True))
+        table = pd.concat(tables, ignore_index=True)
+        return {
+            str(name): column.to_numpy(float) if is_numeric_dtype(column) else labels(_texts(column))
+            for name, column in table.items()
+        }
+
+
+def _texts(column: pd.Series) -> list[str]:
+    return ["" if pd.isna(value) else str(value) for value in column]
+
+
+def _without_tensors(row: CatalogRow) -> CatalogRow:
+    return CatalogRow(row.material, row.columns, row.observables, row.observable_units, {}, {})
 
 
 def _exchange(fresh: Path, target: Path) -> None:

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from pathlib import Path
 
 import zarr
 
-from .store import partial_folder, prepare_store, remove_if_empty
+from .store import prepare_store, put_in_place, writing, written_beside
 
 FAILURES = "failures"
 
 
 def record_failure(store: str | Path, name: str, error: str) -> None:
-    """Record why a material failed, instead of an older record. Raises InputError where there is no store."""
+    """Record why a material failed, instead of an older record. Raises StoreError as `publish` does."""
     root = Path(store)
-    beside = partial_folder(root) / f"failure-{uuid.uuid4().hex}"
-    prepare_store(root)
-    target = root / FAILURES / name
-    try:
+    with writing(root), written_beside(root, "failure") as beside:
+        prepare_store(root)
         zarr.open_group(root / FAILURES, mode="a", zarr_format=3)
-        zarr.open_group(beside, mode="w-", zarr_format=3, attributes={"error": error})
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        remove_if_empty(beside.parent)
+        zarr.open_group(beside, mode="a", zarr_format=3, attributes={"error": error})
+        shutil.rmtree(root / FAILURES / name, ignore_errors=True)
+        put_in_place(beside, root / FAILURES / name)
 
 
 def forget_failure(store: str | Path, name: str) -> None:

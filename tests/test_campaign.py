@@ -148,12 +148,9 @@ def test_catalogs_built_at_the_same_time_do_not_quarrel(tmp_path, library_source
     run_campaign(campaign(library_sources[:2]), store)
     code = (
         "import sys\n"
-        "from spinscreen.storage import build_catalog\n"
-        "from spinscreen.storage.catalog import _replace\n"
         "from pathlib import Path\n"
-        "store = Path(sys.argv[1])\n"
-        "catalog = build_catalog(store)\n"
-        "for _ in range(5): _replace(catalog, store)\n"
+        "from spinscreen.storage.catalog import _build, _read_here\n"
+        "for _ in range(5): _build(Path(sys.argv[1]), _read_here, None)\n"
     )
     drivers = [subprocess.Popen([sys.executable, "-c", code, str(store)]) for _ in range(3)]
     assert [driver.wait() for driver in drivers] == [0, 0, 0]

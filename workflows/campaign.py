@@ -1,21 +1,22 @@
-"""A campaign: the same job on many materials, resumed where it stopped, failures recorded, nothing lost."""
+"""A campaign: the same job on many materials; here what it is, and what a worker does with one material."""
 
 from __future__ import annotations
 
-import os
+import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import xarray as xr
-from distributed import Client, as_completed
+from distributed import Client, worker_client
+from pydantic import SkipValidation, ValidationError
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError
-from spinscreen.materials import MaterialSource, WannierModel
+from spinscreen.kernels import InputError
+from spinscreen.materials import MaterialSource, WannierModel, composition
 from spinscreen.storage import (
-    build_catalog,
+    Checkpoints,
+    StoreError,
     forget_failure,
     is_published,
     publish,
@@ -23,49 +24,56 @@ from spinscreen.storage import (
 )
 
 from .computing import compute_settings
-from .execution import WorkerSetup
-from .plan import DEFAULT_MEMORY_BUDGET
-from .settings import DEFAULT_SCAN, Settings, make_settings
+from .configuration import Calculation, validation_sentence
+from .execution import WORTH_KEEPING, is_worker
+from .plan import seconds_per_kpoint
+from .preparation import prepared_model
+from .settings import Settings, default_scan, make_settings
+from .streaming import stream_bands
 
-#: Materials in flight per worker thread: one to compute, one waiting.
-_IN_FLIGHT = 2
 
-
-@dataclass(frozen=True)
-class Campaign:
+class Campaign(Calculation):
     """What is computed for every material.
 
-    materials : from `find_materials`; kmesh : points, or None for a spacing of 0.1/angstrom
-    half_width, energies : the scan about each Fermi level (eV) and its number of points
-    temperature (K), degeneracy_threshold, broadening (eV), quantities : as in `compute`
-    attempts : how often a failing material is tried in all; memory_budget : per worker
+    materials : from `find_materials`; all other settings are those of `Calculation`
+    Raises InputError for a setting that is unknown or makes no sense.
     """
 
-    materials: Sequence[MaterialSource]
-    kmesh: int | tuple[int, ...] | None = None
-    half_width: float = DEFAULT_SCAN[1]
-    energies: int = DEFAULT_SCAN[0]
-    temperature: float = 0.0
-    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD
-    broadening: float = 0.0
-    quantities: tuple[str, ...] | None = None
-    attempts: int = 2
-    memory_budget: str | int = DEFAULT_MEMORY_BUDGET
+    materials: SkipValidation[Sequence[MaterialSource]]
+
+    def __init__(self, materials: Sequence[MaterialSource], **settings: Any) -> None:
+        try:
+            super().__init__(materials=tuple(materials), **settings)  # type: ignore[call-arg]
+        except ValidationError as problem:
+            raise InputError(f"Campaign: {validation_sentence(type(self), problem)}") from None
+
+    def prepare(self, model: WannierModel) -> WannierModel:
+        """The model with the observables and the pairing that the campaign asks for."""
+        return prepared_model(
+            model,
+            charge=self.charge,
+            orbital=self.orbital,
+            pairing=self.pairing,
+            gap=self.gap,
+            temperature=self.temperature,
+        )
 
     def settings(self, model: WannierModel) -> Settings:
-        """Settings for one model. Raises InputError where they do not fit it."""
-        scan = None
-        if model.fermi_level is not None and not model.is_bogoliubov:
-            scan = model.fermi_level + np.linspace(-self.half_width, self.half_width, self.energies)
+        """Settings for one prepared model. Raises InputError where they do not fit it."""
         return make_settings(
             model,
             self.kmesh,
-            scan,
+            default_scan(model, self.energies, self.half_width),
             self.temperature,
             self.degeneracy_threshold,
             self.broadening,
             self.quantities,
         )
+
+    @property
+    def calculation(self) -> dict[str, Any]:
+        """All settings without the materials, as they are recorded."""
+        return self.model_dump(mode="json", exclude={"materials"})
 
 
 @dataclass(frozen=True)
@@ -77,84 +85,20 @@ class Outcome:
     error: str | None = None
 
 
-@dataclass(frozen=True)
-class CampaignReport:
-    """How all materials ended."""
+def run_material(campaign: Campaign, source: MaterialSource, store: str, record: str = "") -> Outcome:
+    """Load, compute and publish one material; a failure is recorded, not raised. Safe to run twice.
 
-    outcomes: tuple[Outcome, ...]
-
-    def count(self, status: str) -> int:
-        return sum(outcome.status == status for outcome in self.outcomes)
-
-    @property
-    def failures(self) -> tuple[Outcome, ...]:
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
-
-
-def _unseen(outcome: Outcome) -> None:
-    """Progress that nobody looks at."""
-
-
-def run_campaign(
-    campaign: Campaign,
-    store: str | Path,
-    client: Client | None = None,
-    progress: Callable[[Outcome], None] = _unseen,
-) -> CampaignReport:
-    """Compute what is missing of a campaign, one task per material, and rebuild the catalog.
-
-    What is published under the same model and settings is not computed again, so a campaign that was killed
-    at any moment goes on when it is run again, and ends with the same numbers. A failing material is tried
-    `attempts` times, recorded in the store with its error, and does not stop the others. The number of
-    materials in flight is bounded. Raises InputError where the store cannot be written.
+    record : id of the campaign's settings in the store
+    Raises StoreError: a store that cannot be written is no material's fault.
     """
-    outcomes = []
-    for outcome in _outcomes(campaign, str(Path(store).resolve()), client):
-        outcomes.append(outcome)
-        progress(outcome)
-    if any(outcome.status != "failed" for outcome in outcomes):
-        build_catalog(store)
-    return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)))
-
-
-def _outcomes(campaign: Campaign, store: str, client: Client | None) -> Iterator[Outcome]:
-    if client is None:
-        for source in campaign.materials:
-            yield run_material(campaign, source, store)
-        return
-    client.register_plugin(WorkerSetup())
-    template = _without_materials(campaign)
-    waiting = iter(campaign.materials)
-    threads = sum(client.nthreads().values()) or 1
-    running = as_completed()
-    for source in _take(waiting, _IN_FLIGHT * threads):
-        running.add(client.submit(run_material, template, source, store, pure=False))
-    for future in running:
-        yield future.result()
-        for source in _take(waiting, 1):
-            running.add(client.submit(run_material, template, source, store, pure=False))
-
-
-def _take(waiting: Iterator[MaterialSource], count: int) -> Iterator[MaterialSource]:
-    for _ in range(count):
-        source = next(waiting, None)
-        if source is not None:
-            yield source
-
-
-def _without_materials(campaign: Campaign) -> Campaign:
-    """The settings alone: a task does not carry the whole list."""
-    return replace(campaign, materials=())
-
-
-def run_material(campaign: Campaign, source: MaterialSource, store: str) -> Outcome:
-    """Load, compute and publish one material; a failure is recorded, not raised. Safe to run twice."""
-    error = "was never tried"
-    for _ in range(max(1, campaign.attempts)):
+    error = ""
+    for _ in range(campaign.attempts):
         try:
-            outcome = _try_material(campaign, source, store)
-        except (InputError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as problem:
-            error = f"{type(problem).__name__}: {problem}"
+            outcome = _try_material(campaign, source, store, record)
+        except StoreError:
+            raise
+        except Exception as problem:  # one material, whatever is wrong with it, must not stop the others
+            error = _told(problem)
         else:
             forget_failure(store, source.id)
             return outcome
@@ -162,26 +106,50 @@ def run_material(campaign: Campaign, source: MaterialSource, store: str) -> Outc
     return Outcome(source.id, "failed", error)
 
 
-def _try_material(campaign: Campaign, source: MaterialSource, store: str) -> Outcome:
+def _told(problem: Exception) -> str:
+    """One line for the record; for what nobody foresaw, also the place in the code."""
+    if isinstance(problem, InputError):
+        return str(problem)
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    return f"{type(problem).__name__}: {problem} (in {frame.name}, {frame.filename}, line {frame.lineno})"
+
+
+def _try_material(campaign: Campaign, source: MaterialSource, store: str, record: str) -> Outcome:
     with warnings.catch_warnings():
         # Assumptions are in the notes of the result.
         warnings.simplefilter("ignore", UserWarning)
-        model = source.load()
+        model = campaign.prepare(source.load())
         settings = campaign.settings(model)
         material_id = settings.material_id(model)
-        if is_published(store, material_id):
-            return Outcome(source.id, "present")
-        dataset = compute_settings(model, settings, None, campaign.memory_budget)
-    publish(_with_columns(dataset, model, source), store, material_id)
-    return Outcome(source.id, "computed")
+        present = is_published(store, material_id)
+        if not present:
+            checkpoints = Checkpoints(store, material_id)
+            with _helpers(model, settings) as client:
+                dataset = compute_settings(
+                    model, settings, client, campaign.memory_budget, checkpoints=checkpoints
+                )
+            columns = {**composition(model, source), **source.columns}
+            dataset = dataset.assign_attrs(material=source.id, columns=columns, campaign=record)
+            publish(dataset, store, material_id)
+            checkpoints.clear()
+        if campaign.band_kmesh is not None:
+            present &= not stream_bands(
+                model,
+                campaign.band_kmesh,
+                store,
+                campaign.band_quantities,
+                degeneracy_threshold=campaign.degeneracy_threshold,
+                broadening=campaign.broadening,
+                memory_budget=campaign.memory_budget,
+            )
+    return Outcome(source.id, "present" if present else "computed")
 
 
-def _with_columns(dataset: xr.Dataset, model: WannierModel, source: MaterialSource) -> xr.Dataset:
-    formula = "".join(sorted({atom.symbol for atom in model.atoms}))
-    columns = {"formula": formula, **source.columns}
-    return dataset.assign_attrs(material=source.id, columns=columns)
-
-
-def default_workers() -> int:
-    """One worker process per core."""
-    return os.cpu_count() or 1
+@contextmanager
+def _helpers(model: WannierModel, settings: Settings) -> Iterator[Client | None]:
+    """The whole cluster for a large material, whose k points spread; this worker alone for a small one."""
+    if is_worker() and seconds_per_kpoint(model.size) * settings.mesh.size > WORTH_KEEPING:
+        with worker_client() as client:
+            yield client
+    else:
+        yield None

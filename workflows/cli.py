@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,14 +20,13 @@ from spinscreen.materials import (
     SpinOrderingWarning,
     WannierModel,
     bcs_gap,
-    bogoliubov,
     library,
     load_model,
-    with_orbital_momentum,
 )
 from spinscreen.storage import is_published, plot_bands, plot_hall, publish
 
 from .cli_campaign import add_commands
+from .clusters import local_cluster
 from .computing import compute_settings, evaluate
 from .console import (
     model_table,
@@ -40,10 +38,8 @@ from .console import (
     superconductor_table,
 )
 from .plan import DEFAULT_MEMORY_BUDGET
+from .preparation import prepared_model
 from .settings import make_settings
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 app = typer.Typer(
     help="Conserved currents of nonconserved quantities from Wannier models.",
@@ -148,14 +144,17 @@ def run(
 ) -> None:
     """Compute Brillouin-zone integrals, print them at the Fermi level, and publish them in a store."""
     model = read_source(source, spin_ordering)
-    if orbital:
-        model = with_orbital_momentum(model)
-    if charge:
-        model = model.with_charge()
+    model = prepared_model(
+        model,
+        charge=charge,
+        orbital=orbital,
+        pairing=pairing,
+        gap=gap,
+        chemical_potential=chemical_potential,
+        temperature=temperature,
+    )
     if pairing is not None:
-        at_temperature = bcs_gap(gap, temperature)
-        model = bogoliubov(model, pairing, chemical_potential, at_temperature)
-        out.print(superconductor_table(model, at_temperature))
+        out.print(superconductor_table(model, bcs_gap(gap, temperature)))
     settings = make_settings(
         model,
         _mesh(kmesh),
@@ -170,7 +169,7 @@ def run(
         out.print(f"{store} already holds {material_id} with these settings: nothing to do.")
         return
     out.print(model_table(model))
-    with cluster(workers) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
+    with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
         dataset = compute_settings(model, settings, client, memory_budget, progress)
     out.print(result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
     if store is not None:
@@ -265,16 +264,6 @@ def show_quantities(
 add_commands(app)
 
 
-def cluster(workers: int | None) -> AbstractContextManager[Client | None]:
-    """A local Dask cluster of single-threaded processes, or None for threads of this process."""
-    if not workers:
-        return nullcontext(None)
-    from distributed import Client
-
-    # Any free port for the dashboard: runs beside each other do not quarrel over 8787.
-    return Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
-
-
 def _mesh(text: str | None) -> int | list[int] | None:
     if text is None:
         return None
@@ -364,3 +353,7 @@ def main() -> None:
     if code == INTERRUPTED:
         err.print("stopped; nothing unfinished was stored.")
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,119 +1,196 @@
-"""Commands for many materials: `spinscreen check | campaign | status | catalog | screen`."""
+"""Commands for many materials: `spinscreen init | check | submit | status | catalog | screen`."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import json as json_format
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError
+from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
-from spinscreen.storage import build_catalog, failures, published, screen
+from spinscreen.storage import build_catalog, campaigns, failures, published, screen
 
-from .campaign import Campaign, Outcome, default_workers, run_campaign
+from .campaign import Campaign, Outcome
+from .clusters import driver_script, local_cluster, open_cluster, submit_driver, worker_script
+from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
 from .console import out
-from .plan import DEFAULT_MEMORY_BUDGET
-
-if TYPE_CHECKING:
-    from distributed import Client
+from .driver import run_campaign
+from .execution import in_flight
 
 Collection = Annotated[
     str,
     typer.Argument(
-        help="A folder tree of Wannier90 calculations, a manifest (.csv or .json with id, path, fermi_level, "
-        "spin_ordering and any columns of your own), or 'library'."
+        help="A folder tree of Wannier90 calculations, a manifest (.csv, .json or .yaml with id, path, "
+        "fermi_level, electrons, spin_ordering and any columns of your own), or 'library'."
     ),
 ]
 Store = Annotated[Path, typer.Argument(help="Zarr store.")]
 
 
-def check(source: Collection) -> None:
+def init(
+    file: Annotated[Path, typer.Argument(help="Campaign file to write.")] = Path("campaign.toml"),
+) -> None:
+    """Write a campaign file with every setting, explained, for `spinscreen submit`."""
+    try:
+        with file.open("x") as stream:
+            stream.write(template())
+    except FileExistsError:
+        raise InputError(f"{file}: is there already, expected a new name; it was not touched.") from None
+    except OSError as problem:
+        raise InputError(f"{file}: cannot be written ({problem.strerror}).") from None
+    out.print(f"written: {file}; next: spinscreen submit {file} --dry-run")
+
+
+def check(
+    source: Collection,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Worker processes; 0: this process. Default: all cores.")
+    ] = 0,
+) -> None:
     """Read every material without computing, and list what is missing or broken."""
     materials = find_materials(source)
     broken = 0
-    for material in materials:
-        problem = check_material(material)
-        broken += problem is not None
-        out.print(f"{material.id}: {problem or 'good'}", soft_wrap=True, highlight=False)
+    with local_cluster(workers) as client, Progress(console=out, transient=True) as progress:
+        bar = progress.add_task("reading", total=len(materials))
+        found = (
+            map(check_material, materials)
+            if client is None
+            else (
+                future.result()
+                for _, future in in_flight(client, lambda m: client.submit(check_material, m), materials)
+            )
+        )
+        for result in found:
+            broken += result.error is not None
+            lacks = f"; missing: {', '.join(result.missing)}" if result.missing else ""
+            told = result.error or f"good: {result.found}{lacks}"
+            progress.console.print(f"{result.id}: {told}", soft_wrap=True, highlight=False)
+            progress.update(bar, advance=1)
     out.print(f"{len(materials) - broken} of {len(materials)} can be computed")
     if broken:
         raise typer.Exit(1)
 
 
-def campaign(
-    source: Collection,
-    store: Annotated[Path, typer.Option(help="Zarr store; what it has already is not computed again.")],
-    kmesh: Annotated[
-        int | None, typer.Option(min=1, help="Points per periodic axis. Default: spacing 0.1/angstrom.")
+def submit(
+    campaign: Annotated[
+        str,
+        typer.Argument(
+            help="Campaign file (.toml, see `spinscreen init`), or a source as in `spinscreen check`."
+        ),
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A setting that goes before the file's: calculation.kmesh=24. Repeatable."
+        ),
     ] = None,
-    half_width: Annotated[float, typer.Option(help="Scan about each Fermi level, eV.")] = 2.0,
-    energies: Annotated[int, typer.Option(min=1, help="Points of the scan.")] = 201,
-    temperature: Annotated[float, typer.Option(help="K.")] = 0.0,
-    degeneracy_threshold: Annotated[
-        float, typer.Option(help="Bands closer than this (eV) are one level.")
-    ] = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: Annotated[float, typer.Option(help="eta (eV) of the conventional curvature.")] = 0.0,
-    quantities: Annotated[str | None, typer.Option(help="Names with commas between.")] = None,
-    attempts: Annotated[int, typer.Option(min=1, help="How often a failing material is tried.")] = 2,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Local worker processes; 0: this process. Default: all cores.")
+    source: Annotated[str | None, typer.Option(help="Same as --set source=...")] = None,
+    store: Annotated[str | None, typer.Option(help="Same as --set store=...")] = None,
+    kmesh: Annotated[int | None, typer.Option(help="Same as --set calculation.kmesh=...")] = None,
+    workers: Annotated[int | None, typer.Option(help="Same as --set cluster.workers=...")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a running scheduler; --set cluster.kind, cluster.address.")
     ] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
-    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print settings and job script, and do nothing.")
+    ] = False,
+    as_job: Annotated[
+        bool, typer.Option("--as-job", help="Submit the driver itself as a batch job and return.")
+    ] = False,
 ) -> None:
     """Compute many materials into one store. Stopped at any moment, run it again: it goes on."""
-    names = None if quantities is None else tuple(word.strip() for word in quantities.split(","))
-    job = Campaign(
-        find_materials(source),
-        kmesh,
-        half_width,
-        energies,
-        temperature,
-        degeneracy_threshold,
-        broadening,
-        names,
-        attempts,
-        memory_budget,
+    given = {
+        "source": source,
+        "store": store,
+        "calculation.kmesh": kmesh,
+        "cluster.workers": workers,
+        "cluster.kind": None if scheduler is None else "scheduler",
+        "cluster.address": scheduler,
+    }
+    all_changes = [
+        *(changes or []),
+        *(f"{name}={value}" for name, value in given.items() if value is not None),
+    ]
+    settings = (
+        read_campaign_file(Path(campaign), all_changes)
+        if campaign.endswith(".toml")
+        else campaign_settings({"source": campaign}, all_changes, "submit")
     )
-    with _cluster(workers, scheduler) as client, Progress(console=out) as progress:
-        task = progress.add_task("materials", total=len(job.materials))
+    if dry_run:
+        _show(settings, as_job)
+    elif as_job:
+        script = _driver_script(settings)
+        out.print(submit_driver(settings.cluster, script), soft_wrap=True)
+    else:
+        _run(settings)
+
+
+def _logs(settings: CampaignFile) -> Path:
+    return Path(f"{settings.store}.logs").resolve()
+
+
+def _driver_script(settings: CampaignFile) -> str:
+    """The same command, complete in itself: what this process was told may be gone when the job starts."""
+    words = [word for word in sys.argv[1:] if word not in ("--as-job", "--dry-run")]
+    command = [sys.executable, "-m", "spinscreen.workflows.cli", *words]
+    return driver_script(settings.cluster, command, _logs(settings))
+
+
+def _show(settings: CampaignFile, as_job: bool) -> None:
+    materials = find_materials(settings.source)
+    out.print(f"{len(materials)} materials from {settings.source} into {settings.store}", soft_wrap=True)
+    out.print_json(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"})))
+    if as_job:
+        typer.echo(_driver_script(settings))
+    if settings.cluster.kind in ("slurm", "pbs", "lsf"):
+        typer.echo(worker_script(settings.cluster, _logs(settings)))
+
+
+def _run(settings: CampaignFile) -> None:
+    job = Campaign(find_materials(settings.source), **settings.calculation.model_dump())
+    with open_cluster(settings.cluster, _logs(settings)) as cluster, Progress(console=out) as progress:
+        if cluster.client is not None:
+            progress.console.print(
+                f"dashboard: {cluster.client.dashboard_link}", soft_wrap=True, highlight=False
+            )
+        bar = progress.add_task("materials", total=len(job.materials))
 
         def seen(outcome: Outcome) -> None:
-            progress.update(task, advance=1)
+            progress.update(bar, advance=1)
             if outcome.error is not None:
                 progress.console.print(f"{outcome.id}: {outcome.error}", soft_wrap=True, highlight=False)
 
-        report = run_campaign(job, store, client, seen)
+        record = settings.model_dump(mode="json", exclude={"store"})
+        report = run_campaign(job, settings.store, cluster.client, seen, cluster.capacity, record)
     out.print(
         f"{report.count('computed')} computed, {report.count('present')} there already, "
-        f"{report.count('failed')} failed; next: spinscreen screen {store}"
+        f"{report.count('failed')} failed; next: spinscreen screen {settings.store}"
     )
     if report.failures:
         raise typer.Exit(1)
 
 
-def _cluster(workers: int | None, scheduler: str | None) -> AbstractContextManager[Client | None]:
-    from .cli import cluster
-
-    if scheduler is None:
-        return cluster(default_workers() if workers is None else workers)
-    from distributed import Client
-
-    try:
-        return Client(scheduler, timeout=10)
-    except OSError as problem:
-        raise InputError(f"--scheduler: no Dask scheduler answers at {scheduler} ({problem}).") from None
-
-
 def status(store: Store) -> None:
-    """Show what a store holds and what failed, with the reason."""
+    """Show what a store holds, which campaigns ran, and what failed, with the reason."""
     out.print(f"{len(published(store))} results in {store}")
-    for name, error in failures(store).items():
+    for name, record in campaigns(store).items():
+        origin = record["settings"].get("source", "given in Python")
+        out.print(
+            f"campaign {name}: first run {record['first_run']}, source {origin}, "
+            f"spinscreen {record['spinscreen_version']}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    failed = failures(store)
+    for name, error in failed.items():
         out.print(f"failed: {name}: {error}", soft_wrap=True, highlight=False)
+    if failed:
+        out.print(f"{len(failed)} failed; mend them and run the same `spinscreen submit` again")
 
 
 def catalog(store: Store) -> None:
@@ -131,17 +208,25 @@ def screen_store(
         str | None, typer.Option(help="Expression, the largest first: 'abs(conserved_xy_z_max)'.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Rows to keep.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns to show, with commas between.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Columns to show, with commas between; 'all'.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table as CSV.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the table as JSON records.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Write the table as Parquet (needs pyarrow).")] = None,
 ) -> None:
     """Filter and sort the materials of a store."""
     chosen = None if columns is None else [word.strip() for word in columns.split(",")]
     found = screen(store, where, sort, top, chosen)
-    if csv is not None:
-        found.to_csv(csv)
-    if json is not None:
-        found.reset_index().to_json(json, orient="records", indent=1)
+    try:
+        if csv is not None:
+            found.to_csv(csv)
+        if json is not None:
+            found.reset_index().to_json(json, orient="records", indent=1)
+        if parquet is not None:
+            found.to_parquet(parquet)
+    except ImportError:
+        raise InputError("--parquet: pyarrow is not installed; pip install 'spinscreen[parquet]'.") from None
+    except OSError as problem:
+        raise InputError(f"screen: the table cannot be written ({problem}).") from None
     table = Table(title=f"{len(found)} materials", title_justify="left")
     for column in ("material", *found.columns):
         table.add_column(str(column), overflow="fold")
@@ -154,8 +239,9 @@ def screen_store(
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this module on the command line."""
     for name, command in (
+        ("init", init),
         ("check", check),
-        ("campaign", campaign),
+        ("submit", submit),
         ("status", status),
         ("catalog", catalog),
         ("screen", screen_store),

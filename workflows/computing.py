@@ -25,14 +25,14 @@ from spinscreen.kernels import (
     finish,
 )
 from spinscreen.materials import WannierModel
-from spinscreen.storage import Observables, band_dataset, integral_dataset
+from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
 from .execution import Progress, run_plan
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes, make_plan
 from .settings import Settings, check_observables, make_settings
 
 
-def _silent(kpoints: int) -> None:
+def silent(kpoints: int) -> None:
     """Progress that nobody looks at."""
 
 
@@ -63,9 +63,9 @@ def evaluate(
     resolution = Resolution(float(degeneracy_threshold), float(broadening))
     block = block_size(model.operators, budget_bytes(memory_budget))
     values = band_values(model.operators, points, resolution, chosen, block)
-    attributes = _attributes(model, degeneracy_threshold, broadening)
+    attributes = model_attributes(model, degeneracy_threshold, broadening)
     attributes["elapsed_seconds"] = time.perf_counter() - started
-    dataset = band_dataset(values, chosen, _observables(model), points, attributes)
+    dataset = band_dataset(values, chosen, observables_of(model), points, attributes)
     if isinstance(kpoints, KPath):
         ticks = {
             "long_name": "distance along the path",
@@ -94,7 +94,7 @@ def compute(
     *,
     broadening: float = 0.0,
     memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> xr.Dataset:
     """Brillouin-zone integrals for a scan of Fermi energies.
 
@@ -118,12 +118,16 @@ def compute_settings(
     settings: Settings,
     client: Client | None = None,
     memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
-    progress: Progress = _silent,
+    progress: Progress = silent,
+    checkpoints: Checkpoints | None = None,
 ) -> xr.Dataset:
-    """`compute` with settings that are complete; the dataset carries them and their key."""
+    """`compute` with settings that are complete; the dataset carries them and their key.
+
+    checkpoints : for a long job, where its partial sums are kept and found again
+    """
     started = time.perf_counter()
     plan = make_plan(model.operators, settings, memory_budget)
-    sums = run_plan(model.operators, plan, client, progress)
+    sums = run_plan(model.operators, plan, client, progress, checkpoints)
     sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
     ascending = np.argsort(settings.fermi_energy, kind="stable")
     as_given = np.argsort(ascending, kind="stable")
@@ -131,7 +135,7 @@ def compute_settings(
         integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
         for integral in settings.integrals
     }
-    attributes = _attributes(model, settings.degeneracy_threshold, settings.broadening) | {
+    attributes = model_attributes(model, settings.degeneracy_threshold, settings.broadening) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
         "key": settings.key(model),
@@ -140,7 +144,7 @@ def compute_settings(
     dataset = integral_dataset(
         values,
         settings.integrals,
-        _observables(model),
+        observables_of(model),
         np.array(settings.fermi_energy),
         model.dimension,
         attributes,
@@ -172,11 +176,13 @@ def _check_equilibrium(dataset: xr.Dataset) -> None:
         )
 
 
-def _observables(model: WannierModel) -> Observables:
+def observables_of(model: WannierModel) -> Observables:
     return Observables(tuple(model.observables), model.observable_units)
 
 
-def _attributes(model: WannierModel, degeneracy_threshold: float, broadening: float) -> dict[str, object]:
+def model_attributes(
+    model: WannierModel, degeneracy_threshold: float, broadening: float
+) -> dict[str, object]:
     """Attributes that Zarr can store: text, numbers and lists."""
     attributes: dict[str, object] = {
         "model_name": model.name,
@@ -184,6 +190,10 @@ def _attributes(model: WannierModel, degeneracy_threshold: float, broadening: fl
         "model_files": [f"{path} sha256:{digest}" for path, digest in model.provenance.files],
         "model_notes": list(model.provenance.notes),
         "dimension": model.dimension,
+        "wannier_functions": model.size,
+        "lattice": model.lattice.tolist(),
+        "atom_symbols": [atom.symbol for atom in model.atoms],
+        "atom_positions": [list(atom.position) for atom in model.atoms],
         "degeneracy_threshold": float(degeneracy_threshold),
         "broadening": float(broadening),
     }

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future as LocalFuture
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from distributed import Client, Future, WorkerPlugin, as_completed, get_worker
+from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
+from spinscreen.storage import Checkpoints
 
 from .plan import Plan
 
@@ -23,7 +27,21 @@ Progress = Callable[[int], None]
 #: Batches of spans in flight: one to work on while the next waits, however large the mesh.
 _BATCHES_IN_FLIGHT = 2
 
+#: Seconds of estimated work on one core beyond which a job keeps the sums of its batches, and a material of
+#: a campaign spreads its k points over all workers.
+WORTH_KEEPING = 60.0
+
+#: Tasks in flight per worker thread: one to compute, one waiting.
+_IN_FLIGHT = 2
+
+#: Seconds between two looks at the size of the cluster.
+_LOOK_AGAIN = 5.0
+
+#: Priority of the spans of a material that has begun, before materials that have not.
+_FIRST = 10
+
 _Sum = TypeVar("_Sum")
+_Item = TypeVar("_Item")
 
 
 #: mallopt parameters of glibc, and bytes of freed memory to keep for the next block of k.
@@ -42,6 +60,17 @@ class WorkerSetup(WorkerPlugin):
         keep_freed_memory()
 
 
+def set_up_workers(client: Client) -> None:
+    """Prepare all workers, also those that come later.
+
+    A worker that dies in this very moment breaks the call, not the setting: the others are told again.
+    """
+    for _ in range(3):
+        with suppress(OSError):
+            client.register_plugin(WorkerSetup())
+            return
+
+
 def keep_freed_memory() -> None:
     """Let glibc reuse the work arrays of one block of k for the next.
 
@@ -58,18 +87,43 @@ def keep_freed_memory() -> None:
 
 
 def run_plan(
-    operators: LatticeOperators, plan: Plan, client: Client | None, progress: Progress
+    operators: LatticeOperators,
+    plan: Plan,
+    client: Client | None,
+    progress: Progress,
+    checkpoints: Checkpoints | None = None,
 ) -> PartialSums:
-    """Sums over the whole mesh. The order of additions follows the plan, not the workers."""
-    batches = (
-        _on_threads(operators, plan, progress)
-        if client is None
-        else _on_cluster(client, operators, plan, progress)
+    """Sums over the whole mesh. The order of additions follows the plan, not the workers.
+
+    checkpoints : where a long job keeps the sums of its batches, and finds those of an earlier try
+    """
+    batches = list(plan.batches())
+    keep = checkpoints if plan.seconds > WORTH_KEEPING else None
+    missing = [n for n in range(len(batches)) if _kept(keep, plan, n) is None]
+    progress(
+        sum(_kpoints(plan, span) for n in set(range(len(batches))) - set(missing) for span in batches[n])
     )
-    total = next(batches)
-    for part in batches:
-        total = add_sums(total, part)
+    wanted = [batches[n] for n in missing]
+    computed = (
+        _on_threads(operators, plan, wanted, progress)
+        if client is None
+        else _on_cluster(client, operators, plan, wanted, progress)
+    )
+    total: PartialSums | None = None
+    for n in range(len(batches)):
+        part = None if n in missing else _kept(keep, plan, n)
+        if part is None:
+            part = next(computed)
+            if keep is not None:
+                keep.save(n, [part[term] for term in plan.task.terms])
+        total = part if total is None else add_sums(total, part)
+    assert total is not None
     return total
+
+
+def _kept(checkpoints: Checkpoints | None, plan: Plan, batch: int) -> PartialSums | None:
+    arrays = None if checkpoints is None else checkpoints.load(batch)
+    return None if arrays is None else dict(zip(plan.task.terms, arrays, strict=True))
 
 
 def _tree(parts: Sequence[_Sum], add: Callable[[_Sum, _Sum], _Sum]) -> _Sum:
@@ -84,17 +138,24 @@ def _kpoints(plan: Plan, span: LineSpan) -> int:
     return (span.stop - span.start) * plan.task.mesh.line_length
 
 
-def _threads() -> int:
-    """All cores of this process, but one inside a Dask worker: there the tasks run side by side already."""
+def is_worker() -> bool:
+    """Whether this is a task on a Dask worker."""
     try:
         get_worker()
     except ValueError:
-        return os.cpu_count() or 1
-    return 1
+        return False
+    return True
 
 
-def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> Iterator[PartialSums]:
-    with threadpool_limits(1), ThreadPoolExecutor(_threads()) as pool:
+def core_count() -> int:
+    """All cores of this process, but one inside a Dask worker: there the tasks run side by side already."""
+    return 1 if is_worker() else os.cpu_count() or 1
+
+
+def _on_threads(
+    operators: LatticeOperators, plan: Plan, batches: Sequence[Sequence[LineSpan]], progress: Progress
+) -> Iterator[PartialSums]:
+    with threadpool_limits(1), ThreadPoolExecutor(core_count()) as pool:
         waiting: deque[list[tuple[LineSpan, LocalFuture[PartialSums]]]] = deque()
 
         def oldest() -> PartialSums:
@@ -105,7 +166,7 @@ def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> 
             return _tree(parts, add_sums)
 
         try:
-            for batch in plan.batches():
+            for batch in batches:
                 waiting.append([(s, pool.submit(sum_span, operators, plan.task, s)) for s in batch])
                 if len(waiting) == _BATCHES_IN_FLIGHT:
                     yield oldest()
@@ -117,16 +178,20 @@ def _on_threads(operators: LatticeOperators, plan: Plan, progress: Progress) -> 
 
 
 def _on_cluster(
-    client: Client, operators: LatticeOperators, plan: Plan, progress: Progress
+    client: Client,
+    operators: LatticeOperators,
+    plan: Plan,
+    batches: Sequence[Sequence[LineSpan]],
+    progress: Progress,
 ) -> Iterator[PartialSums]:
-    client.register_plugin(WorkerSetup())
+    set_up_workers(client)
     # Sent to every worker once; tasks refer to it.
     shared = client.scatter(operators, broadcast=True, hash=False)
     waiting: deque[tuple[dict[Future, LineSpan], Future]] = deque()
 
     def submit(batch: Sequence[LineSpan]) -> None:
-        spans = {client.submit(sum_span, shared, plan.task, s, pure=False): s for s in batch}
-        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, pure=False))
+        spans = {client.submit(sum_span, shared, plan.task, s, pure=False, priority=_FIRST): s for s in batch}
+        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, pure=False, priority=_FIRST))
         waiting.append((spans, total))
 
     def oldest() -> PartialSums:
@@ -138,7 +203,7 @@ def _on_cluster(
         return sums
 
     try:
-        for batch in plan.batches():
+        for batch in batches:
             submit(batch)
             if len(waiting) == _BATCHES_IN_FLIGHT:
                 yield oldest()
@@ -146,3 +211,42 @@ def _on_cluster(
             yield oldest()
     finally:
         client.cancel([future for spans, _ in waiting for future in spans])
+
+
+def in_flight(
+    client: Client, submit: Callable[[_Item], Future], items: Iterable[_Item], capacity: int = 0
+) -> Iterator[tuple[_Item, Future]]:
+    """Finished futures as they come, with their items; a bounded number is in flight, however many there are.
+
+    capacity : worker threads to expect where the cluster grows with its load
+    """
+    waiting = iter(items)
+    pending: dict[Future, _Item] = {}
+    running = as_completed()
+    limit, looked = 0, -_LOOK_AGAIN
+    exhausted = False
+
+    def top_up() -> None:
+        nonlocal limit, looked, exhausted
+        if time.monotonic() - looked > _LOOK_AGAIN:
+            with suppress(OSError, CommClosedError):
+                limit = _IN_FLIGHT * max(1, capacity, sum(client.nthreads().values()))
+            looked = time.monotonic()
+        while not exhausted and len(pending) < limit:
+            try:
+                item = next(waiting)
+            except StopIteration:
+                exhausted = True
+                break
+            future = submit(item)
+            pending[future] = item
+            running.add(future)
+
+    try:
+        top_up()
+        for future in running:
+            yield pending.pop(future), future
+            top_up()
+    finally:
+        with suppress(Exception):  # the scheduler may be the reason for leaving
+            client.cancel(list(pending))

@@ -34,10 +34,14 @@ _SPANS_PER_BATCH = 32
 
 @dataclass(frozen=True)
 class Plan:
-    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits."""
+    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits.
+
+    seconds : a rough estimate of the whole, on one core
+    """
 
     task: Task
     spans: tuple[LineSpan, ...]
+    seconds: float
 
     def batches(self) -> Iterator[Sequence[LineSpan]]:
         for start in range(0, len(self.spans), _SPANS_PER_BATCH):
@@ -49,7 +53,7 @@ def make_plan(
 ) -> Plan:
     """Cut a job. Raises InputError where a worker's budget cannot even hold the model and one k point."""
     mesh = settings.mesh
-    free = _free_bytes(operators, mesh.line_length, memory_budget)
+    free = free_bytes(operators, mesh.line_length, memory_budget)
     task = Task(
         mesh,
         settings.scan,
@@ -59,11 +63,11 @@ def make_plan(
     )
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length
     target = min(max(per_line * mesh.line_count / _TASKS, _SHORTEST), _LONGEST)
-    return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))))
+    return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))), per_line * mesh.line_count)
 
 
 def seconds_per_kpoint(size: int) -> float:
-    """Rough cost of one k point; only the length of a task depends on it."""
+    """Rough cost of one k point; only the length of a task and its place depend on it."""
     return 1e-6 * (2 + 0.3 * size**2 + 0.015 * size**3)
 
 
@@ -88,7 +92,7 @@ def budget_bytes(memory_budget: str | int) -> int:
         ) from None
 
 
-def _free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:
+def free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:
     budget = budget_bytes(memory_budget)
     free = budget - resident_bytes(operators)
     least = bytes_per_kpoint(operators)

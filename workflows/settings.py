@@ -183,9 +183,13 @@ def _as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
     return energies
 
 
-def default_scan(model: WannierModel) -> NDArray[np.float64]:
-    """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown."""
-    count, half_width = DEFAULT_SCAN
+def default_scan(
+    model: WannierModel, count: int = DEFAULT_SCAN[0], half_width: float = DEFAULT_SCAN[1]
+) -> NDArray[np.float64]:
+    """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown.
+
+    count : points; half_width : eV
+    """
     if model.is_bogoliubov:
         return np.zeros(1)
     if model.fermi_level is not None:

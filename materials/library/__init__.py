@@ -24,6 +24,8 @@ _BUILDERS: Mapping[str, Callable[..., WannierModel]] = {
     **{name: partial(dichalcogenide, name) for name in PARAMETERS},
 }
 
+_ELEMENTS = {"graphene": "C", "silicene": "Si", "germanene": "Ge", "stanene": "Sn"}
+
 
 def names() -> tuple[str, ...]:
     """Names that `load` knows."""
@@ -51,6 +53,13 @@ def reference(name: str) -> str:
     builder = _find(name)
     function = builder.func if isinstance(builder, partial) else builder
     return inspect.getdoc(function) or ""
+
+
+def formula(name: str) -> str | None:
+    """Reduced formula of the material that a built-in model describes, None for a model of no material."""
+    if name in PARAMETERS:
+        return name
+    return _ELEMENTS.get(name)
 
 
 def _find(name: str) -> Callable[..., WannierModel]:

@@ -1,0 +1,127 @@
+"""The Fermi level where the .win does not say it: from an scf output, or from the electron count."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from spinscreen.kernels import InputError, KMesh, Resolution, band_quantities, band_values, block_size
+
+from .discovery import SourceFiles, companions
+from .model import SPIN, WannierModel
+from .text import read_text, sha256
+from .win import WinFile
+
+#: Distance of the mesh points (1/angstrom) on which electrons are counted.
+_SPACING = 0.1
+
+#: Two outputs of one material may differ by so much (eV), they are of different meshes.
+_SAME_LEVEL = 0.05
+
+#: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
+_NAMES = re.compile(r"(.*scf.*\.out|.*\.scf|pw\.out|scf\.log|OUTCAR)(\.gz)?$", re.IGNORECASE)
+
+_NUMBER = r"\s*([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)"
+_METAL = re.compile(rf"the Fermi energy is{_NUMBER}\s*ev", re.IGNORECASE)
+_GAP = re.compile(rf"highest occupied, lowest unoccupied level \(ev\):{_NUMBER}{_NUMBER}", re.IGNORECASE)
+_TOP = re.compile(rf"highest occupied level \(ev\):{_NUMBER}", re.IGNORECASE)
+_VASP = re.compile(rf"E-fermi\s*:{_NUMBER}", re.IGNORECASE)
+
+
+def with_fermi_level(model: WannierModel, found: SourceFiles, win: WinFile | None) -> WannierModel:
+    """The model with the level it has (of the .win), else that of the scf output beside it, else that of
+    num_valence_bands of the .win; without any of them as it is.
+
+    Raises InputError where scf outputs contradict each other.
+    """
+    if model.fermi_level is not None:
+        return model
+    output = level_of_outputs(next(iter(found.files.values())).parent, found.seedname)
+    if output is not None:
+        level, file = output
+        files = (*model.provenance.files, (str(file), sha256(file)))
+        return _noted(replace(model, fermi_level=level), f"Fermi level: from {file.name}", files)
+    bands = win.integer("num_valence_bands") if win else None
+    if bands is not None:
+        electrons = bands * electrons_per_band(model)
+        return with_filling(model, electrons, "num_valence_bands of the .win")
+    return model
+
+
+def electrons_per_band(model: WannierModel) -> int:
+    """2 for a model without spin, whose bands are those of either spin, else 1."""
+    return 1 if set(SPIN) & set(model.observables) else 2
+
+
+def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
+    """Fermi level (eV) that the scf outputs beside a seedname end with, and the file; None without any.
+
+    In an insulator the middle of the gap. Raises InputError where two outputs contradict each other.
+    """
+    found = []
+    for file in companions(folder, seedname):
+        if _NAMES.match(file.name):
+            level = _level_in(read_text(file))
+            if level is not None:
+                found.append((level, file))
+    # Of scf and nscf, the charge density and its level are those of the scf run.
+    found.sort(key=lambda entry: "nscf" in entry[1].name.lower())
+    for level, file in found[1:]:
+        if abs(level - found[0][0]) > _SAME_LEVEL and "nscf" not in file.name.lower():
+            raise InputError(
+                f"{file}: its Fermi level is {level} eV, but {found[0][1].name} has {found[0][0]} eV; "
+                "expected one scf run in the folder, or give fermi_level."
+            )
+    return found[0] if found else None
+
+
+def _level_in(text: str) -> float | None:
+    """The level of the last iteration."""
+    if pairs := _GAP.findall(text):
+        return (float(pairs[-1][0]) + float(pairs[-1][1])) / 2
+    for pattern in (_METAL, _VASP, _TOP):
+        if values := pattern.findall(text):
+            return float(values[-1])
+    return None
+
+
+def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierModel:
+    """The model with the Fermi level (eV) at which its bands hold so many electrons per cell.
+
+    electrons : in the bands of the Wannier functions, two in each where the model has no spin; origin : who
+    says so, for the notes
+    The level lies in the middle between the highest filled and the lowest empty state of a mesh of
+    0.1/angstrom, so in the middle of a gap. Raises InputError where the bands cannot hold them.
+    """
+    capacity = model.size * electrons_per_band(model)
+    if not 0 < electrons < capacity:
+        raise InputError(
+            f"model {model.name!r}: electrons is {electrons:g}, expected more than 0 and less than the "
+            f"{capacity} that its {model.size} Wannier functions hold; count only electrons in their bands."
+        )
+    energy = np.sort(_energies(model), axis=None)
+    filled = round(electrons / capacity * energy.size)
+    filled = min(max(filled, 1), energy.size - 1)
+    level = float((energy[filled - 1] + energy[filled]) / 2)
+    note = f"Fermi level: {level:.4f} eV holds {electrons:g} electrons per cell ({origin})"
+    return _noted(replace(model, fermi_level=level), note, model.provenance.files)
+
+
+def _energies(model: WannierModel) -> np.ndarray:
+    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice).T, axis=1)
+    shape = tuple(
+        max(1, int(np.ceil(length / _SPACING))) if repeats else 1
+        for length, repeats in zip(lengths, model.periodic, strict=True)
+    )
+    points = KMesh(shape).points()  # type: ignore[arg-type]
+    operators = model.operators
+    chosen = band_quantities(["energy"])
+    return band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]
+
+
+def _noted(model: WannierModel, note: str, files: tuple[tuple[str, str], ...]) -> WannierModel:
+    provenance = replace(model.provenance, notes=(*model.provenance.notes, note), files=files)
+    return replace(model, provenance=provenance)

@@ -1,0 +1,177 @@
+"""Crystal structures beside a model: composition and space group, from OPTIMADE, POSCAR, CIF or the .win."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError
+
+from .discovery import companions
+from .model import WannierModel
+
+if TYPE_CHECKING:
+    from .collection import MaterialSource
+
+#: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
+SYMMETRY_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """lattice : (3, 3) angstrom, rows a1 a2 a3; symbols : one per atom; reduced : (atom, 3) positions."""
+
+    lattice: NDArray[np.float64]
+    symbols: tuple[str, ...]
+    reduced: NDArray[np.float64]
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula with the elements in alphabetical order, as OPTIMADE writes it."""
+        counts = Counter(self.symbols)
+        common = reduce(gcd, counts.values(), 0)
+        return "".join(
+            f"{symbol}{counts[symbol] // common if counts[symbol] > common else ''}"
+            for symbol in sorted(counts)
+        )
+
+    @property
+    def space_group(self) -> tuple[int, str] | None:
+        """Number and international symbol of the nonmagnetic space group, None where none is found."""
+        found = spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+        return None if found is None else (int(found.number), str(found.international))
+
+    @property
+    def rotations(self) -> NDArray[np.float64]:
+        """Cartesian rotations of the point group, (operation, 3, 3)."""
+        found = spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+        if found is None:
+            return np.eye(3)[None]
+        reduced = np.unique(found.rotations, axis=0)
+        columns = self.lattice.T
+        return np.einsum("ij,njk,kl->nil", columns, reduced, np.linalg.inv(columns))
+
+    @property
+    def _cell(self) -> tuple[NDArray, NDArray, list[int]]:
+        kinds = sorted(set(self.symbols))
+        return self.lattice, self.reduced, [kinds.index(symbol) + 1 for symbol in self.symbols]
+
+
+def structure_of(model: WannierModel) -> Structure | None:
+    """The structure that a model carries, None where it knows no atoms."""
+    if not model.atoms:
+        return None
+    positions = np.array([atom.position for atom in model.atoms])
+    symbols = tuple(atom.symbol.capitalize() for atom in model.atoms)
+    return Structure(model.lattice, symbols, positions @ np.linalg.inv(model.lattice))
+
+
+def composition(model: WannierModel, source: MaterialSource) -> dict[str, str | float]:
+    """Screening columns formula, space_group and space_group_number, as far as they are known.
+
+    A structure file beside the model goes before the atoms of the .win. Raises InputError as
+    `read_structure`.
+    """
+    if source.path is None:
+        # Built-in models have orbitals where they are needed, not all atoms.
+        return {}
+    file = find_structure_file(Path(source.path))
+    structure = structure_of(model) if file is None else read_structure(file)
+    if structure is None:
+        return {}
+    columns: dict[str, str | float] = {"formula": structure.formula}
+    group = structure.space_group
+    if group is not None:
+        columns |= {"space_group_number": float(group[0]), "space_group": group[1]}
+    return columns
+
+
+def find_structure_file(model: Path) -> Path | None:
+    """A structure file beside the model: OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif."""
+    folder = model if model.is_dir() else model.parent
+    if not folder.is_dir():
+        return None
+    files = [file for file in companions(folder, model.name) if _reader(file) is not None]
+    # Of several, the one that is named like the model.
+    files.sort(key=lambda file: not file.name.startswith(model.name))
+    return files[0] if files else None
+
+
+def read_structure(path: Path) -> Structure:
+    """Read a structure file. Raises InputError where it is damaged or a library is missing."""
+    reader = _reader(path)
+    if reader is None:
+        raise InputError(f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif.")
+    try:
+        return reader(path)
+    except ImportError as problem:
+        raise InputError(
+            f"{path}: {problem.name} is not installed, expected it for structure files; pip install "
+            "'spinscreen[structures]'."
+        ) from None
+    except Exception as problem:  # the libraries raise whatever they meet
+        told = (str(problem).strip() or type(problem).__name__).splitlines()[0]
+        raise InputError(
+            f"{path}: cannot be read as a structure ({told}); mend it, or take it away: the atoms of the "
+            ".win then count."
+        ) from None
+
+
+def _reader(path: Path) -> Callable[[Path], Structure] | None:
+    name = path.name.upper()
+    if name.startswith(("POSCAR", "CONTCAR")) or name.endswith(".VASP"):
+        return _read_poscar
+    if name.endswith(".CIF"):
+        return _read_cif
+    return _read_optimade if name.endswith(".JSON") and _is_optimade(path) else None
+
+
+def _is_optimade(path: Path) -> bool:
+    try:
+        return '"cartesian_site_positions"' in path.read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _read_poscar(path: Path) -> Structure:
+    from ase.io import read
+
+    return _from_ase(read(path, format="vasp"))
+
+
+def _read_cif(path: Path) -> Structure:
+    from ase.io import read
+
+    return _from_ase(read(path, format="cif"))
+
+
+def _read_optimade(path: Path) -> Structure:
+    from optimade.adapters import Structure as OptimadeStructure
+
+    return _from_ase(OptimadeStructure(_optimade_entry(json.loads(path.read_text()))).as_ase)
+
+
+def _optimade_entry(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The one structure of a server's answer, or the entry itself."""
+    entry = content.get("data", content)
+    if isinstance(entry, list):
+        if len(entry) != 1:
+            raise ValueError(f"expected one structure, found {len(entry)}")
+        entry = entry[0]
+    return dict(entry)
+
+
+def _from_ase(atoms: Any) -> Structure:
+    return Structure(
+        np.array(atoms.cell), tuple(atoms.get_chemical_symbols()), np.array(atoms.get_scaled_positions())
+    )

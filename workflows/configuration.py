@@ -1,0 +1,278 @@
+"""What a user can set about a campaign: one validated model behind the file, its template and `--set`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError
+from spinscreen.materials import PAIRINGS
+
+from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
+from .settings import DEFAULT_SCAN
+
+
+def _time_as_text(value: object) -> object:
+    """TOML reads 01:00:00 without quotes as a time of day."""
+    return value.isoformat() if isinstance(value, time) else value
+
+
+Walltime = Annotated[str, BeforeValidator(_time_as_text), Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Mesh = PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=3)]
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Calculation(_Table):
+    """What is computed for every material."""
+
+    kmesh: Mesh | None = Field(
+        None,
+        description="k mesh, one number for all periodic axes or three; default: a spacing of 0.1/angstrom",
+    )
+    half_width: NotNegative = Field(
+        DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
+    )
+    energies: PositiveInt = Field(DEFAULT_SCAN[0], description="points of the scan")
+    temperature: NotNegative = Field(
+        0.0, description="K; above 0 also Drude weights, density of states and Nernst conductivities"
+    )
+    degeneracy_threshold: NotNegative = Field(
+        DEFAULT_DEGENERACY_THRESHOLD, description="bands closer than this are one level, eV"
+    )
+    broadening: NotNegative = Field(0.0, description="eta of the conventional curvature, eV")
+    quantities: tuple[str, ...] | None = Field(
+        None, description="see `spinscreen quantities`; default: all that model and temperature allow"
+    )
+    charge: bool = Field(
+        False, description="add the observable charge: orbital magnetization, spin Hall angle"
+    )
+    orbital: bool = Field(False, description="add the orbital angular momentum, from the projections")
+    pairing: str | None = Field(
+        None, description=f"make every material a superconductor: {', '.join(PAIRINGS)}"
+    )
+    gap: Positive = Field(1e-3, description="amplitude of the pairing at T = 0, eV")
+    band_kmesh: Mesh | None = Field(
+        None, description="also stream values per k and band on this mesh to the store's /bands"
+    )
+    band_quantities: tuple[str, ...] = Field(
+        ("energy", "texture"), description="what is streamed where band_kmesh is given"
+    )
+    attempts: PositiveInt = Field(2, description="how often a failing material is tried in all")
+    memory_budget: str = Field(DEFAULT_MEMORY_BUDGET, description="of each worker")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Calculation:
+        budget_bytes(self.memory_budget)
+        if self.pairing is not None and self.pairing not in PAIRINGS:
+            raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
+        return self
+
+
+class Cluster(_Table):
+    """Where it runs."""
+
+    kind: Literal["local", "scheduler", "slurm", "pbs", "lsf"] = Field(
+        "local", description="local, scheduler, slurm, pbs or lsf"
+    )
+    workers: int | None = Field(
+        None, ge=0, description="kind local: worker processes, 0 for this process alone; default: all cores"
+    )
+    address: str | None = Field(None, description="kind scheduler: of a running one, tcp://host:8786")
+    queue: str | None = Field(None, description="queue or partition of the jobs")
+    account: str | None = Field(None, description="project that pays for the jobs")
+    cores: PositiveInt = Field(1, description="cores of a job, one worker process on each")
+    memory: str = Field("4 GiB", description="memory of a job")
+    walltime: Walltime = Field("01:00:00", description="of a job, H:MM:SS; its workers leave before it ends")
+    minimum_jobs: int = Field(0, ge=0, description="jobs that are kept waiting or running")
+    maximum_jobs: PositiveInt = Field(10, description="jobs at most; in between as many as there is work for")
+    interface: str | None = Field(None, description="network interface of the workers, for example ib0")
+    directives: tuple[str, ...] = Field((), description="further lines for the job's header, '--qos=long'")
+    prologue: tuple[str, ...] = Field((), description="shell lines before the worker: modules, environment")
+    python: str | None = Field(None, description="interpreter of the workers; default: the driver's")
+    driver_walltime: Walltime = Field("24:00:00", description="of the driver, where it is a job itself")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Cluster:
+        if (self.kind == "scheduler") != (self.address is not None):
+            raise ValueError(
+                "address: expected an address such as tcp://host:8786 with kind = 'scheduler', and only "
+                f"there, found kind {self.kind!r} and address {self.address!r}"
+            )
+        if self.minimum_jobs > self.maximum_jobs:
+            raise ValueError(
+                f"minimum_jobs: expected at most maximum_jobs = {self.maximum_jobs}, "
+                f"found {self.minimum_jobs}"
+            )
+        budget_bytes(self.memory)
+        return self
+
+
+class CampaignFile(_Table):
+    """A whole campaign: source and store, what is computed, where it runs."""
+
+    source: str = Field(description="folder tree, manifest (.csv, .json, .yaml) or 'library'")
+    store: str = Field("results.zarr", description="Zarr store; what it has already is not computed again")
+    calculation: Calculation = Calculation()
+    cluster: Cluster = Cluster()
+
+    @model_validator(mode="after")
+    def _fits(self) -> CampaignFile:
+        share = budget_bytes(self.cluster.memory) // self.cluster.cores
+        if (
+            self.cluster.kind in ("slurm", "pbs", "lsf")
+            and budget_bytes(self.calculation.memory_budget) > share
+        ):
+            raise ValueError(
+                f"calculation.memory_budget: {self.calculation.memory_budget} is more than a worker's share "
+                f"of the job, cluster.memory / cluster.cores = {share / 2**20:.0f} MiB"
+            )
+        return self
+
+
+def read_campaign_file(path: Path, changes: Sequence[str] = ()) -> CampaignFile:
+    """Settings of a TOML file; `changes` such as "calculation.kmesh=24" go first.
+
+    Paths in the file count from its folder. Raises InputError naming the file and the setting.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except OSError as problem:
+        raise InputError(f"{path}: cannot be read ({problem.strerror}).") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise InputError(f"{path}: not a TOML file ({problem}).") from None
+    for name in ("source", "store"):
+        place = content.get(name)
+        if isinstance(place, str) and not (name == "source" and place == "library"):
+            content[name] = str(path.parent / place)
+    return campaign_settings(content, changes, str(path))
+
+
+def campaign_settings(content: Mapping[str, Any], changes: Sequence[str], where: str) -> CampaignFile:
+    """Validated settings from tables and overriding "table.name=value" texts. Raises InputError."""
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
+    for change in changes:
+        _apply(merged, change)
+    return validated(CampaignFile, merged, where)
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    *tables, key = name.strip().split(".")
+    if not equals or not key or len(tables) > 1:
+        raise InputError(
+            f"--set: expected table.name=value, for example calculation.kmesh=24, found {change!r}."
+        )
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        # Text without quotes, which a shell would have eaten.
+        value = text.strip()
+    table = content.setdefault(tables[0], {}) if tables else content
+    if not isinstance(table, dict):
+        raise InputError(f"--set: {tables[0]!r} is not a table, found {change!r}.")
+    table[key] = value
+
+
+def validated(model: type[_Model], content: Mapping[str, Any], where: str) -> _Model:
+    """A settings model, or one InputError that names the setting, what was expected and what was found."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as problem:
+        raise InputError(f"{where}: {validation_sentence(model, problem)}") from None
+
+
+def validation_sentence(model: type[BaseModel], problem: ValidationError) -> str:
+    """The first of pydantic's errors: the setting, what was expected, what was found."""
+    error: Mapping[str, Any] = problem.errors()[0]
+    path = [str(part) for part in error["loc"]]
+    if error["type"] == "value_error":
+        # Our own check: it names the setting itself.
+        table = ".".join(path)
+        return f"{table + '.' if table else ''}{error['ctx']['error']}."
+    known, field = _fields_at(model, path)
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(path[-1], known, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
+        return f"{'.'.join(path)!r} is not a setting; {hint}"
+    if error["type"] == "missing":
+        return f"{'.'.join(path)!r} is missing, expected {_description(model, path)}."
+    told = f"{error['msg'][0].lower()}{error['msg'][1:]} ({_description(model, field)})"
+    return f"{'.'.join(field)}: {told}, found {error['input']!r}."
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of the table that an error lies in, and the path of the setting without what is inside it."""
+    if len(path) > 1 and path[0] in model.model_fields:
+        inner = model.model_fields[path[0]].annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return list(inner.model_fields), list(path[:2])
+    return list(model.model_fields), list(path[:1])
+
+
+def _description(model: type[BaseModel], path: Sequence[str]) -> str:
+    field = model.model_fields[path[0]]
+    inner = field.annotation
+    if len(path) > 1 and isinstance(inner, type) and issubclass(inner, BaseModel):
+        field = inner.model_fields[path[1]]
+    return field.description or ""
+
+
+def template() -> str:
+    """A campaign file with every setting, its meaning and its default in comments."""
+    lines = [
+        "# A campaign of spinscreen: `spinscreen submit` runs it. Paths count from this file's folder.",
+        "",
+    ]
+    lines += [f"# {CampaignFile.model_fields['source'].description}", 'source = "library"', ""]
+    lines += [f"# {CampaignFile.model_fields['store'].description}", 'store = "results.zarr"']
+    for name, table in (("calculation", Calculation), ("cluster", Cluster)):
+        lines += ["", f"# {table.__doc__}", f"[{name}]"]
+        for key, field in table.model_fields.items():
+            lines += [f"# {key} = {_toml(key, field.default)}".ljust(44) + f"  # {field.description}"]
+    return "\n".join(lines) + "\n"
+
+
+#: What the template shows for settings whose default is to have none.
+_EXAMPLES = {
+    "kmesh": "48",
+    "quantities": '["conserved_hall_conductivity"]',
+    "pairing": '"s"',
+    "band_kmesh": "24",
+    "workers": "4",
+    "address": '"tcp://host:8786"',
+    "queue": '"normal"',
+    "account": '"project"',
+    "interface": '"ib0"',
+    "python": '"/path/to/python"',
+}
+
+
+def _toml(key: str, value: object) -> str:
+    if value is None:
+        return _EXAMPLES[key]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)

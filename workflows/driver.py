@@ -1,0 +1,150 @@
+"""The driver of a campaign: keeps the workers busy, bounds what is in flight, records what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future, KilledWorker
+from distributed.comm import CommClosedError
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import MaterialSource
+from spinscreen.storage import (
+    CatalogRow,
+    StoreError,
+    build_catalog,
+    read_row,
+    record_campaign,
+    record_failure,
+)
+
+from .campaign import Campaign, Outcome, run_material
+from .execution import in_flight, set_up_workers
+
+#: Catalog rows that one task reads.
+_ROWS_PER_TASK = 8
+
+
+class SchedulerLostError(InputError):
+    """The Dask scheduler is gone; what was published is whole, and the same command goes on."""
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """How all materials ended."""
+
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, status: str) -> int:
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+
+def _unseen(outcome: Outcome) -> None:
+    """Progress that nobody looks at."""
+
+
+def run_campaign(
+    campaign: Campaign,
+    store: str | Path,
+    client: Client | None = None,
+    progress: Callable[[Outcome], None] = _unseen,
+    capacity: int = 0,
+    record: Mapping[str, Any] | None = None,
+) -> CampaignReport:
+    """Compute what is missing of a campaign, one task per material, and bring the catalog up to date.
+
+    What is published under the same model and settings is not computed again, so a campaign that was killed
+    at any moment goes on when it is run again, and ends with the same numbers. A failing material is tried
+    `attempts` times, recorded in the store with its error, and does not stop the others; one that kills its
+    worker is tried again alone. A large material spreads its k points over all workers.
+
+    capacity : worker threads that an adaptive cluster may grow to; twice as many materials are in flight
+    record : settings to be kept in the store, by default the campaign's own
+    Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone.
+    """
+    root = str(Path(store).resolve())
+    name = record_campaign(root, campaign.calculation if record is None else record)
+    template = campaign.model_copy(update={"materials": ()})
+    outcomes = []
+    found = (
+        (run_material(template, source, root, name) for source in campaign.materials)
+        if client is None
+        else _on_cluster(client, template, campaign.materials, root, name, capacity)
+    )
+    for outcome in found:
+        outcomes.append(outcome)
+        progress(outcome)
+    if any(outcome.status != "failed" for outcome in outcomes):
+        build_catalog(root, *([] if client is None else [_row_reader(client)]))
+    return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)))
+
+
+def _on_cluster(
+    client: Client,
+    template: Campaign,
+    materials: Sequence[MaterialSource],
+    store: str,
+    name: str,
+    capacity: int,
+) -> Iterator[Outcome]:
+    set_up_workers(client)
+
+    def submit(source: MaterialSource) -> Future:
+        return client.submit(run_material, template, source, store, name, pure=False)
+
+    suspects = []
+    for source, future in in_flight(client, submit, materials, capacity):
+        try:
+            yield _result(client, future)
+        except KilledWorker:
+            suspects.append(source)
+        except (StoreError, SchedulerLostError):
+            raise
+        except Exception as problem:  # the task itself could not be sent or received
+            yield _failed(store, source, f"{type(problem).__name__}: {problem}")
+    for source in suspects:
+        # Alone, so that a material is not blamed for what its neighbour on the worker did.
+        try:
+            yield _result(client, submit(source))
+        except KilledWorker:
+            error = (
+                "its worker was killed again and again, most likely out of memory: give the workers more "
+                "memory, or a smaller memory_budget or kmesh"
+            )
+            yield _failed(store, source, error)
+
+
+def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
+    record_failure(store, source.id, error)
+    return Outcome(source.id, "failed", error)
+
+
+def _result(client: Client, future: Future) -> Any:
+    try:
+        return future.result()
+    except (CancelledError, CommClosedError, TimeoutError):
+        raise SchedulerLostError(
+            "Dask: the scheduler of this campaign is gone (was it killed, or did its wall time end?); what "
+            "was published is whole, run the same command again to go on."
+        ) from None
+
+
+def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
+    def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow]:
+        pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
+        for rows in client.gather([client.submit(_read_some, store, piece, pure=False) for piece in pieces]):
+            yield from rows
+
+    return read
+
+
+def _read_some(store: str, names: Sequence[str]) -> list[CatalogRow]:
+    return [read_row(store, name) for name in names]

@@ -1,0 +1,138 @@
+"""Values per k and band on a mesh of any size, written to the store by the workers, not by the driver."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from distributed import Client
+from threadpoolctl import threadpool_limits
+
+from spinscreen.kernels import (
+    DEFAULT_DEGENERACY_THRESHOLD,
+    InputError,
+    KMesh,
+    LatticeOperators,
+    LineSpan,
+    Resolution,
+    band_quantities,
+    band_values_on_mesh,
+    block_size,
+)
+from spinscreen.materials import WannierModel
+from spinscreen.storage import SCHEMA_VERSION, BandStream, band_dataset
+
+from .computing import model_attributes, observables_of, silent
+from .execution import Progress, core_count, in_flight, set_up_workers
+from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
+from .settings import check_observables, complete_kmesh
+
+#: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
+_CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What is evaluated, the same for every span."""
+
+    mesh: KMesh
+    resolution: Resolution
+    names: tuple[str, ...]
+    block: int
+    stream: BandStream
+
+
+def stream_bands(
+    model: WannierModel,
+    kmesh: int | Sequence[int] | None,
+    store: str | Path,
+    quantities: Sequence[str] = ("energy", "texture"),
+    client: Client | None = None,
+    *,
+    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
+    broadening: float = 0.0,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    progress: Progress = silent,
+) -> str:
+    """Evaluate quantities on a whole mesh into the group /bands/<id> of a store; returns the id.
+
+    Workers write the chunks they compute, so neither the driver nor a worker ever holds the whole. What an
+    earlier, killed try has written is not computed again; a published group is left alone. The group has
+    dims (k, ..., band), as from `evaluate`, k in the order of `KMesh.points`.
+    kmesh, degeneracy_threshold, broadening (eV), memory_budget, client : as in `compute`
+    Raises InputError, StoreError where the store cannot be written.
+    """
+    for name in quantities:
+        check_observables(model, name)
+    chosen = band_quantities(quantities)
+    if not chosen:
+        raise InputError("quantities: expected at least one name, found none.")
+    mesh = KMesh(complete_kmesh(model, kmesh))
+    resolution = Resolution(float(degeneracy_threshold), float(broadening))
+    attributes = model_attributes(model, degeneracy_threshold, broadening) | {"k_mesh": list(mesh.shape)}
+    stream = BandStream(str(Path(store).resolve()), _band_id(model, attributes, quantities))
+    if stream.is_published:
+        return stream.band_id
+    free = free_bytes(model.operators, mesh.line_length, memory_budget)
+    job = _Job(mesh, resolution, tuple(quantities), block_size(model.operators, free), stream)
+    one = band_values_on_mesh(model.operators, mesh, LineSpan(0, 1), resolution, chosen, job.block)
+    empty = band_dataset(
+        {name: values[:0] for name, values in one.items()},
+        chosen,
+        observables_of(model),
+        np.empty((0, 3)),
+        attributes,
+    )
+    lines = _lines_per_chunk(model, mesh, sum(values.nbytes for values in one.values()))
+    stream.prepare(empty, mesh.size, lines * mesh.line_length)
+    spans = [span for span in mesh.spans(lines) if not stream.has(span.start * mesh.line_length)]
+    _run(model.operators, job, spans, client, progress)
+    stream.publish()
+    return stream.band_id
+
+
+def _band_id(model: WannierModel, attributes: dict[str, object], quantities: Sequence[str]) -> str:
+    deciding = [attributes[name] for name in ("k_mesh", "degeneracy_threshold", "broadening")]
+    text = json.dumps([SCHEMA_VERSION, model.fingerprint, deciding, list(quantities)])
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in model.name)
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def _lines_per_chunk(model: WannierModel, mesh: KMesh, line_bytes: int) -> int:
+    by_time = _LONGEST / (seconds_per_kpoint(model.size) * mesh.line_length)
+    return max(1, int(min(_CHUNK_BYTES / line_bytes, by_time, mesh.line_count)))
+
+
+def _run(
+    operators: LatticeOperators,
+    job: _Job,
+    spans: Sequence[LineSpan],
+    client: Client | None,
+    progress: Progress,
+) -> None:
+    if client is None:
+        with threadpool_limits(1), ThreadPoolExecutor(core_count()) as pool:
+            for count in pool.map(lambda span: _write_span(operators, job, span), spans):
+                progress(count)
+        return
+    set_up_workers(client)
+    shared = client.scatter(operators, broadcast=True, hash=False)
+    for _, future in in_flight(
+        client, lambda span: client.submit(_write_span, shared, job, span, pure=False), spans
+    ):
+        progress(future.result())
+
+
+def _write_span(operators: LatticeOperators, job: _Job, span: LineSpan) -> int:
+    """Compute one chunk and write it; returns its number of k points."""
+    chosen = band_quantities(job.names)
+    values = band_values_on_mesh(operators, job.mesh, span, job.resolution, chosen, job.block)
+    points = job.mesh.points(span)
+    coordinates = {f"k{i + 1}": points[:, i] for i in range(3)}
+    job.stream.write(span.start * job.mesh.line_length, values | coordinates)
+    return len(points)
