@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spinscreen.materials import library, write_wannier90
+from spinscreen.materials import MaterialSource, WannierModel, library, write_wannier90
 from spinscreen.storage import open_store, published
 from spinscreen.workflows import Campaign
 
@@ -45,7 +45,7 @@ def write_manifest(folder: Path, count: int) -> Path:
 
 def driver_code(manifest: Path, store: Path, settings: str, address: str | None = None) -> str:
     """A driver of its own process; exit code 3 where its scheduler is lost."""
-    client = "None" if address is None else f"Client({address!r}, timeout=20)"
+    client = "None" if address is None else f"Client({address!r}, timeout=5)"
     return (
         "import sys\n"
         "from distributed import Client\n"
@@ -58,6 +58,14 @@ def driver_code(manifest: Path, store: Path, settings: str, address: str | None 
         "    sys.exit(3)\n"
         "sys.exit(len(report.failures))\n"
     )
+
+
+class DeadlySource(MaterialSource):
+    """A material that takes its worker down with it, as one does that needs more memory than there is."""
+
+    def load(self) -> WannierModel:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
 
 
 def start_driver(code: str) -> subprocess.Popen:

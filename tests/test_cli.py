@@ -132,7 +132,7 @@ def test_a_campaign_from_check_to_screening(tmp_path):
     for name in ("MoS2", "WS2"):
         write_wannier90(library.load(name), tmp_path / "tree" / name)
     assert "2 of 2 can be computed" in spinscreen("check", "tree", cwd=tmp_path).stdout
-    arguments = ("campaign", "tree", "--store", "r.zarr", "--kmesh", "12", "--energies", "21")
+    arguments = ("submit", "tree", "--store", "r.zarr", "--kmesh", "12", "--set", "calculation.energies=21")
     first = spinscreen(*arguments, "--workers", "1", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "2 computed, 0 there already, 0 failed" in first.stdout

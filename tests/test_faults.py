@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import random
+import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import campaigns
+import cloudpickle
+import dask
 import pytest
-from campaigns import campaign, dask_processes, driver_code, kill, numbers, start_driver, write_manifest
+from campaigns import dask_processes, driver_code, kill, numbers, start_driver, write_manifest
+from distributed import Client
 
 from spinscreen.materials import find_materials
-from spinscreen.storage import StoreError, build_catalog, failures, open_store, publish, published
+from spinscreen.storage import build_catalog, failures, screen
 from spinscreen.workflows import run_campaign
 
 SETTINGS = "kmesh=36, energies=41"
@@ -112,3 +117,92 @@ def test_two_drivers_on_one_store_neither_repeat_nor_corrupt(tmp_path, manifest,
     assert numbers(store) == undisturbed
     assert build_catalog(store).sizes["material"] == COUNT
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_material_that_kills_its_worker_is_recorded_and_stops_nothing(tmp_path, manifest):
+    cloudpickle.register_pickle_by_value(campaigns)
+    good = find_materials(manifest)[:3]
+    store = tmp_path / "results.zarr"
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        Client(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client,
+    ):
+        job = campaigns.campaign([good[0], campaigns.DeadlySource("deadly"), *good[1:]])
+        report = run_campaign(job, store, client)
+    assert [outcome.id for outcome in report.failures] == ["deadly"]
+    # What its neighbours had done may be forgotten with the worker, and is then found in the store.
+    assert report.count("computed") + report.count("present") == len(good)
+    assert "its worker was killed" in failures(store)["deadly"]
+
+
+def submit(manifest: Path, store: Path, *options: str, limit: int = resource.RLIM_INFINITY):
+    """`spinscreen submit` as a user runs it; limit : bytes that a file may have."""
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    return subprocess.run(
+        [sys.executable, "-m", "spinscreen.workflows.cli", "submit", str(manifest), "--store", str(store),
+         "--kmesh", "36", "--set", "calculation.energies=41", *options],
+        capture_output=True, text=True, preexec_fn=prepare, check=False,
+    )  # fmt: skip
+
+
+def assert_one_message(shown: subprocess.CompletedProcess, reason: str) -> None:
+    assert shown.returncode == 2, shown.stdout + shown.stderr
+    assert reason in shown.stderr
+    assert "Traceback" not in shown.stderr + shown.stdout
+    assert shown.stderr.count("error:") == 1
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_refused_write_is_one_message_and_changes_nothing(tmp_path, manifest, undisturbed, workers):
+    """The kernel refuses files of more than 5 kB: smaller than an array of a material."""
+    store = tmp_path / "results.zarr"
+    assert_one_message(submit(manifest, store, "--workers", workers, limit=5000), "File too large")
+    assert numbers(store) == {}
+    assert submit(manifest, store, "--workers", "0").returncode == 0
+    assert numbers(store) == undisturbed
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Callable[[str], Path]]:
+    """A file system of its own, whose options the test changes; needs root."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options: str) -> Path:
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, check=False
+        )
+        if made.returncode:
+            pytest.skip("a file system of limited size can only be mounted by root: mount refused")
+        return place
+
+    yield mount
+    subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_full_disk_is_one_message_and_leaves_what_is_published(small_disk, manifest, undisturbed, workers):
+    store = small_disk("size=1m") / "results.zarr"
+    assert_one_message(submit(manifest, store, "--workers", workers), "No space left on device")
+    kept = numbers(store)
+    assert 0 < len(kept) < len(undisturbed)
+    assert kept.items() <= undisturbed.items()
+    small_disk("remount,size=100m")
+    shown = submit(manifest, store, "--workers", workers)
+    assert f"{len(kept)} there already, 0 failed" in shown.stdout
+    assert numbers(store) == undisturbed
+
+
+def test_a_read_only_store_is_one_message_and_can_be_screened(small_disk, manifest, undisturbed):
+    store = small_disk("size=100m") / "results.zarr"
+    assert submit(manifest, store, "--workers", "0").returncode == 0
+    small_disk("remount,ro")
+    shown = submit(manifest, store, "--workers", "0", "--set", "calculation.broadening=0.1")
+    assert_one_message(shown, "Read-only file system")
+    assert numbers(store) == undisturbed
+    assert len(screen(store)) == len(undisturbed)
+    # Nothing to compute, nothing to write.
+    assert f"{len(undisturbed)} there already" in submit(manifest, store, "--workers", "0").stdout

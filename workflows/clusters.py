@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import subprocess
@@ -47,6 +48,8 @@ def open_cluster(cluster: Cluster, logs: Path) -> Iterator[Running]:
     logs : folder for the output of batch jobs
     Raises InputError where no scheduler answers or the batch system is not there.
     """
+    # What the user must know of a lost scheduler is said once, by the driver.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     if cluster.kind == "local":
         with local_cluster(cluster.workers) as client:
             yield Running(client)

@@ -98,12 +98,12 @@ def _on_cluster(
     set_up_workers(client)
 
     def submit(source: MaterialSource) -> Future:
-        return client.submit(run_material, template, source, store, name, pure=False)
+        return client.submit(_run_there, template, source, store, name, pure=False)
 
     suspects = []
     for source, future in in_flight(client, submit, materials, capacity):
         try:
-            yield _result(client, future)
+            yield _result(future)
         except KilledWorker:
             suspects.append(source)
         except (StoreError, SchedulerLostError):
@@ -113,7 +113,7 @@ def _on_cluster(
     for source in suspects:
         # Alone, so that a material is not blamed for what its neighbour on the worker did.
         try:
-            yield _result(client, submit(source))
+            yield _result(submit(source))
         except KilledWorker:
             error = (
                 "its worker was killed again and again, most likely out of memory: give the workers more "
@@ -122,19 +122,30 @@ def _on_cluster(
             yield _failed(store, source, error)
 
 
+def _run_there(template: Campaign, source: MaterialSource, store: str, name: str) -> Outcome | StoreError:
+    """`run_material` on a worker; what stops the campaign comes back as a value, no alarm in its log."""
+    try:
+        return run_material(template, source, store, name)
+    except StoreError as problem:
+        return problem
+
+
 def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
     record_failure(store, source.id, error)
     return Outcome(source.id, "failed", error)
 
 
-def _result(client: Client, future: Future) -> Any:
+def _result(future: Future) -> Outcome:
     try:
-        return future.result()
+        result = future.result()
     except (CancelledError, CommClosedError, TimeoutError):
         raise SchedulerLostError(
             "Dask: the scheduler of this campaign is gone (was it killed, or did its wall time end?); what "
             "was published is whole, run the same command again to go on."
         ) from None
+    if isinstance(result, StoreError):
+        raise result
+    return result
 
 
 def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
