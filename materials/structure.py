@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,18 +49,28 @@ class Structure:
     @property
     def space_group(self) -> tuple[int, str] | None:
         """Number and international symbol of the nonmagnetic space group, None where none is found."""
-        found = spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+        found = self._symmetry
         return None if found is None else (int(found.number), str(found.international))
 
     @property
     def rotations(self) -> NDArray[np.float64]:
         """Cartesian rotations of the point group, (operation, 3, 3)."""
-        found = spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+        found = self._symmetry
         if found is None:
             return np.eye(3)[None]
         reduced = np.unique(found.rotations, axis=0)
         columns = self.lattice.T
         return np.einsum("ij,njk,kl->nil", columns, reduced, np.linalg.inv(columns))
+
+    @cached_property
+    def _symmetry(self) -> Any:
+        with warnings.catch_warnings():
+            # spglib announces that it will raise where it now returns None; here both are met.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            try:
+                return spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+            except RuntimeError:
+                return None
 
     @property
     def _cell(self) -> tuple[NDArray, NDArray, list[int]]:

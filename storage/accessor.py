@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from spinscreen.kernels import InputError
 
-from .plots import Component, largest_component, plot_hall
+from .fermi_surface import plot_fermi_surface
+from .plots import Component, largest_component, plot_bands, plot_hall, plot_scatter
+from .screening import select
+from .symmetry import crystal_frame, rotated, symmetrized
+from .units import converted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +24,10 @@ if TYPE_CHECKING:
 
 @xr.register_dataset_accessor("spinscreen")  # type: ignore[no-untyped-call, unused-ignore]
 class SpinscreenAccessor:
-    """Shortcuts on a dataset of `compute`; registered by importing `spinscreen.storage`."""
+    """Shortcuts on datasets of `compute` and `evaluate` and on the catalog.
+
+    Registered by importing `spinscreen.storage`.
+    """
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
@@ -70,6 +79,39 @@ class SpinscreenAccessor:
             fermi_energy=shifted.assign_attrs(long_name="energy above the Fermi level", units="eV")
         )
 
+    def in_units(self, variable: str, units: str, component: str | None = None) -> xr.DataArray:
+        """A variable, or one component of it, in other units: "(hbar/e) S/m", "e/(2 pi)", "A/m" ...
+
+        Raises InputError where the unit is unknown or of another kind.
+        """
+        values = self._dataset[variable] if component is None else self.component(variable, component)
+        return converted(values, units)
+
+    def in_crystal_axes(self, x: Sequence[float] = (1, 0, 0), z: Sequence[float] = (0, 0, 1)) -> xr.Dataset:
+        """All tensors in the frame with x along the lattice direction [uvw] and z normal to the plane (hkl).
+
+        Spin and current are both turned. Raises InputError where the direction does not lie in the plane, or
+        the dataset knows no lattice.
+        """
+        if "lattice" not in self._dataset.attrs:
+            raise InputError(
+                "in_crystal_axes: the dataset has no attribute `lattice`, expected one of compute()."
+            )
+        turned = rotated(self._dataset, crystal_frame(self._dataset.attrs["lattice"], x, z))
+        return turned.assign_attrs(axes=f"x along {list(x)}, z normal to {list(z)}")
+
+    def symmetrize(self, rotations: ArrayLike | None = None) -> xr.Dataset:
+        """All tensors averaged over the point group of the structure, or over `rotations` (Cartesian).
+
+        A SymmetryWarning says where that changes much: with magnetic order the structure has more symmetry
+        than the electrons. Raises InputError for values per k, or where no atoms are known.
+        """
+        return symmetrized(self._dataset, rotations)
+
+    def screen(self, where: str | None = None, sort: str | None = None, top: int | None = None) -> xr.Dataset:
+        """Of a catalog: the materials that pass, sorted and cut as by `screen`, with all their arrays."""
+        return select(self._dataset, where, sort, top)
+
     def largest_component(self) -> Component:
         """Labels (observable, current_axis, field_axis) of the largest Hall component in the scan."""
         return largest_component(self._dataset)
@@ -85,3 +127,15 @@ class SpinscreenAccessor:
                 observable, current, field = labels
                 return plot_hall(self._dataset, (observable, current, field))
         return plot_hall(self._dataset)
+
+    def plot_bands(self, color: str = "texture", **selection: Hashable) -> Figure:
+        """Bands along a path, coloured by a variable, for example "texture" with observable="spin_z"."""
+        return plot_bands(self._dataset, color, {**selection}, self._dataset.attrs.get("fermi_level"))
+
+    def plot_fermi_surface(self, energy: float | None = None, k3: float = 0.0) -> Figure:
+        """Fermi lines in a plane of a mesh with spin arrows, see `plot_fermi_surface`."""
+        return plot_fermi_surface(self._dataset, energy, k3)
+
+    def plot_scatter(self, component: str = "xy_z") -> Figure:
+        """Of a catalog: conserved against conventional Hall conductivity of all materials."""
+        return plot_scatter(self._dataset, component)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +10,16 @@ import xarray as xr
 
 from spinscreen.kernels import CONDUCTANCE, InputError
 
+from .units import units_of_one
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Hall components of a spin tensor: labels of observable, current_axis, field_axis.
 Component = tuple[str, str, str]
+
+#: Materials that are still labelled in a scatter plot.
+_LABELLED = 40
 
 _CURVES = (
     ("conventional_hall_conductivity", "conventional", "-"),
@@ -22,7 +27,8 @@ _CURVES = (
 )
 
 
-def _figure() -> type:
+def new_figure() -> type:
+    """Matplotlib's class of figures. Raises InputError where it is not installed."""
     try:
         # The class itself, not pyplot: no display and no global list of figures is touched.
         from matplotlib.figure import Figure
@@ -59,7 +65,7 @@ def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure
     units of e/(2 pi). Raises InputError without matplotlib or without a Hall conductivity.
     """
     observable, current, field = component or largest_component(dataset)
-    figure = _figure()(figsize=(6.4, 4.2), layout="constrained")
+    figure = new_figure()(figsize=(6.4, 4.2), layout="constrained")
     ax = figure.subplots()
     for name, label, style in _CURVES:
         if name not in dataset:
@@ -86,23 +92,20 @@ def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure
 
 def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
     """Numbers and unit to show: 2D Hall conductivities in e/(2 pi), everything else as stored."""
-    units = str(values.attrs.get("units", ""))
-    if "Theta" in units and "observable_unit" in values.coords and values["observable_unit"].ndim == 0:
-        # Observables of several units share the variable; the one that is shown has its own.
-        units = units.replace("Theta", str(values["observable_unit"].values)).replace("(e/e) ", "")
+    units = units_of_one(values)
     if units == "(hbar/e) S":
         return values.values * 2 * np.pi / CONDUCTANCE, "e/2π"
     return values.values, units.replace("hbar", "ħ")
 
 
 def plot_bands(
-    dataset: xr.Dataset, color_by: str, selection: dict[Hashable, str], fermi_level: float | None
+    dataset: xr.Dataset, color_by: str, selection: Mapping[str, Hashable], fermi_level: float | None
 ) -> Figure:
     """Bands along a path, coloured by one component of a per-band quantity.
 
     dataset : of `evaluate` on a k path; color_by : variable; selection : labels for its other dims
     """
-    figure = _figure()(figsize=(6.4, 4.6), layout="constrained")
+    figure = new_figure()(figsize=(6.4, 4.6), layout="constrained")
     ax = figure.subplots()
     shift = fermi_level or 0.0
     distance = dataset["distance"].values
@@ -131,3 +134,41 @@ def plot_bands(
     ax.set_ylabel("energy (eV)" if fermi_level is None else "energy - Fermi level (eV)")
     ax.set_title(str(dataset.attrs.get("model_name", "")), fontsize="medium")
     return figure
+
+
+def plot_scatter(catalog: xr.Dataset, component: str = "xy_z") -> Figure:
+    """Conserved against conventional Hall conductivity at the Fermi level, one point per material.
+
+    component : ending of the columns, "xy_z" for the current of spin_z along x in a field along y
+    Axes are linear near zero and logarithmic beyond. Raises InputError where the catalog lacks the columns.
+    """
+    names = [f"{kind}_{component}" for kind in ("conventional", "conserved")]
+    for name in names:
+        if name not in catalog:
+            raise InputError(
+                f"plot_scatter: {name!r} is not in the catalog, expected a component such as 'xy_z'."
+            )
+    x, y = (catalog[name].values for name in names)
+    figure = new_figure()(figsize=(5.6, 5.0), layout="constrained")
+    ax = figure.subplots()
+    largest = float(np.nanmax(np.abs([x, y]), initial=0.0)) or 1.0
+    near_zero = largest * 1e-3
+    ax.plot([-largest, largest], [-largest, largest], color="0.8", linewidth=0.8, zorder=0)
+    ax.scatter(x, y, s=18)
+    if catalog.sizes["material"] <= _LABELLED:
+        for name, a, b in zip(catalog["name"].values, x, y, strict=True):
+            ax.annotate(str(name), (a, b), fontsize="x-small", xytext=(3, 3), textcoords="offset points")
+    ax.set_xscale("symlog", linthresh=near_zero)
+    ax.set_yscale("symlog", linthresh=near_zero)
+    ab, _, spin = component.partition("_")
+    units = " or ".join(sorted(_hall_units(catalog)))
+    symbol = rf"$\sigma^{{{spin}}}_{{{ab}}}$"
+    ax.set_xlabel(f"conventional {symbol} ({units})")
+    ax.set_ylabel(f"conserved {symbol} ({units})")
+    return figure
+
+
+def _hall_units(catalog: xr.Dataset) -> set[str]:
+    """Units of the Hall conductivities in a catalog: S/cm of crystals, S of layers, or both."""
+    suffix = {3: "S/cm", 2: "S", 1: "S cm"}
+    return {f"(ħ/e) {suffix[int(d)]}" for d in np.unique(catalog["dimension"].values)}

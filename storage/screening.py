@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
@@ -56,22 +58,46 @@ def screen(
     """
     catalog = open_catalog(store)
     known = scalar_columns(catalog)
-    table = catalog[list(known)].load().to_dataframe()
-    if where is not None:
-        keep = np.asarray(_value(where, table, "where"))
-        if keep.dtype != bool:
-            raise InputError(f"where: expected a condition such as 'gap < 0.05', found {where!r}.")
-        table = table[np.broadcast_to(keep, len(table))]
-    if sort is not None:
-        order = pd.Series(np.asarray(_value(sort, table, "sort")), index=table.index)
-        table = table.loc[order.sort_values(ascending=False, kind="stable").index]
-    chosen = [c for c in _SHOWN if c in known] if columns is None else list(columns)
+    if columns is None:
+        chosen = [c for c in _SHOWN if c in known]
+    else:
+        chosen = list(known) if list(columns) == ["all"] else list(columns)
     for column in chosen:
         _check_column(column, known, "columns")
-    return table[chosen].head(len(table) if top is None else top)
+    return select(catalog, where, sort, top)[chosen].to_dataframe()[chosen]
 
 
-def _value(expression: str, table: pd.DataFrame, argument: str) -> Any:
+def select(catalog: xr.Dataset, where: str | None, sort: str | None, top: int | None) -> xr.Dataset:
+    """Materials of a catalog that pass, in order; only the columns of the expressions are read."""
+    columns = _Columns(catalog)
+    rows = np.arange(catalog.sizes["material"])
+    if where is not None:
+        keep = np.asarray(_value(where, columns, "where"))
+        if keep.dtype != bool:
+            raise InputError(f"where: expected a condition such as 'gap < 0.05', found {where!r}.")
+        rows = rows[np.broadcast_to(keep, len(rows))]
+    if sort is not None:
+        values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), catalog.sizes["material"]))
+        rows = values.iloc[rows].sort_values(ascending=False, kind="stable").index.to_numpy()
+    return catalog.isel(material=rows[:top])
+
+
+class _Columns:
+    """Scalar columns of a catalog, read when an expression names them."""
+
+    def __init__(self, catalog: xr.Dataset) -> None:
+        self._catalog = catalog
+        self._known = scalar_columns(catalog)
+
+    def __len__(self) -> int:
+        return int(self._catalog.sizes["material"])
+
+    def values(self, name: str, argument: str) -> NDArray:
+        _check_column(name, self._known, argument)
+        return np.asarray(self._catalog[name].values)
+
+
+def _value(expression: str, table: _Columns, argument: str) -> Any:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except SyntaxError as problem:
@@ -79,11 +105,17 @@ def _value(expression: str, table: pd.DataFrame, argument: str) -> Any:
             f"{argument}: cannot be read at character {problem.offset}, found {expression!r}; expected for "
             "example 'gap < 0.05 and abs(conserved_xy_z) > 100'."
         ) from None
-    with np.errstate(all="ignore"):
-        return _node(tree.body, table, argument)
+    try:
+        with np.errstate(all="ignore"):
+            return _node(tree.body, table, argument)
+    except (TypeError, OverflowError) as problem:
+        raise InputError(
+            f"{argument}: numbers and texts do not go together in {expression!r} ({problem}); expected for "
+            "example 'formula == \"MoS2\" and gap < 0.05'."
+        ) from None
 
 
-def _node(node: ast.expr, table: pd.DataFrame, argument: str) -> Any:
+def _node(node: ast.expr, table: _Columns, argument: str) -> Any:
     def inner(part: ast.expr) -> Any:
         return _node(part, table, argument)
 
@@ -91,8 +123,7 @@ def _node(node: ast.expr, table: pd.DataFrame, argument: str) -> Any:
         case ast.Constant(value=(bool() | int() | float() | str()) as value):
             return value
         case ast.Name(id=name):
-            _check_column(name, list(table.columns), argument)
-            return table[name].to_numpy()
+            return table.values(name, argument)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             if isinstance(op, ast.Pow) and not _is_small(right):
                 raise InputError(f"{argument}: expected a power of at most {_HIGHEST_POWER}.")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-import spinscreen.storage  # noqa: F401
-from spinscreen.kernels import InputError
-from spinscreen.materials import library
-from spinscreen.workflows import compute
+from spinscreen.kernels import InputError, KMesh, k_path
+from spinscreen.materials import find_materials, library
+from spinscreen.storage import in_natural_units, open_store
+from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
 
 HALL = "conserved_hall_conductivity"
 
@@ -61,3 +61,53 @@ def test_figures(dataset):
     assert named.axes[0].get_ylabel() == r"$\sigma^{z}_{xy}$ (e/2π)"
     assert dataset.spinscreen.plot().axes[0].get_xlabel() == "Fermi energy (eV)"
     assert len(dataset.spinscreen.largest_component()) == 3
+
+
+def test_units(dataset):
+    named = dataset.spinscreen.component(HALL, "z_xy")
+    # Exact but for the digits of hbar and e, which both know to nine.
+    quanta = dataset.spinscreen.in_units(HALL, "e/(2*pi)", "z_xy")
+    np.testing.assert_allclose(quanta, in_natural_units(named)[0], rtol=1e-8)
+    hall = dataset.spinscreen.in_units("anomalous_hall_conductivity", "mS", "xy")
+    np.testing.assert_allclose(
+        hall, 1e3 * dataset.spinscreen.component("anomalous_hall_conductivity", "xy"), rtol=1e-12
+    )
+    assert hall.attrs["units"] == "mS"
+    with pytest.raises(InputError, match="cannot be converted to 'S/m'"):
+        dataset.spinscreen.in_units(HALL, "S/m", "z_xy")
+    with pytest.raises(InputError, match="cannot be converted to 'nonsense'"):
+        dataset.spinscreen.in_units("carrier_density", "nonsense")
+
+
+def test_fermi_lines_carry_the_spin_of_the_bands():
+    model = library.load("rashba_ferromagnet")
+    on_mesh = evaluate(model, KMesh((60, 60, 1)), ["energy", "texture"])
+    level = float(on_mesh["energy"].quantile(0.2))
+    figure = on_mesh.spinscreen.plot_fermi_surface(level)
+    axes, bar = figure.axes
+    assert axes.get_xlabel() == "k along b1 (1/Å)"
+    assert bar.get_ylabel() == "spin z (ħ)"
+    arrows = axes.collections[-1]
+    spins = np.hypot(arrows.U, arrows.V) ** 2 + np.ma.getdata(arrows.get_array()) ** 2
+    # Nondegenerate bands of one orbital are pure spinors: |s| = 1/2 everywhere.
+    np.testing.assert_allclose(spins, 0.25, atol=1e-9)
+    with pytest.raises(InputError, match="no band crosses 99 eV"):
+        on_mesh.spinscreen.plot_fermi_surface(99.0)
+    with pytest.raises(InputError, match="expected a mesh of k points"):
+        evaluate(model, [[0.1, 0, 0], [0.2, 0, 0]], ["energy"]).spinscreen.plot_fermi_surface(0.0)
+
+
+def test_bands_and_materials_are_drawn(tmp_path):
+    model = library.load("WSe2")
+    path = k_path([("G", (0, 0, 0)), ("K", (1 / 3, 1 / 3, 0))], model.lattice, 20)
+    drawn = evaluate(model, path, ["energy", "texture"]).spinscreen.plot_bands("texture", observable="spin_z")
+    assert drawn.axes[0].get_ylabel() == "energy - Fermi level (eV)"
+    store = tmp_path / "r.zarr"
+    run_campaign(Campaign([m for m in find_materials("library") if m.id in ("MoS2", "WS2")], kmesh=12), store)
+    catalog = open_store(store)["catalog"].to_dataset()
+    scatter = catalog.spinscreen.plot_scatter("xy_z")
+    assert scatter.axes[0].get_xlabel().startswith("conventional")
+    assert {text.get_text() for text in scatter.axes[0].texts} == {"MoS2", "WS2"}
+    chosen = catalog.spinscreen.screen("name == 'WS2'", top=1)
+    assert chosen["name"].values.tolist() == ["WS2"]
+    assert chosen["conserved_hall_conductivity"].sizes["material"] == 1

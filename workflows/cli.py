@@ -39,7 +39,8 @@ from .console import (
 )
 from .plan import DEFAULT_MEMORY_BUDGET
 from .preparation import prepared_model
-from .settings import make_settings
+from .settings import complete_kmesh, make_settings
+from .streaming import stream_bands
 
 app = typer.Typer(
     help="Conserved currents of nonconserved quantities from Wannier models.",
@@ -221,9 +222,46 @@ def bands(
             f"--color: expected {name}:{','.join(map(str, dims))} with labels from {choices}, found "
             f"{color!r}."
         )
-    figure = plot_bands(dataset, name, dict(zip(dims, chosen, strict=True)), model.fermi_level)
+    figure = plot_bands(
+        dataset, name, {str(dim): label for dim, label in zip(dims, chosen, strict=True)}, model.fermi_level
+    )
     figure.savefig(output, dpi=150)
     out.print(f"drawn: {output}")
+
+
+@app.command()
+def texture(
+    source: Source,
+    store: Annotated[Path, typer.Option(help="Zarr store; the values go to its group /bands.")],
+    kmesh: Annotated[str | None, typer.Option(help="Mesh, as for `spinscreen run`.")] = None,
+    quantities: Annotated[
+        str, typer.Option(help="Values per k and band, see `spinscreen quantities`.")
+    ] = "energy,texture",
+    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
+    spin_ordering: SpinOrdering = None,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
+    ] = None,
+    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
+) -> None:
+    """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
+    model = read_source(source, spin_ordering)
+    mesh = complete_kmesh(model, _mesh(kmesh))
+    with (
+        local_cluster(workers or 0) as client,
+        progress_bar(out, model.name, int(np.prod(mesh))) as progress,
+    ):
+        name = stream_bands(
+            model,
+            mesh,
+            store,
+            _names(quantities) or (),
+            client,
+            degeneracy_threshold=degeneracy_threshold,
+            memory_budget=memory_budget,
+            progress=progress,
+        )
+    out.print(f'published: xr.open_zarr("{store}", group="bands/{name}", consolidated=False)')
 
 
 @app.command()

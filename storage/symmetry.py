@@ -1,0 +1,141 @@
+"""Tensors under rotations: in the axes of the crystal, and averaged over its point group."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import Structure
+
+from .schema import AXES
+
+#: Variables whose dim `axis` is a polar vector; all others with that dim are curls, pseudovectors.
+_POLAR = ("equilibrium_current", "velocity")
+
+#: Observables that do not change under rotations.
+_SCALARS = ("charge",)
+
+#: Share of the largest element that the average over the point group may take away without a warning.
+_ASYMMETRY = 0.05
+
+#: Elements below this, in any unit, are zeros with rounding: conductances are of the order of 1e-4 S.
+_NOISE = 1e-9
+
+#: Largest cosine between two axes that count as orthogonal.
+_ORTHOGONAL = 1e-6
+
+
+class SymmetryWarning(UserWarning):
+    """The tensors do not have the symmetry of the structure: magnetic order, or a model that breaks it."""
+
+
+def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
+    """Every tensor of a dataset under a Cartesian rotation, proper or not, (3, 3) with new axes as rows.
+
+    Raises InputError for an observable whose behaviour is unknown.
+    """
+    pseudo = np.linalg.det(rotation) * rotation
+    found = dataset.copy()
+    for name, variable in dataset.data_vars.items():
+        values = variable
+        for dim in ("current_axis", "field_axis", "axis"):
+            if dim in values.dims:
+                polar = dim != "axis" or name in _POLAR
+                values = _along(values, dim, rotation if polar else pseudo)
+        if "observable" in values.dims:
+            values = _along(values, "observable", _of_observables(dataset["observable"].values, pseudo))
+        found[name] = values.transpose(*variable.dims).assign_attrs(variable.attrs)
+    return found
+
+
+def _along(values: xr.DataArray, dim: str, matrix: NDArray) -> xr.DataArray:
+    labels = values[dim]
+    mixing = xr.DataArray(matrix, dims=("_new", dim), coords={dim: labels.values})
+    return xr.dot(mixing, values, dim=dim).rename(_new=dim).assign_coords({dim: labels})
+
+
+def _of_observables(names: NDArray, pseudo: NDArray) -> NDArray:
+    """How observables mix: triples such as spin_x, spin_y, spin_z like a pseudovector, charge not at all."""
+    order = [str(name) for name in names]
+    mixing = np.zeros((len(order), len(order)))
+    for i, name in enumerate(order):
+        stem, _, axis = name.rpartition("_")
+        triple = [f"{stem}_{a}" for a in AXES]
+        if name in _SCALARS:
+            mixing[i, i] = 1.0
+        elif axis in AXES and stem.startswith(("spin", "orbital")) and set(triple) <= set(order):
+            for b, other in enumerate(triple):
+                mixing[i, order.index(other)] = pseudo[AXES.index(axis), b]
+        else:
+            raise InputError(
+                f"symmetry: how the observable {name!r} rotates is unknown, expected spin or orbital "
+                "momentum with all three components, or charge; select those first."
+            )
+    return mixing
+
+
+def crystal_frame(lattice: ArrayLike, x: Sequence[float], z: Sequence[float]) -> NDArray[np.float64]:
+    """Rows: unit vectors of a right-handed frame with x along the direction [uvw] and z normal to (hkl).
+
+    Raises InputError where the direction does not lie in the plane.
+    """
+    cell = np.asarray(lattice, dtype=float)
+    along = np.asarray(x, dtype=float) @ cell
+    normal = np.asarray(z, dtype=float) @ np.linalg.inv(cell).T
+    along, normal = along / np.linalg.norm(along), normal / np.linalg.norm(normal)
+    if not abs(along @ normal) < _ORTHOGONAL:
+        raise InputError(
+            f"in_crystal_axes: the direction {list(x)} does not lie in the plane {list(z)}, expected "
+            "h u + k v + l w = 0, for example x=(1, 0, 0), z=(0, 0, 1)."
+        )
+    return np.array([along, np.cross(normal, along), normal])
+
+
+def symmetrized(dataset: xr.Dataset, rotations: ArrayLike | None = None) -> xr.Dataset:
+    """Tensors averaged over a point group, by default that of the structure that the dataset carries.
+
+    rotations : (operation, 3, 3) Cartesian; in a magnet, give those that are left
+    Raises InputError for values per k, an unknown structure, or rotations that are not orthogonal.
+    """
+    if "k" in dataset.dims:
+        raise InputError("symmetrize: expected Brillouin-zone integrals, found values per k point.")
+    operations = _rotations_of(dataset) if rotations is None else np.asarray(rotations, dtype=float)
+    if operations.ndim != 3 or not np.allclose(operations @ operations.swapaxes(1, 2), np.eye(3), atol=1e-4):
+        raise InputError("symmetrize: expected orthogonal matrices, (operation, 3, 3) Cartesian.")
+    total = rotated(dataset, operations[0])
+    for operation in operations[1:]:
+        total = total + rotated(dataset, operation)
+    mean = (total / len(operations)).assign_attrs(dataset.attrs)
+    for name, lost in _asymmetries(dataset, mean):
+        if lost > _ASYMMETRY:
+            warnings.warn(
+                f"symmetrize: {name} loses {lost:.0%} of its largest element; with magnetic order, give the "
+                "rotations that remain.",
+                SymmetryWarning,
+                stacklevel=3,
+            )
+    return mean
+
+
+def _asymmetries(before: xr.Dataset, after: xr.Dataset) -> Iterator[tuple[str, float]]:
+    for name, variable in before.data_vars.items():
+        after[name].attrs = variable.attrs
+        largest = float(abs(variable).max())
+        if largest > _NOISE:
+            yield str(name), float(abs(variable - after[name]).max()) / largest
+
+
+def _rotations_of(dataset: xr.Dataset) -> NDArray[np.float64]:
+    symbols = dataset.attrs.get("atom_symbols")
+    if not symbols:
+        raise InputError(
+            "symmetrize: the dataset knows no atoms, expected those of the .win; give rotations= instead."
+        )
+    lattice = np.array(dataset.attrs["lattice"])
+    reduced = np.array(dataset.attrs["atom_positions"]) @ np.linalg.inv(lattice)
+    return Structure(lattice, tuple(map(str, symbols)), reduced).rotations
