@@ -13,6 +13,7 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from . import report
+from .campaigns import many_tiny_materials
 from .cases import models
 from .peers import peers
 from .scaling import cost_of_mesh, many_materials, peak_memory, workers_and_overhead
@@ -24,6 +25,7 @@ SIZES = (2, 6, 18, 36, 64, 128)
 _PARTS = {
     "workers": lambda options: workers_and_overhead(models((18,))[18]),
     "materials": lambda options: many_materials(),
+    "campaign": lambda options: many_tiny_materials(),
     "peers": lambda options: peers(options.wannierberri_python),
 }
 

@@ -73,6 +73,16 @@ def _page(found: dict[str, Any]) -> str:
         "Peak memory is that of the whole process, about 190 MiB of it Python and its libraries.",
         "",
     ]
+    if found.get("campaign"):
+        parts += [
+            "## A campaign of tiny materials",
+            "",
+            "Four-band models on a 4 x 4 mesh, each read from its files, computed and published by two",
+            "worker processes on two cores, which they share with the driver and its scheduler.",
+            "",
+            _table(("what", "found"), [(name, f"{value:.4g}") for name, value in found["campaign"].items()]),
+            "",
+        ]
     if found["peers"]:
         parts += [
             "## Peers",

@@ -381,7 +381,7 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
     if found is None:
         return _noted(model, f"no spin: neither spinor order fits ({measured})")
     note = f"spin: pure spinors, {found.ordering}, found by test ({measured})"
-    warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=4)
+    warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
     spin = spin_matrices(model.size, found.ordering)
     return _noted(replace(model, observables={**model.observables, **spin}), note)
 

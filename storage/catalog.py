@@ -20,7 +20,7 @@ from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, read_row
+from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, read_row, tensor_units
 from .schema import AXES, SCHEMA_VERSION, labels
 from .store import CATALOG, published, writing, written_beside
 
@@ -158,7 +158,7 @@ class _Writer:
                 dtype="float64",
                 fill_value=np.nan,
                 dimension_names=["material", *(["observable"] if by_observable else []), *dims],
-                attributes={"units": example.units[variable], "long_name": variable.replace("_", " ")},
+                attributes={"units": tensor_units(variable), "long_name": variable.replace("_", " ")},
             )
         array: Any = self._group[variable]
         middle = (len(self._observables),) if array.ndim == 5 else ()
@@ -187,6 +187,9 @@ class _Writer:
             # Chunks that do not depend on the number of rows: an older catalog that is still open in some
             # session goes on to read right while rows are added.
             scalars[name].encoding["chunks"] = (_SCALAR_CHUNK,)
+            units = column_units(str(name))
+            if units is not None:
+                scalars[name].attrs["units"] = units
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
             scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True)
@@ -221,7 +224,7 @@ def _texts(column: pd.Series) -> list[str]:
 
 
 def _without_tensors(row: CatalogRow) -> CatalogRow:
-    return CatalogRow(row.material, row.columns, row.observables, row.observable_units, {}, {})
+    return CatalogRow(row.material, row.columns, row.observables, row.observable_units, {})
 
 
 def _exchange(fresh: Path, target: Path) -> None:

@@ -130,6 +130,6 @@ def _draw_spins(ax: Axes, figure: Figure, plane: _Slice, lines: list[tuple[int, 
     x, y = np.array(points).T
     sx, sy, sz = np.array(spins).T
     arrows: Any = ax.quiver(
-        x, y, sx, sy, sz, cmap="coolwarm", clim=(-0.5, 0.5), scale=12, width=0.004, pivot="mid"
+        x, y, sx, sy, sz, cmap="coolwarm", clim=(-0.5, 0.5), scale=8, width=0.006, pivot="mid"
     )
     figure.colorbar(arrows).set_label("spin z (ħ)")

@@ -12,6 +12,8 @@ import zarr
 from numpy.typing import NDArray
 from scipy.constants import femto, hbar, physical_constants
 
+from spinscreen.kernels import Integral, find_quantity
+
 from .schema import AXES
 from .store import material_group
 
@@ -57,7 +59,40 @@ class CatalogRow:
     observables: tuple[str, ...]
     observable_units: tuple[str, ...]
     tensors: Mapping[str, NDArray[np.float64]]
-    units: Mapping[str, str]
+
+
+#: Units of columns that are not components of a tensor.
+_UNITS = {
+    "fermi_level": "eV",
+    "gap": "eV",
+    "degeneracy_threshold": "eV",
+    "broadening": "eV",
+    "scan_minimum": "eV",
+    "scan_maximum": "eV",
+    "temperature": "K",
+    "elapsed_seconds": "s",
+    "carrier_density": "1/cell",
+}
+
+
+def column_units(name: str) -> str | None:
+    """Unit of a scalar column, None for texts and for columns of the user."""
+    if name in _UNITS:
+        return _UNITS[name]
+    kind = name.partition("_")[0]
+    if kind in TENSORS:
+        return tensor_units(TENSORS[kind])
+    if kind == "magnetization":
+        return tensor_units("circulation_magnetization")
+    return "1" if name.startswith(("ratio_", "spin_hall_angle_")) else None
+
+
+def tensor_units(variable: str) -> str:
+    """Unit by dimension: crystals, layers and chains share a catalog. Theta is the observable's unit."""
+    quantity = find_quantity(variable)
+    assert isinstance(quantity, Integral)
+    by_dimension = quantity.unit.in_dimension
+    return ", ".join(f"{by_dimension[d].format(theta='Theta')} in {d}D" for d in (3, 2, 1))
 
 
 def read_row(store: str | Path, material_id: str) -> CatalogRow:
@@ -93,8 +128,7 @@ def read_row(store: str | Path, material_id: str) -> CatalogRow:
         columns |= _magnetization_columns(moment, parts, observables)
     columns |= attributes.get("columns", {})  # type: ignore[arg-type]
     units = tuple(map(str, _values(group, "observable_unit"))) if observables else ()
-    labels = {variable: str(_array(group, variable).attrs["units"]) for variable in named}
-    return CatalogRow(material_id, columns, observables, units, on_grid, labels)
+    return CatalogRow(material_id, columns, observables, units, on_grid)
 
 
 def _array(group: zarr.Group, name: str) -> Any:

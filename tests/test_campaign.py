@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -128,56 +127,6 @@ def test_screening_filters_sorts_and_cuts(finished):
 def test_an_expression_that_is_none_is_refused(finished, where, message):
     with pytest.raises(InputError, match=message):
         screen(finished, where)
-
-
-def test_a_manifest_brings_levels_orders_and_columns(tmp_path):
-    write_wannier90(library.load("kane_mele"), tmp_path / "km")
-    rows = [
-        {
-            "id": "first",
-            "path": "km/kane_mele",
-            "fermi_level": "0.1",
-            "spin_ordering": "interlaced",
-            "tc": "4.2",
-        },
-        {"id": "second", "path": "km", "family": "toy"},
-    ]
-    (tmp_path / "list.json").write_text(json.dumps(rows))
-    first, second = find_materials(tmp_path / "list.json")
-    assert first.load().fermi_level == 0.1
-    assert first.columns == {"tc": 4.2}
-    assert second.columns == {"family": "toy"}
-    pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
-    again = find_materials(tmp_path / "list.csv")
-    assert [m.id for m in again] == ["first", "second"]
-    assert again[0].overrides == {"fermi_level": 0.1, "spin_ordering": "interlaced"}
-    store = tmp_path / "results.zarr"
-    assert run_campaign(campaign(again), store).count("computed") == 2
-    assert screen(store, "tc > 4", columns=["name", "tc"])["name"].tolist() == ["first"]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,path\n,x\n", "entry 1: expected an id and a path"),
-        ("id,path\na,x\na,y\n", "the id 'a' is given twice"),
-        ("id,path\n", "found no material"),
-        (
-            "id,path,fermi_level\na,x,high\n",
-            "entry 1: fermi_level .eV.: input should be .* found 'high'",
-        ),
-    ],
-)
-def test_a_wrong_manifest_is_named(tmp_path, text, message):
-    (tmp_path / "list.csv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        find_materials(tmp_path / "list.csv")
-
-
-def test_a_tree_names_materials_by_their_folders(tmp_path):
-    for place, name in (("a/b", "MoS2"), ("c", "WS2"), ("c", "WSe2")):
-        write_wannier90(library.load(name), tmp_path / place)
-    assert [m.id for m in find_materials(tmp_path)] == ["a-b", "c-WS2", "c-WSe2"]
 
 
 def test_a_store_that_cannot_be_written_stops_the_campaign_with_one_message(tmp_path, library_sources):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distributed import Client, worker_client
@@ -25,8 +26,8 @@ from spinscreen.storage import (
 
 from .computing import compute_settings
 from .configuration import Calculation, validation_sentence
-from .execution import WORTH_KEEPING, is_worker
-from .plan import seconds_per_kpoint
+from .execution import is_worker
+from .plan import estimated_seconds
 from .preparation import prepared_model
 from .settings import Settings, default_scan, make_settings
 from .streaming import stream_bands
@@ -78,11 +79,15 @@ class Campaign(Calculation):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one material ended: status is "computed", "present" or "failed"; error only if failed."""
+    """How one material ended.
+
+    status : "computed", "present" or "failed", the last with its error; seconds : that a worker spent on it
+    """
 
     id: str
     status: str
     error: str | None = None
+    seconds: float = 0.0
 
 
 def run_material(campaign: Campaign, source: MaterialSource, store: str, record: str = "") -> Outcome:
@@ -91,7 +96,7 @@ def run_material(campaign: Campaign, source: MaterialSource, store: str, record:
     record : id of the campaign's settings in the store
     Raises StoreError: a store that cannot be written is no material's fault.
     """
-    error = ""
+    error, started = "", time.perf_counter()
     for _ in range(campaign.attempts):
         try:
             outcome = _try_material(campaign, source, store, record)
@@ -101,9 +106,9 @@ def run_material(campaign: Campaign, source: MaterialSource, store: str, record:
             error = _told(problem)
         else:
             forget_failure(store, source.id)
-            return outcome
+            return replace(outcome, seconds=time.perf_counter() - started)
     record_failure(store, source.id, error)
-    return Outcome(source.id, "failed", error)
+    return Outcome(source.id, "failed", error, time.perf_counter() - started)
 
 
 def _told(problem: Exception) -> str:
@@ -123,15 +128,17 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
         material_id = settings.material_id(model)
         present = is_published(store, material_id)
         if not present:
-            checkpoints = Checkpoints(store, material_id)
-            with _helpers(model, settings) as client:
+            large = estimated_seconds(model.size, settings) > campaign.spread_after
+            checkpoints = Checkpoints(store, material_id) if large else None
+            with _helpers(large) as client:
                 dataset = compute_settings(
                     model, settings, client, campaign.memory_budget, checkpoints=checkpoints
                 )
             columns = {**composition(model, source), **source.columns}
             dataset = dataset.assign_attrs(material=source.id, columns=columns, campaign=record)
             publish(dataset, store, material_id)
-            checkpoints.clear()
+            if checkpoints is not None:
+                checkpoints.clear()
         if campaign.band_kmesh is not None:
             present &= not stream_bands(
                 model,
@@ -146,9 +153,9 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
 
 
 @contextmanager
-def _helpers(model: WannierModel, settings: Settings) -> Iterator[Client | None]:
+def _helpers(large: bool) -> Iterator[Client | None]:
     """The whole cluster for a large material, whose k points spread; this worker alone for a small one."""
-    if is_worker() and seconds_per_kpoint(model.size) * settings.mesh.size > WORTH_KEEPING:
+    if large and is_worker():
         with worker_client() as client:
             yield client
     else:

@@ -23,7 +23,7 @@ from spinscreen.materials import (
     library,
     load_model,
 )
-from spinscreen.storage import is_published, plot_bands, plot_hall, publish
+from spinscreen.storage import Checkpoints, is_published, plot_bands, plot_hall, publish
 
 from .cli_campaign import add_commands
 from .clusters import local_cluster
@@ -171,10 +171,13 @@ def run(
         return
     out.print(model_table(model))
     with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
-        dataset = compute_settings(model, settings, client, memory_budget, progress)
+        checkpoints = Checkpoints(str(store.resolve()), material_id) if store is not None else None
+        dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
     out.print(result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
     if store is not None:
         publish(dataset, store, material_id)
+        assert checkpoints is not None
+        checkpoints.clear()
         out.print(f'published: xr.open_zarr("{store}", group="materials/{material_id}", consolidated=False)')
     if plot is not None:
         plot_hall(dataset).savefig(plot, dpi=150)

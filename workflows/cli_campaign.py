@@ -171,6 +171,10 @@ def _run(settings: CampaignFile) -> None:
         f"{report.count('computed')} computed, {report.count('present')} there already, "
         f"{report.count('failed')} failed; next: spinscreen screen {settings.store}"
     )
+    if report.count("computed") and not cluster.capacity:
+        out.print(
+            f"{report.seconds:.1f} s, {report.overhead:.0%} of the workers' time for scheduling and waiting"
+        )
     if report.failures:
         raise typer.Exit(1)
 

@@ -123,7 +123,7 @@ def compute_settings(
 ) -> xr.Dataset:
     """`compute` with settings that are complete; the dataset carries them and their key.
 
-    checkpoints : for a long job, where its partial sums are kept and found again
+    checkpoints : where partial sums are kept and found again, worth it for a job of minutes
     """
     started = time.perf_counter()
     plan = make_plan(model.operators, settings, memory_budget)

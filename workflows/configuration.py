@@ -78,6 +78,11 @@ class Calculation(_Table):
     band_quantities: tuple[str, ...] = Field(
         ("energy", "texture"), description="what is streamed where band_kmesh is given"
     )
+    spread_after: NotNegative = Field(
+        60.0,
+        description="estimated seconds on one core beyond which a material uses all workers and keeps "
+        "partial results",
+    )
     attempts: PositiveInt = Field(2, description="how often a failing material is tried in all")
     memory_budget: str = Field(DEFAULT_MEMORY_BUDGET, description="of each worker")
 
@@ -204,7 +209,8 @@ def validated(model: type[_Model], content: Mapping[str, Any], where: str) -> _M
 
 def validation_sentence(model: type[BaseModel], problem: ValidationError) -> str:
     """The first of pydantic's errors: the setting, what was expected, what was found."""
-    error: Mapping[str, Any] = problem.errors()[0]
+    # A name with a slip in it explains why another one is missing.
+    error: Mapping[str, Any] = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
     path = [str(part) for part in error["loc"]]
     if error["type"] == "value_error":
         # Our own check: it names the setting itself.

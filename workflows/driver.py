@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -35,9 +36,14 @@ class SchedulerLostError(InputError):
 
 @dataclass(frozen=True)
 class CampaignReport:
-    """How all materials ended."""
+    """How all materials ended.
+
+    seconds : wall time of the computation, without the catalog; threads : of all workers, at its end
+    """
 
     outcomes: tuple[Outcome, ...]
+    seconds: float = 0.0
+    threads: int = 1
 
     def count(self, status: str) -> int:
         return sum(outcome.status == status for outcome in self.outcomes)
@@ -45,6 +51,12 @@ class CampaignReport:
     @property
     def failures(self) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    @property
+    def overhead(self) -> float:
+        """Share of the workers' time that went into scheduling and waiting, not into materials."""
+        busy = sum(outcome.seconds for outcome in self.outcomes)
+        return 1 - busy / (self.seconds * self.threads) if self.seconds > 0 else 0.0
 
 
 def _unseen(outcome: Outcome) -> None:
@@ -73,7 +85,7 @@ def run_campaign(
     root = str(Path(store).resolve())
     name = record_campaign(root, campaign.calculation if record is None else record)
     template = campaign.model_copy(update={"materials": ()})
-    outcomes = []
+    outcomes, started = [], time.perf_counter()
     found = (
         (run_material(template, source, root, name) for source in campaign.materials)
         if client is None
@@ -82,9 +94,11 @@ def run_campaign(
     for outcome in found:
         outcomes.append(outcome)
         progress(outcome)
+    seconds = time.perf_counter() - started
+    threads = 1 if client is None else max(1, sum(client.nthreads().values()))
     if any(outcome.status != "failed" for outcome in outcomes):
         build_catalog(root, *([] if client is None else [_row_reader(client)]))
-    return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)))
+    return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
 
 
 def _on_cluster(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future as LocalFuture
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 from distributed import Client, Future, WorkerPlugin, as_completed, get_worker
@@ -26,10 +26,6 @@ Progress = Callable[[int], None]
 
 #: Batches of spans in flight: one to work on while the next waits, however large the mesh.
 _BATCHES_IN_FLIGHT = 2
-
-#: Seconds of estimated work on one core beyond which a job keeps the sums of its batches, and a material of
-#: a campaign spreads its k points over all workers.
-WORTH_KEEPING = 60.0
 
 #: Tasks in flight per worker thread: one to compute, one waiting.
 _IN_FLIGHT = 2
@@ -95,11 +91,10 @@ def run_plan(
 ) -> PartialSums:
     """Sums over the whole mesh. The order of additions follows the plan, not the workers.
 
-    checkpoints : where a long job keeps the sums of its batches, and finds those of an earlier try
+    checkpoints : where the job keeps the sums of its batches, and finds those of an earlier try
     """
     batches = list(plan.batches())
-    keep = checkpoints if plan.seconds > WORTH_KEEPING else None
-    missing = [n for n in range(len(batches)) if _kept(keep, plan, n) is None]
+    missing = [n for n in range(len(batches)) if _kept(checkpoints, plan, n) is None]
     progress(
         sum(_kpoints(plan, span) for n in set(range(len(batches))) - set(missing) for span in batches[n])
     )
@@ -111,11 +106,11 @@ def run_plan(
     )
     total: PartialSums | None = None
     for n in range(len(batches)):
-        part = None if n in missing else _kept(keep, plan, n)
+        part = None if n in missing else _kept(checkpoints, plan, n)
         if part is None:
             part = next(computed)
-            if keep is not None:
-                keep.save(n, [part[term] for term in plan.task.terms])
+            if checkpoints is not None:
+                checkpoints.save(n, [part[term] for term in plan.task.terms])
         total = part if total is None else add_sums(total, part)
     assert total is not None
     return total
@@ -155,7 +150,9 @@ def core_count() -> int:
 def _on_threads(
     operators: LatticeOperators, plan: Plan, batches: Sequence[Sequence[LineSpan]], progress: Progress
 ) -> Iterator[PartialSums]:
-    with threadpool_limits(1), ThreadPoolExecutor(core_count()) as pool:
+    # A worker's threads were limited when it was set up, which costs more than a small material.
+    limited = nullcontext() if is_worker() else threadpool_limits(1)
+    with limited, ThreadPoolExecutor(core_count()) as pool:
         waiting: deque[list[tuple[LineSpan, LocalFuture[PartialSums]]]] = deque()
 
         def oldest() -> PartialSums:

@@ -34,14 +34,10 @@ _SPANS_PER_BATCH = 32
 
 @dataclass(frozen=True)
 class Plan:
-    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits.
-
-    seconds : a rough estimate of the whole, on one core
-    """
+    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits."""
 
     task: Task
     spans: tuple[LineSpan, ...]
-    seconds: float
 
     def batches(self) -> Iterator[Sequence[LineSpan]]:
         for start in range(0, len(self.spans), _SPANS_PER_BATCH):
@@ -63,7 +59,12 @@ def make_plan(
     )
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length
     target = min(max(per_line * mesh.line_count / _TASKS, _SHORTEST), _LONGEST)
-    return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))), per_line * mesh.line_count)
+    return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))))
+
+
+def estimated_seconds(size: int, settings: Settings) -> float:
+    """Rough cost of a whole job on one core."""
+    return seconds_per_kpoint(size) * settings.mesh.size
 
 
 def seconds_per_kpoint(size: int) -> float:

@@ -1,0 +1,266 @@
+"""Where materials come from: trees, manifests, structures beside the model, Fermi levels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from campaigns import campaign
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import (
+    check_material,
+    composition,
+    find_materials,
+    library,
+    load_model,
+    read_structure,
+    write_wannier90,
+)
+from spinscreen.storage import screen
+from spinscreen.workflows import compute, run_campaign
+
+ROWS = [
+    {"id": "first", "path": "km/kane_mele", "fermi_level": 0.1, "spin_ordering": "interlaced", "tc": 4.2},
+    {"id": "second", "path": "km", "family": "toy", "formula": "C2", "space_group": "191"},
+]
+
+POSCAR = """GaAs
+1.0
+0.0 2.8265 2.8265
+2.8265 0.0 2.8265
+2.8265 2.8265 0.0
+Ga As
+1 1
+Direct
+0.0 0.0 0.0
+0.25 0.25 0.25
+"""
+
+CIF = """data_GaAs
+_cell_length_a 5.653
+_cell_length_b 5.653
+_cell_length_c 5.653
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_space_group_name_H-M_alt 'F -4 3 m'
+_space_group_IT_number 216
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Ga1 Ga 0 0 0
+As1 As 0.25 0.25 0.25
+"""
+
+OPTIMADE = {
+    "data": {
+        "id": "example-1",
+        "type": "structures",
+        "attributes": {
+            "last_modified": "2024-01-01T00:00:00Z",
+            "elements": ["As", "Ga"],
+            "nelements": 2,
+            "elements_ratios": [0.5, 0.5],
+            "chemical_formula_descriptive": "GaAs",
+            "chemical_formula_reduced": "AsGa",
+            "chemical_formula_anonymous": "AB",
+            "dimension_types": [1, 1, 1],
+            "nperiodic_dimensions": 3,
+            "lattice_vectors": [[0, 2.8265, 2.8265], [2.8265, 0, 2.8265], [2.8265, 2.8265, 0]],
+            "cartesian_site_positions": [[0, 0, 0], [1.41325, 1.41325, 1.41325]],
+            "nsites": 2,
+            "species": [
+                {"name": "Ga", "chemical_symbols": ["Ga"], "concentration": [1.0]},
+                {"name": "As", "chemical_symbols": ["As"], "concentration": [1.0]},
+            ],
+            "species_at_sites": ["Ga", "As"],
+            "structure_features": [],
+        },
+    }
+}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    write_wannier90(library.load("kane_mele"), tmp_path / "km")
+    return tmp_path
+
+
+def write_rows(folder: Path, ending: str) -> Path:
+    manifest = folder / f"list{ending}"
+    if ending == ".csv":
+        pd.DataFrame(ROWS).to_csv(manifest, index=False)
+    elif ending == ".json":
+        manifest.write_text(json.dumps(ROWS))
+    else:
+        manifest.write_text(yaml.safe_dump(ROWS))
+    return manifest
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".yaml"])
+def test_a_manifest_brings_levels_orders_and_columns(folder, ending):
+    first, second = find_materials(write_rows(folder, ending))
+    assert first.overrides == {"fermi_level": 0.1, "spin_ordering": "interlaced"}
+    assert first.columns == {"tc": 4.2}
+    assert second.columns == {"family": "toy", "formula": "C2", "space_group": "191"}
+    assert first.load().fermi_level == 0.1
+
+
+def test_columns_of_a_manifest_are_screened(folder):
+    store = folder / "results.zarr"
+    assert run_campaign(campaign(find_materials(write_rows(folder, ".yaml"))), store).count("computed") == 2
+    assert screen(store, "tc > 4", columns=["name", "tc"])["name"].tolist() == ["first"]
+    assert screen(store, "formula == 'C2' and space_group == '191'")["name"].tolist() == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("list.csv", "id,path\n,x\n", "entry 1: expected an id and a path"),
+        ("list.csv", "id,path\na,x\na,y\n", "the id 'a' is given twice"),
+        ("list.csv", "id,path\n", "found no material"),
+        (
+            "list.csv",
+            "id,path,fermi_level\na,x,high\n",
+            "entry 1: fermi_level .*found 'high'",
+        ),
+        ("list.csv", "id,path,spin_ordering\na,x,up\n", "entry 1: spin_ordering .* found 'up'"),
+        ("list.csv", "id,path,electrons\na,x,-2\n", "entry 1: electrons .* greater than 0, found '-2'"),
+        ("list.json", "[{", "cannot be read as json .*line 1"),
+        ("list.yaml", "- id: [", "cannot be read as yaml .*line"),
+        ("list.yaml", "id: x", "expected a list of entries"),
+        ("list.txt", "id", "ends in .csv, .json or .yaml"),
+    ],
+)
+def test_a_wrong_manifest_is_named(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        find_materials(tmp_path / name)
+
+
+def test_a_tree_names_materials_by_their_folders(tmp_path):
+    for place, name in (("a/b", "MoS2"), ("c", "WS2"), ("c", "WSe2")):
+        write_wannier90(library.load(name), tmp_path / place)
+    assert [m.id for m in find_materials(tmp_path)] == ["a-b", "c-WS2", "c-WSe2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("POSCAR", POSCAR), ("kane_mele.cif", CIF), ("structure.json", json.dumps(OPTIMADE))],
+)
+def test_structures_beside_a_model_give_formula_and_space_group(folder, name, content):
+    (folder / "km" / name).write_text(content)
+    (source,) = find_materials(folder / "km")
+    found = composition(source.load(), source)
+    assert found["formula"] == "AsGa"
+    assert found["space_group_number"] == 216
+    assert found["space_group"] == "F-43m"
+    # The primitive cell, or the cube of four of them.
+    cells = abs(np.linalg.det(read_structure(folder / "km" / name).lattice)) / (5.653**3 / 4)
+    assert round(cells, 6) in (1, 4)
+
+
+def test_a_damaged_structure_is_named(folder):
+    (folder / "km" / "POSCAR").write_text("GaAs\n1.0\n0 0\n")
+    (source,) = find_materials(folder / "km")
+    checked = check_material(source)
+    assert checked.error is not None
+    assert "POSCAR: cannot be read as a structure" in checked.error
+
+
+def test_in_a_flat_folder_only_files_of_the_same_name_belong_to_a_model(tmp_path):
+    for name in ("MoS2", "WS2"):
+        write_wannier90(library.load(name), tmp_path)
+    (tmp_path / "POSCAR").write_text(POSCAR)
+    (tmp_path / "WS2.cif").write_text(CIF)
+    (tmp_path / "WS2.scf.out").write_text("     the Fermi energy is     0.7000 ev\n")
+    first, second = find_materials(tmp_path)
+    assert composition(second.load(), second)["formula"] == "AsGa"
+    assert composition(first.load(), first).get("formula") != "AsGa"
+
+
+def without_level(folder: Path) -> Path:
+    """The model's files, its .win saying nothing of the Fermi level."""
+    win = folder / "km" / "kane_mele.win"
+    win.write_text("\n".join(line for line in win.read_text().splitlines() if "fermi" not in line.lower()))
+    return folder / "km"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "level"),
+    [
+        ("scf.out", "the Fermi energy is    9.0 ev\n...\n     the Fermi energy is    -0.3500 ev\n", -0.35),
+        ("x.scf.out", "     highest occupied, lowest unoccupied level (ev):    -0.5000    0.1000\n", -0.2),
+        ("pw.out", "     highest occupied level (ev):     0.2500\n", 0.25),
+        ("OUTCAR", " E-fermi :   0.1234     XC(G=0):  -10.1      alpha+bet : -9.9\n", 0.1234),
+    ],
+)
+def test_the_fermi_level_of_an_scf_output(folder, name, text, level):
+    place = without_level(folder)
+    assert load_model(place).fermi_level is None
+    (place / name).write_text(text)
+    model = load_model(place)
+    assert model.fermi_level == pytest.approx(level)
+    assert f"Fermi level: from {name}" in model.provenance.notes
+    assert load_model(place, fermi_level=1.5).fermi_level == 1.5
+
+
+def test_outputs_that_contradict_each_other_are_refused(folder):
+    place = without_level(folder)
+    (place / "a.scf.out").write_text("the Fermi energy is    0.1 ev\n")
+    (place / "nscf.out").write_text("the Fermi energy is    0.3 ev\n")
+    assert load_model(place).fermi_level == pytest.approx(0.1)
+    (place / "b.scf.out").write_text("the Fermi energy is    2.0 ev\n")
+    with pytest.raises(
+        InputError, match=r"b\.scf\.out: its Fermi level is 2\.0 eV, but a\.scf\.out has 0\.1 eV"
+    ):
+        load_model(place)
+
+
+def test_the_fermi_level_of_an_electron_count(folder):
+    place = without_level(folder)
+    half = load_model(place, electrons=2)
+    dataset = compute(half, 30, [half.fermi_level])
+    assert float(dataset["carrier_density"][0]) == pytest.approx(2, abs=1e-12)
+    # In a gap the level stands in its middle: the bands are symmetric about it without mass and Rashba terms.
+    assert half.fermi_level == pytest.approx(0, abs=0.05)
+    with (place / "kane_mele.win").open("a") as win:
+        win.write("\nnum_valence_bands = 2\n")
+    assert load_model(place).fermi_level == half.fermi_level
+    with pytest.raises(InputError, match="electrons is 9, expected more than 0 and less than the 4"):
+        load_model(place, electrons=9)
+
+
+@pytest.mark.parametrize("filling", [0.4, 1.0, 1.7, 3.2])
+def test_a_metal_is_filled_as_far_as_it_was_asked(filling):
+    model = library.load("rashba_ferromagnet")
+    count = filling / 2
+    from spinscreen.materials.fermi_level import with_filling
+
+    level = with_filling(model, count, "test").fermi_level
+    density = float(compute(model, 63, [level])["carrier_density"][0])
+    # Of a mesh of 63 x 63 points, so many that a state more or less is 1/3969.
+    assert density == pytest.approx(count, abs=3 / 63**2)
+
+
+def test_check_says_what_is_missing(folder):
+    place = without_level(folder)
+    (source,) = find_materials(place)
+    assert "Fermi level" in check_material(source).missing
+    (place / "kane_mele_tb.dat").write_text("nonsense")
+    assert "kane_mele_tb.dat, line" in (check_material(source).error or "")
+
+
+def test_real_structures_are_found_from_the_win(reference_data):
+    expected = {"Pt": ("Pt", 225), "Fe": ("Fe", 229), "GaAs": ("AsGa", 216)}
+    for source in find_materials(reference_data):
+        found = composition(source.load(), source)
+        assert (found["formula"], found["space_group_number"]) == expected[source.id]
