@@ -75,11 +75,27 @@ def _build(store: Path, read_rows: RowReader, old: xr.Dataset | None) -> None:
 
 
 def open_catalog(store: str | Path) -> xr.Dataset:
-    """The catalog as it is, lazily. Raises InputError where there is none."""
+    """The catalog as it is, lazily.
+
+    store : a folder, or the address of a copy on an object store ("s3://bucket/results.zarr")
+    Raises InputError where there is none.
+    """
+    if "://" in str(store):
+        return _open_remote(str(store))
     path = Path(store) / CATALOG
     if not (path / "zarr.json").is_file():
         raise InputError(f"{store}: has no catalog, make one with `spinscreen catalog {store}`.")
     return xr.open_zarr(path, consolidated=True, chunks=None)
+
+
+def _open_remote(address: str) -> xr.Dataset:
+    try:
+        return xr.open_zarr(f"{address.rstrip('/')}/{CATALOG}", consolidated=True, chunks=None)
+    except (OSError, ImportError, KeyError, ValueError) as problem:
+        raise InputError(
+            f"{address}: its catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
+            "and fsspec with the package of its file system, for example s3fs."
+        ) from None
 
 
 def _existing(store: str | Path) -> xr.Dataset | None:

@@ -16,6 +16,7 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials, library, write_wannier90
 from spinscreen.storage import build_catalog, failures, open_store, screen
 from spinscreen.workflows import run_campaign
+from spinscreen.workflows.configuration import template
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +128,19 @@ def test_screening_filters_sorts_and_cuts(finished):
 def test_an_expression_that_is_none_is_refused(finished, where, message):
     with pytest.raises(InputError, match=message):
         screen(finished, where)
+
+
+def test_a_copy_behind_an_address_is_screened(finished):
+    here = screen(finished, sort="abs(conserved_xy_z_max)")
+    there = screen(f"file://{finished}", sort="abs(conserved_xy_z_max)")
+    pd.testing.assert_frame_equal(here, there)
+    with pytest.raises(InputError, match="its catalog cannot be opened"):
+        screen("file:///nowhere/at/all.zarr")
+
+
+def test_the_documented_settings_are_the_template():
+    page = Path(__file__).resolve().parents[1] / "docs" / "campaigns.md"
+    assert template() in page.read_text()
 
 
 def test_a_store_that_cannot_be_written_stops_the_campaign_with_one_message(tmp_path, library_sources):

@@ -204,7 +204,7 @@ def catalog(store: Store) -> None:
 
 
 def screen_store(
-    store: Store,
+    store: Annotated[str, typer.Argument(help="Zarr store, or the address of a copy: s3://bucket/x.zarr.")],
     where: Annotated[
         str | None, typer.Option(help="For example 'gap < 0.05 and abs(conserved_xy_z) > 100'.")
     ] = None,
