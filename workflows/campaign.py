@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distributed import Client, worker_client
+from distributed import Client, Semaphore, worker_client
 from pydantic import SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError
@@ -154,9 +154,13 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
 
 @contextmanager
 def _helpers(large: bool) -> Iterator[Client | None]:
-    """The whole cluster for a large material, whose k points spread; this worker alone for a small one."""
+    """The whole cluster for a large material, whose k points spread; this worker alone for a small one.
+
+    One large material at a time: every worker holds its matrices. Unlike a lock, a semaphore is free again
+    when its holder is killed.
+    """
     if large and is_worker():
-        with worker_client() as client:
+        with worker_client() as client, Semaphore(max_leases=1, name="spinscreen-large-material"):
             yield client
     else:
         yield None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -378,6 +379,8 @@ def _win_path(source: str) -> Any:
 
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
+    # A batch system that ends the job says so by a signal: workers are then ended too, not left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False) or 0
     except InputError as problem:

@@ -48,9 +48,7 @@ def init(
 
 def check(
     source: Collection,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Worker processes; 0: this process. Default: all cores.")
-    ] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes that read; 0: this one.")] = 0,
 ) -> None:
     """Read every material without computing, and list what is missing or broken."""
     materials = find_materials(source)
