@@ -80,7 +80,7 @@ def _page(found: dict[str, Any]) -> str:
             "Four-band models on a 4 x 4 mesh, each read from its files, computed and published by two",
             "worker processes on two cores, which they share with the driver and its scheduler.",
             "",
-            _table(("what", "found"), [(name, f"{value:.4g}") for name, value in found["campaign"].items()]),
+            _table(("what", "found"), [(name, _number(value)) for name, value in found["campaign"].items()]),
             "",
         ]
     if found["peers"]:
@@ -129,6 +129,10 @@ def _targets(found: dict[str, Any]) -> list[tuple[str, ...]]:
         )
     )
     return rows
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def _verdict(what: str, limit: float, value: float) -> tuple[str, ...]:
