@@ -39,12 +39,7 @@ class SpinscreenAccessor:
             observable in full; "xy" for a tensor without an observable
         Raises InputError for an unknown variable or component.
         """
-        if variable not in self._dataset:
-            raise InputError(
-                f"component: {variable!r} is not in the dataset, expected one of "
-                f"{', '.join(map(str, self._dataset.data_vars))}."
-            )
-        values = self._dataset[variable]
+        values = self._variable(variable)
         match = re.fullmatch(r"(?:(.+)_)?([xyz])([xyz])", name)
         if match is None or "current_axis" not in values.dims:
             raise InputError(f"component: expected a name such as 'z_xy' of a tensor, found {name!r}.")
@@ -58,6 +53,14 @@ class SpinscreenAccessor:
         raise InputError(
             f"component: {name!r} names the observable {match[1]!r}, expected one of {', '.join(known)}."
         )
+
+    def _variable(self, name: str) -> xr.DataArray:
+        if name not in self._dataset:
+            raise InputError(
+                f"{name!r} is not in the dataset, expected one of "
+                f"{', '.join(map(str, self._dataset.data_vars))}."
+            )
+        return self._dataset[name]
 
     def at_fermi_level(self, energy: float | None = None) -> xr.Dataset:
         """The dataset at the Fermi energy of its scan that is nearest to `energy` (eV), or the Fermi level.
@@ -84,7 +87,7 @@ class SpinscreenAccessor:
 
         Raises InputError where the unit is unknown or of another kind.
         """
-        values = self._dataset[variable] if component is None else self.component(variable, component)
+        values = self._variable(variable) if component is None else self.component(variable, component)
         return converted(values, units)
 
     def in_crystal_axes(self, x: Sequence[float] = (1, 0, 0), z: Sequence[float] = (0, 0, 1)) -> xr.Dataset:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
@@ -64,6 +63,9 @@ class BandStream:
     def write(self, start: int, values: Mapping[str, NDArray]) -> None:
         """Write one chunk of every array. Raises StoreError as `publish` does."""
         with writing(self.store):
+            if self.is_published:
+                # A second driver was faster, and its workers wrote the same.
+                return
             group = zarr.open_group(self._folder, mode="r+")
             for name, block in values.items():
                 array: Any = group[name]
@@ -76,10 +78,11 @@ class BandStream:
         with writing(self.store):
             prepare_store(Path(self.store))
             zarr.open_group(self._target.parent, mode="a", zarr_format=3)
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-                zarr.consolidate_metadata(self._folder)
-            put_in_place(self._folder, self._target)
+            if not self.is_published:
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+                    zarr.consolidate_metadata(self._folder)
+                put_in_place(self._folder, self._target)
         for folder in (self._folder, self._marks):
             shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
@@ -110,8 +113,3 @@ def _plain(attributes: Mapping[Any, Any], dataset: xr.Dataset, name: str) -> dic
             str(c) for c in dataset.coords if c not in dataset.dims and set(dataset[c].dims) <= own
         )
     return plain
-
-
-def empty_values(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray]:
-    """Arrays without k points, from the other lengths of each."""
-    return {name: np.empty((0, *shape)) for name, shape in shapes.items()}

@@ -126,7 +126,9 @@ def read_row(store: str | Path, material_id: str) -> CatalogRow:
         moment = _values(group, "circulation_magnetization")[..., order[at]]
         parts = tuple(map(str, _values(group, "part")))
         columns |= _magnetization_columns(moment, parts, observables)
-    columns |= attributes.get("columns", {})  # type: ignore[arg-type]
+    given: Mapping[str, float | str] = attributes.get("columns", {})  # type: ignore[assignment]
+    # A column of the user's does not hide what was computed.
+    columns |= {f"{name}_given" if name in columns else name: value for name, value in given.items()}
     units = tuple(map(str, _values(group, "observable_unit"))) if observables else ()
     return CatalogRow(material_id, columns, observables, units, on_grid)
 

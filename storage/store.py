@@ -7,9 +7,11 @@ import os
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 import zarr
@@ -153,47 +155,55 @@ def open_store(path: str | Path) -> xr.DataTree:
     root = Path(path)
     if not (root / "zarr.json").is_file():
         raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
-    tree = xr.DataTree()
+    tree = _StoreNode()
     for name in (MATERIALS, BANDS):
         members = _group_names(root / name)
         if members or name == MATERIALS:
-            tree[name] = xr.DataTree()
-            tree.children[name]._children = _LazyGroups(  # type: ignore[assignment]
-                tree.children[name], root / name, members
-            )
+            tree[name] = _StoreNode()
+            node = tree.children[name]
+            # Not by assignment, which would open them all to compare their coordinates.
+            node._children = {member: _LazyNode.at(root / name / member, node) for member in members}
     if (root / CATALOG / "zarr.json").is_file():
         tree[CATALOG] = xr.DataTree(xr.open_zarr(root / CATALOG, consolidated=True))
     return tree
 
 
-class _LazyGroups(MutableMapping[str, xr.DataTree]):
-    """Children of a tree node that are opened on first use.
+class _StoreNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
+    """A node above many lazy ones; xarray's HTML view would open all of them to count what they hold."""
 
-    Opened by its own path, a group finds the metadata consolidated in it: one small file to read.
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+class _LazyNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
+    """A tree node whose group is opened when anything in it is first asked for.
+
+    xarray keeps the data of a node in slots; here they stay empty until then. Opened by its own path, a group
+    finds the metadata consolidated in it: one small file to read.
     """
 
-    def __init__(self, parent: xr.DataTree, folder: Path, names: tuple[str, ...]) -> None:
-        self._parent = parent
-        self._folder = folder
-        self._nodes: dict[str, xr.DataTree | None] = dict.fromkeys(names)
+    __slots__ = ("_folder",)
 
-    def __getitem__(self, name: str) -> xr.DataTree:
-        node = self._nodes[name]
-        if node is None:
-            node = xr.DataTree(xr.open_zarr(self._folder / name, consolidated=True), name=name)
-            # Not by assignment to the parent, which would open all its children.
-            node._parent = self._parent
-            self._nodes[name] = node
+    @classmethod
+    def at(cls, folder: Path, parent: xr.DataTree) -> _LazyNode:
+        node = object.__new__(cls)
+        node._folder = folder
+        node._name = folder.name
+        node._parent = parent
+        node._children = {}
         return node
 
-    def __setitem__(self, name: str, node: xr.DataTree) -> None:
-        self._nodes[name] = node
+    def __getattr__(self, name: str) -> Any:
+        if name in _NODE_DATA:
+            self._set_node_data(xr.open_zarr(self._folder, consolidated=True))
+            return object.__getattribute__(self, name)
+        return super().__getattr__(name)
 
-    def __delitem__(self, name: str) -> None:
-        del self._nodes[name]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
+#: Slots of `xarray.DataTree` that hold what a node contains.
+_NODE_DATA = frozenset(
+    {"_data_variables", "_node_coord_variables", "_node_dims", "_node_indexes"}
+    | {"_encoding", "_attrs", "_close"}
+)

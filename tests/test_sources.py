@@ -121,6 +121,15 @@ def test_columns_of_a_manifest_are_screened(folder):
     assert screen(store, "formula == 'C2' and space_group == '191'")["name"].tolist() == ["second"]
 
 
+def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
+    (folder / "list.json").write_text(json.dumps([{"id": "a", "path": "km", "gap": 99.0}]))
+    store = folder / "results.zarr"
+    run_campaign(campaign(find_materials(folder / "list.json")), store)
+    found = screen(store, columns=["gap", "gap_given"])
+    assert found["gap_given"].tolist() == [99.0]
+    assert found["gap"].item() < 3
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

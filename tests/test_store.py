@@ -150,3 +150,32 @@ def test_band_figure_has_units_and_labels():
     assert axes.get_ylabel() == "energy - Fermi level (eV)"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["Γ", "K"]
     assert bar.get_ylabel() == "conserved curvature spin_z z (ħ Å^2)"
+
+
+def test_a_large_store_is_opened_group_by_group(tmp_path, dataset, monkeypatch):
+    store = tmp_path / "results.zarr"
+    for i in range(60):
+        publish(dataset, store, f"m{i:02d}")
+    opened = []
+    open_zarr = xr.open_zarr
+
+    def noting(path, **options):
+        opened.append(path.name)
+        return open_zarr(path, **options)
+
+    monkeypatch.setattr(xr, "open_zarr", noting)
+    tree = open_store(store)
+    assert list(tree["materials"].children) == [f"m{i:02d}" for i in range(60)]
+    assert "m17" in tree["materials"].children
+    assert not opened
+    node = tree["materials/m17"]
+    xr.testing.assert_equal(node["carrier_density"].load(), dataset["carrier_density"])
+    assert node.path == "/materials/m17"
+    assert node.parent is tree["materials"]
+    assert opened == ["m17"]
+    # What is looked at shows a few of them and opens no more than it shows.
+    for view in (repr, lambda t: t._repr_html_()):
+        assert "m00" in view(tree)
+    assert len(opened) < 20
+    sizes = [node.to_dataset().sizes["fermi_energy"] for node in tree["materials"].children.values()]
+    assert sizes == [5] * 60

@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -26,6 +25,7 @@ from spinscreen.materials import (
 )
 from spinscreen.storage import Checkpoints, is_published, plot_bands, plot_hall, publish
 
+from .cli_arguments import parse_energies, parse_mesh, parse_names, path_corners
 from .cli_campaign import add_commands
 from .clusters import local_cluster
 from .computing import compute_settings, evaluate
@@ -159,12 +159,12 @@ def run(
         out.print(superconductor_table(model, bcs_gap(gap, temperature)))
     settings = make_settings(
         model,
-        _mesh(kmesh),
-        _energies(fermi_energy),
+        parse_mesh(kmesh),
+        parse_energies(fermi_energy),
         temperature,
         degeneracy_threshold,
         broadening,
-        _names(quantities),
+        parse_names(quantities),
     )
     material_id = settings.material_id(model)
     if store is not None and is_published(store, material_id):
@@ -209,7 +209,7 @@ def bands(
     """Draw bands along a path, coloured by a texture or a curvature."""
     model = read_source(source, spin_ordering)
     name, _, component = color.partition(":")
-    corners = _corners(path, source, model)
+    corners = path_corners(path, source, model)
     dataset = evaluate(
         model,
         k_path(corners, model.lattice, points),
@@ -250,7 +250,7 @@ def texture(
 ) -> None:
     """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
     model = read_source(source, spin_ordering)
-    mesh = complete_kmesh(model, _mesh(kmesh))
+    mesh = complete_kmesh(model, parse_mesh(kmesh))
     with (
         local_cluster(workers or 0) as client,
         progress_bar(out, model.name, int(np.prod(mesh))) as progress,
@@ -259,7 +259,7 @@ def texture(
             model,
             mesh,
             store,
-            _names(quantities) or (),
+            parse_names(quantities) or (),
             client,
             degeneracy_threshold=degeneracy_threshold,
             memory_budget=memory_budget,
@@ -306,75 +306,10 @@ def show_quantities(
 add_commands(app)
 
 
-def _mesh(text: str | None) -> int | list[int] | None:
-    if text is None:
-        return None
-    try:
-        counts = [int(word) for word in text.replace("x", ",").split(",")]
-    except ValueError:
-        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {text!r}.") from None
-    return counts[0] if len(counts) == 1 else counts
-
-
-def _energies(text: str | None) -> np.ndarray | None:
-    if text is None:
-        return None
-    try:
-        if ":" not in text:
-            return np.array([float(word) for word in text.split(",")])
-        start, stop, step = (float(word) for word in text.split(":"))
-        # Half a step beyond the end keeps the last energy in spite of rounding.
-        energies = np.arange(start, stop + step / 2, step)
-    except (ValueError, ZeroDivisionError):
-        energies = np.empty(0)
-    if energies.size == 0:
-        raise InputError(
-            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {text!r}."
-        )
-    return energies
-
-
-def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _reference_energy(model: WannierModel, energies: np.ndarray) -> float:
     if model.fermi_level is not None and energies.min() <= model.fermi_level <= energies.max():
         return model.fermi_level
     return float(np.median(energies))
-
-
-def _corners(text: str | None, source: str, model: WannierModel) -> list[tuple[str, Sequence[float]]]:
-    if text is not None:
-        return [_corner(part, text) for part in text.split(",")]
-    segments = _win_path(source)
-    if segments:
-        return [(segments[0][0], segments[0][1]), *[(label, end) for _, _, label, end in segments]]
-    corners: list[tuple[str, Sequence[float]]] = [("Γ", (0.0, 0.0, 0.0))]
-    for axis, repeats in enumerate(model.periodic):
-        if repeats:
-            end = np.zeros(3)
-            end[axis] = 0.5
-            corners += [(f"b{axis + 1}/2", end.tolist()), ("Γ", (0.0, 0.0, 0.0))]
-    return corners
-
-
-def _corner(part: str, whole: str) -> tuple[str, list[float]]:
-    words = part.split()
-    try:
-        return words[0], [float(x) for x in (words[1], words[2], words[3])]
-    except (IndexError, ValueError):
-        raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
-
-
-def _win_path(source: str) -> Any:
-    from spinscreen.materials.discovery import find_files
-    from spinscreen.materials.win import read_win
-
-    if source in library.names() or Path(source).suffix in (".hdf5", ".h5"):
-        return ()
-    files = find_files(source).files
-    return read_win(files["win"]).kpoint_path if "win" in files else ()
 
 
 def main() -> None:

@@ -1,0 +1,81 @@
+"""What stands behind an option of the command line: text turned into meshes, energies, names and paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import WannierModel, library
+
+
+def parse_mesh(text: str | None) -> int | list[int] | None:
+    """48, 48,48,48 or 48x48x48. Raises InputError for anything else."""
+    if text is None:
+        return None
+    try:
+        counts = [int(word) for word in text.replace("x", ",").split(",")]
+    except ValueError:
+        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {text!r}.") from None
+    return counts[0] if len(counts) == 1 else counts
+
+
+def parse_energies(text: str | None) -> np.ndarray | None:
+    """eV: 18.4, 18.4,18.5 or start:stop:step. Raises InputError for anything else."""
+    if text is None:
+        return None
+    try:
+        if ":" not in text:
+            return np.array([float(word) for word in text.split(",")])
+        start, stop, step = (float(word) for word in text.split(":"))
+        # Half a step beyond the end keeps the last energy in spite of rounding.
+        energies = np.arange(start, stop + step / 2, step)
+    except (ValueError, ZeroDivisionError):
+        energies = np.empty(0)
+    if energies.size == 0:
+        raise InputError(
+            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {text!r}."
+        )
+    return energies
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """Words with commas between, None where nothing was given."""
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def path_corners(text: str | None, source: str, model: WannierModel) -> list[tuple[str, Sequence[float]]]:
+    """Labelled special points: those given, those of the .win, or a path along the reciprocal axes."""
+    if text is not None:
+        return [_corner(part, text) for part in text.split(",")]
+    segments = _win_path(source)
+    if segments:
+        return [(segments[0][0], segments[0][1]), *[(label, end) for _, _, label, end in segments]]
+    corners: list[tuple[str, Sequence[float]]] = [("Γ", (0.0, 0.0, 0.0))]
+    for axis, repeats in enumerate(model.periodic):
+        if repeats:
+            end = np.zeros(3)
+            end[axis] = 0.5
+            corners += [(f"b{axis + 1}/2", end.tolist()), ("Γ", (0.0, 0.0, 0.0))]
+    return corners
+
+
+def _corner(part: str, whole: str) -> tuple[str, list[float]]:
+    words = part.split()
+    try:
+        return words[0], [float(x) for x in (words[1], words[2], words[3])]
+    except (IndexError, ValueError):
+        raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
+
+
+def _win_path(source: str) -> Any:
+    from spinscreen.materials.discovery import find_files
+    from spinscreen.materials.win import read_win
+
+    if source in library.names() or Path(source).suffix in (".hdf5", ".h5"):
+        return ()
+    files = find_files(source).files
+    return read_win(files["win"]).kpoint_path if "win" in files else ()
