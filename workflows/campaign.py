@@ -13,7 +13,7 @@ from typing import Any
 from distributed import Client, Semaphore, worker_client
 from pydantic import SkipValidation, ValidationError
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, KMesh, Resolution
 from spinscreen.materials import MaterialSource, WannierModel, composition
 from spinscreen.storage import (
     Checkpoints,
@@ -29,8 +29,8 @@ from .configuration import Calculation, validation_sentence
 from .execution import is_worker
 from .plan import estimated_seconds
 from .preparation import prepared_model
-from .settings import Settings, default_scan, make_settings
-from .streaming import stream_bands
+from .settings import Settings, complete_kmesh, default_scan, make_settings
+from .streaming import band_stream, stream_bands
 
 
 class Campaign(Calculation):
@@ -125,31 +125,53 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
         warnings.simplefilter("ignore", UserWarning)
         model = campaign.prepare(source.load())
         settings = campaign.settings(model)
-        material_id = settings.material_id(model)
-        present = is_published(store, material_id)
-        if not present:
-            large = estimated_seconds(model.size, settings) > campaign.spread_after
-            checkpoints = Checkpoints(store, material_id) if large else None
-            with _helpers(large) as client:
-                dataset = compute_settings(
-                    model, settings, client, campaign.memory_budget, checkpoints=checkpoints
-                )
-            columns = {**composition(model, source), **source.columns}
-            dataset = dataset.assign_attrs(material=source.id, columns=columns, campaign=record)
-            publish(dataset, store, material_id)
-            if checkpoints is not None:
-                checkpoints.clear()
+        computed = _integrate(campaign, source, model, settings, store, record)
         if campaign.band_kmesh is not None:
-            present &= not stream_bands(
-                model,
-                campaign.band_kmesh,
-                store,
-                campaign.band_quantities,
-                degeneracy_threshold=campaign.degeneracy_threshold,
-                broadening=campaign.broadening,
-                memory_budget=campaign.memory_budget,
-            )
-    return Outcome(source.id, "present" if present else "computed")
+            computed |= _stream(campaign, model, campaign.band_kmesh, store)
+    return Outcome(source.id, "computed" if computed else "present")
+
+
+def _integrate(
+    campaign: Campaign,
+    source: MaterialSource,
+    model: WannierModel,
+    settings: Settings,
+    store: str,
+    record: str,
+) -> bool:
+    """Compute and publish the Brillouin-zone integrals; False where they are there already."""
+    material_id = settings.material_id(model)
+    if is_published(store, material_id):
+        return False
+    large = estimated_seconds(model.size, settings.mesh) > campaign.spread_after
+    checkpoints = Checkpoints(store, material_id) if large else None
+    with _helpers(large) as client:
+        dataset = compute_settings(model, settings, client, campaign.memory_budget, checkpoints=checkpoints)
+    columns = {**composition(model, source), **source.columns}
+    publish(dataset.assign_attrs(material=source.id, columns=columns, campaign=record), store, material_id)
+    if checkpoints is not None:
+        checkpoints.clear()
+    return True
+
+
+def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...], store: str) -> bool:
+    """Stream values per k and band; False where they are there already."""
+    resolution = Resolution(campaign.degeneracy_threshold, campaign.broadening)
+    if band_stream(model, kmesh, store, campaign.band_quantities, resolution).is_published:
+        return False
+    mesh = KMesh(complete_kmesh(model, kmesh))
+    with _helpers(estimated_seconds(model.size, mesh) > campaign.spread_after) as client:
+        stream_bands(
+            model,
+            kmesh,
+            store,
+            campaign.band_quantities,
+            client,
+            degeneracy_threshold=campaign.degeneracy_threshold,
+            broadening=campaign.broadening,
+            memory_budget=campaign.memory_budget,
+        )
+    return True
 
 
 @contextmanager

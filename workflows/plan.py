@@ -9,6 +9,7 @@ from dask.utils import parse_bytes
 
 from spinscreen.kernels import (
     InputError,
+    KMesh,
     LatticeOperators,
     LineSpan,
     Task,
@@ -62,9 +63,9 @@ def make_plan(
     return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))))
 
 
-def estimated_seconds(size: int, settings: Settings) -> float:
-    """Rough cost of a whole job on one core."""
-    return seconds_per_kpoint(size) * settings.mesh.size
+def estimated_seconds(size: int, mesh: KMesh) -> float:
+    """Rough cost of a whole mesh on one core."""
+    return seconds_per_kpoint(size) * mesh.size
 
 
 def seconds_per_kpoint(size: int) -> float:

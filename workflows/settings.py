@@ -84,8 +84,12 @@ class Settings:
 
     def material_id(self, model: WannierModel) -> str:
         """Name of the model's group in a store: changed settings make a new one."""
-        name = "".join(c if c.isalnum() or c in "-_." else "_" for c in model.name)
-        return f"{name}-{self.key(model)[:10]}"
+        return f"{safe_name(model.name)}-{self.key(model)[:10]}"
+
+
+def safe_name(name: str) -> str:
+    """A name that can be that of a folder."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def make_settings(

@@ -30,7 +30,7 @@ from spinscreen.storage import SCHEMA_VERSION, BandStream, band_dataset
 from .computing import model_attributes, observables_of, silent
 from .execution import Progress, core_count, in_flight, set_up_workers
 from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
-from .settings import check_observables, complete_kmesh
+from .settings import check_observables, complete_kmesh, safe_name
 
 #: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
 _CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
@@ -74,8 +74,7 @@ def stream_bands(
         raise InputError("quantities: expected at least one name, found none.")
     mesh = KMesh(complete_kmesh(model, kmesh))
     resolution = Resolution(float(degeneracy_threshold), float(broadening))
-    attributes = model_attributes(model, degeneracy_threshold, broadening) | {"k_mesh": list(mesh.shape)}
-    stream = BandStream(str(Path(store).resolve()), _band_id(model, attributes, quantities))
+    stream = band_stream(model, mesh.shape, store, quantities, resolution)
     if stream.is_published:
         return stream.band_id
     free = free_bytes(model.operators, mesh.line_length, memory_budget)
@@ -86,7 +85,7 @@ def stream_bands(
         chosen,
         observables_of(model),
         np.empty((0, 3)),
-        attributes,
+        model_attributes(model, degeneracy_threshold, broadening) | {"k_mesh": list(mesh.shape)},
     )
     lines = _lines_per_chunk(model, mesh, sum(values.nbytes for values in one.values()))
     stream.prepare(empty, mesh.size, lines * mesh.line_length)
@@ -96,11 +95,18 @@ def stream_bands(
     return stream.band_id
 
 
-def _band_id(model: WannierModel, attributes: dict[str, object], quantities: Sequence[str]) -> str:
-    deciding = [attributes[name] for name in ("k_mesh", "degeneracy_threshold", "broadening")]
+def band_stream(
+    model: WannierModel,
+    kmesh: int | Sequence[int] | None,
+    store: str | Path,
+    quantities: Sequence[str],
+    resolution: Resolution,
+) -> BandStream:
+    """The group that `stream_bands` fills, named after all that its numbers depend on."""
+    deciding = [complete_kmesh(model, kmesh), resolution.degeneracy_threshold, resolution.broadening]
     text = json.dumps([SCHEMA_VERSION, model.fingerprint, deciding, list(quantities)])
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in model.name)
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return BandStream(str(Path(store).resolve()), f"{safe_name(model.name)}-{key}")
 
 
 def _lines_per_chunk(model: WannierModel, mesh: KMesh, line_bytes: int) -> int:
