@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spinscreen.kernels import InputError
 
 from . import library
+from .discovery import companions
 from .loading import load_model
 from .model import WannierModel
 from .structure import composition
@@ -39,6 +41,26 @@ class MaterialSource:
         if self.path is None:
             return library.load(self.id)
         return load_model(self.path, name=self.id, **self.overrides)
+
+    def stamp(self) -> str | None:
+        """What changes when a file of the material does (name, size or time), or how it is loaded.
+
+        None where that cannot be told without reading it.
+        """
+        if self.path is None:
+            return None
+        path = Path(self.path)
+        folder = path if path.is_dir() else path.parent
+        try:
+            files = [(file.name, file.stat()) for file in companions(folder, path.name)]
+        except OSError:
+            return None
+        content = [
+            [(name, info.st_size, info.st_mtime_ns) for name, info in files],
+            self.path,
+            sorted(map(repr, self.overrides.items())),
+        ]
+        return hashlib.sha256(repr(content).encode()).hexdigest()
 
 
 def find_materials(source: str | Path) -> tuple[MaterialSource, ...]:

@@ -10,7 +10,7 @@ from .plots import in_natural_units, largest_component, plot_bands, plot_hall
 from .rows import CatalogRow, read_row
 from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
 from .screening import screen
-from .store import StoreError, is_published, material_group, open_store, publish, published
+from .store import StoreError, is_published, material_group, open_store, publish, published, published_stamps
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -36,6 +36,7 @@ __all__ = [
     "plot_hall",
     "publish",
     "published",
+    "published_stamps",
     "read_row",
     "record_campaign",
     "record_failure",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import uuid
@@ -63,6 +64,17 @@ def _group_names(folder: Path) -> tuple[str, ...]:
         # Twice as fast as Path, which counts with many thousand groups.
         sorted(e.name for e in os.scandir(folder) if os.access(f"{e.path}/zarr.json", os.F_OK))
     )
+
+
+def published_stamps(store: str | Path) -> frozenset[str]:
+    """Attribute `source_stamp` of all published materials, to know them again without reading their files."""
+    folder = Path(store) / MATERIALS
+    found = set()
+    for name in published(store):
+        # Much faster than opening the group.
+        attributes = json.loads((folder / name / "zarr.json").read_bytes())["attributes"]
+        found.add(str(attributes.get("source_stamp")))
+    return frozenset(found)
 
 
 def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:

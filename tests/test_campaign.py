@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,29 @@ def test_a_second_run_computes_nothing(finished, library_sources):
     report = run_campaign(campaign(library_sources), finished)
     assert report.count("present") == 4
     assert numbers(finished) == before
+
+
+def test_what_has_not_changed_is_not_even_read(tmp_path, monkeypatch):
+    write_wannier90(library.load("MoS2"), tmp_path / "tree" / "MoS2")
+    (source,) = find_materials(tmp_path / "tree")
+    store = tmp_path / "results.zarr"
+    assert run_campaign(campaign([source]), store).count("computed") == 1
+
+    def unreadable(self):
+        raise AssertionError(self.id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(source), "load", unreadable)
+        assert run_campaign(campaign([source]), store).count("present") == 1
+        assert run_campaign(campaign([source], broadening=0.1), store).count("failed") == 1
+        # A newer time of a file, or another way to load it, means that it is read again.
+        os.utime(tmp_path / "tree" / "MoS2" / "MoS2_tb.dat", (1, 1))
+        assert run_campaign(campaign([source]), store).count("failed") == 1
+    report = run_campaign(campaign([source]), store)
+    assert report.count("present") == 1
+    assert failures(store) == {}
+    other = replace(source, overrides={"fermi_level": 0.3})
+    assert run_campaign(campaign([other]), store).count("computed") == 1
 
 
 def test_a_cluster_gives_the_same_bits(tmp_path, finished, library_sources, client):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -131,7 +132,15 @@ def test_charge_and_orbital_observables_from_the_command_line(tmp_path):
 def test_a_campaign_from_check_to_screening(tmp_path):
     for name in ("MoS2", "WS2"):
         write_wannier90(library.load(name), tmp_path / "tree" / name)
-    assert "2 of 2 can be computed" in spinscreen("check", "tree", cwd=tmp_path).stdout
+    checked = spinscreen("check", "tree", "--workers", "1", cwd=tmp_path).stdout
+    assert "2 of 2 can be computed" in checked
+    assert "MoS2: good: " in checked
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x_tb.dat").write_text("nonsense")
+    refused = spinscreen("check", "bad", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "x_tb.dat, line" in refused.stdout
+    assert "0 of 1 can be computed" in refused.stdout
     arguments = ("submit", "tree", "--store", "r.zarr", "--kmesh", "12", "--set", "calculation.energies=21")
     first = spinscreen(*arguments, "--workers", "1", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
@@ -140,17 +149,37 @@ def test_a_campaign_from_check_to_screening(tmp_path):
     assert "0 computed, 2 there already" in again.stdout
     assert "2 results" in spinscreen("status", "r.zarr", cwd=tmp_path).stdout
     assert "2 materials" in spinscreen("catalog", "r.zarr", cwd=tmp_path).stdout
-    options = ("--where", "name == 'WS2'", "--csv", "found.csv", "--json", "found.json")
+    files = ("--csv", "found.csv", "--json", "found.json", "--parquet", "found.parquet")
+    options = ("--where", "name == 'WS2'", *files)
     shown = spinscreen("screen", "r.zarr", *options, cwd=tmp_path)
     assert "1 materials" in shown.stdout
     assert "WS2" in (tmp_path / "found.csv").read_text()
     assert "WS2" in (tmp_path / "found.json").read_text()
+    assert pd.read_parquet(tmp_path / "found.parquet")["name"].tolist() == ["WS2"]
     failed = spinscreen("screen", "r.zarr", "--where", "gpa < 1", cwd=tmp_path)
     assert failed.returncode == 2
     assert "did you mean 'gap'" in failed.stderr
     refused = spinscreen(*arguments, "--scheduler", "tcp://127.0.0.1:1", cwd=tmp_path)
     assert refused.returncode == 2
     assert "no Dask scheduler answers" in refused.stderr
+
+
+def test_textures_are_streamed_from_the_command_line(tmp_path):
+    words = (
+        "texture",
+        "rashba_ferromagnet",
+        "--store",
+        "r.zarr",
+        "--kmesh",
+        "20",
+        "--quantities",
+        "energy,texture",
+    )
+    shown = spinscreen(*words, cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    (name,) = open_store(tmp_path / "r.zarr")["bands"].children
+    assert f"bands/{name}" in shown.stdout.replace("\n", "")
+    assert open_store(tmp_path / "r.zarr")[f"bands/{name}"]["texture"].shape == (400, 3, 2)
 
 
 def test_an_unknown_option_is_explained():

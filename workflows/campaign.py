@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 from distributed import Client, Semaphore, worker_client
@@ -16,6 +19,7 @@ from pydantic import SkipValidation, ValidationError
 from spinscreen.kernels import InputError, KMesh, Resolution
 from spinscreen.materials import MaterialSource, WannierModel, composition
 from spinscreen.storage import (
+    SCHEMA_VERSION,
     Checkpoints,
     StoreError,
     forget_failure,
@@ -71,6 +75,17 @@ class Campaign(Calculation):
             self.quantities,
         )
 
+    def stamp(self, source: MaterialSource) -> str | None:
+        """Equal stamps give equal results: of settings, code version and source; None if that is unknown.
+
+        Values per k are looked for one by one, so a campaign that streams them has none.
+        """
+        files = source.stamp()
+        if files is None or self.band_kmesh is not None:
+            return None
+        deciding = [SCHEMA_VERSION, version("spinscreen"), self.calculation, source.id, files]
+        return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
+
     @property
     def calculation(self) -> dict[str, Any]:
         """All settings without the materials, as they are recorded."""
@@ -123,9 +138,11 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
     with warnings.catch_warnings():
         # Assumptions are in the notes of the result.
         warnings.simplefilter("ignore", UserWarning)
+        # Before it is read: what changes meanwhile is another material.
+        stamp = campaign.stamp(source) or ""
         model = campaign.prepare(source.load())
         settings = campaign.settings(model)
-        computed = _integrate(campaign, source, model, settings, store, record)
+        computed = _integrate(campaign, source, model, settings, store, record, stamp)
         if campaign.band_kmesh is not None:
             computed |= _stream(campaign, model, campaign.band_kmesh, store)
     return Outcome(source.id, "computed" if computed else "present")
@@ -138,6 +155,7 @@ def _integrate(
     settings: Settings,
     store: str,
     record: str,
+    stamp: str,
 ) -> bool:
     """Compute and publish the Brillouin-zone integrals; False where they are there already."""
     material_id = settings.material_id(model)
@@ -148,7 +166,8 @@ def _integrate(
     with _helpers(large) as client:
         dataset = compute_settings(model, settings, client, campaign.memory_budget, checkpoints=checkpoints)
     columns = {**composition(model, source), **source.columns}
-    publish(dataset.assign_attrs(material=source.id, columns=columns, campaign=record), store, material_id)
+    dataset.attrs |= {"material": source.id, "columns": columns, "campaign": record, "source_stamp": stamp}
+    publish(dataset, store, material_id)
     if checkpoints is not None:
         checkpoints.clear()
     return True

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from spinscreen.storage import (
     CatalogRow,
     StoreError,
     build_catalog,
+    forget_failure,
+    published_stamps,
     read_row,
     record_campaign,
     record_failure,
@@ -86,12 +89,13 @@ def run_campaign(
     name = record_campaign(root, campaign.calculation if record is None else record)
     template = campaign.model_copy(update={"materials": ()})
     outcomes, started = [], time.perf_counter()
+    known, unknown = _known(template, campaign.materials, root)
     found = (
-        (run_material(template, source, root, name) for source in campaign.materials)
+        (run_material(template, source, root, name) for source in unknown)
         if client is None
-        else _on_cluster(client, template, campaign.materials, root, name, capacity)
+        else _on_cluster(client, template, unknown, root, name, capacity)
     )
-    for outcome in found:
+    for outcome in chain(known, found):
         outcomes.append(outcome)
         progress(outcome)
     seconds = time.perf_counter() - started
@@ -99,6 +103,21 @@ def run_campaign(
     if any(outcome.status != "failed" for outcome in outcomes):
         build_catalog(root, *([] if client is None else [_row_reader(client)]))
     return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
+
+
+def _known(
+    template: Campaign, materials: Sequence[MaterialSource], store: str
+) -> tuple[list[Outcome], list[MaterialSource]]:
+    """Materials that are published and unchanged since, which need not even be read; and the others."""
+    stamps = published_stamps(store)
+    known, unknown = [], []
+    for source in materials:
+        if stamps and template.stamp(source) in stamps:
+            forget_failure(store, source.id)
+            known.append(Outcome(source.id, "present"))
+        else:
+            unknown.append(source)
+    return known, unknown
 
 
 def _on_cluster(
