@@ -44,7 +44,7 @@ def write_manifest(folder: Path, count: int) -> Path:
 
 
 def driver_code(manifest: Path, store: Path, settings: str, address: str | None = None) -> str:
-    """A driver of its own process; exit code 3 where its scheduler is lost."""
+    """A driver of its own process; exit code 3 where its scheduler is lost, 4 where it finds none."""
     client = "None" if address is None else f"Client({address!r}, timeout=5)"
     return (
         "import sys\n"
@@ -53,7 +53,11 @@ def driver_code(manifest: Path, store: Path, settings: str, address: str | None 
         "from spinscreen.workflows import Campaign, SchedulerLostError, run_campaign\n"
         f"job = Campaign(find_materials({str(manifest)!r}), {settings})\n"
         "try:\n"
-        f"    report = run_campaign(job, {str(store)!r}, {client})\n"
+        f"    client = {client}\n"
+        "except OSError:\n"
+        "    sys.exit(4)\n"
+        "try:\n"
+        f"    report = run_campaign(job, {str(store)!r}, client)\n"
         "except SchedulerLostError:\n"
         "    sys.exit(3)\n"
         "sys.exit(len(report.failures))\n"

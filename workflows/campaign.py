@@ -36,6 +36,9 @@ from .preparation import prepared_model
 from .settings import Settings, complete_kmesh, default_scan, make_settings
 from .streaming import band_stream, stream_bands
 
+#: Settings that say how a result is reached; what it is does not depend on them.
+_HOW = ("attempts", "memory_budget", "spread_after")
+
 
 class Campaign(Calculation):
     """What is computed for every material.
@@ -83,7 +86,8 @@ class Campaign(Calculation):
         files = source.stamp()
         if files is None or self.band_kmesh is not None:
             return None
-        deciding = [SCHEMA_VERSION, version("spinscreen"), self.calculation, source.id, files]
+        settings = {name: value for name, value in self.calculation.items() if name not in _HOW}
+        deciding = [SCHEMA_VERSION, version("spinscreen"), settings, source.id, files]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
 
     @property

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 from typing import Any
 
-import dask
 from distributed import Client
 
 from spinscreen.kernels import InputError
@@ -114,8 +114,6 @@ def _batch_class(kind: str) -> Any:
 
 
 def _check_command(kind: str, command: str) -> None:
-    from shutil import which
-
     if which(command) is None:
         raise InputError(
             f"cluster.kind: {kind!r} submits with {command!r}, which is not found here; run on a login node "
@@ -185,13 +183,12 @@ def driver_script(cluster: Cluster, command: Sequence[str], logs: Path) -> str:
 
 def _job(cluster: Cluster, options: dict[str, Any]) -> Any:
     job_class = _batch_class(cluster.kind).job_cls
-    with dask.config.set({"jobqueue.lsf.use-stdin": True}):
-        return job_class(scheduler="tcp://DRIVER:PORT", name="spinscreen", **options)
+    return job_class(scheduler="tcp://DRIVER:PORT", name="spinscreen", **options)
 
 
 def submit_driver(cluster: Cluster, script: str) -> str:
     """Submit a driver's script; returns what the batch system answers. Raises InputError if it refuses."""
-    command = shlex.split(_job(cluster, {"cores": 1, "memory": "1 GiB"}).submit_command)
+    command = shlex.split(_batch_class(cluster.kind).job_cls.submit_command)
     _check_command(cluster.kind, command[0])
     answer = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     if answer.returncode:

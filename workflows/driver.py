@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -95,13 +96,14 @@ def run_campaign(
         if client is None
         else _on_cluster(client, template, unknown, root, name, capacity)
     )
-    for outcome in chain(known, found):
-        outcomes.append(outcome)
-        progress(outcome)
-    seconds = time.perf_counter() - started
-    threads = 1 if client is None else max(1, sum(client.nthreads().values()))
-    if any(outcome.status != "failed" for outcome in outcomes):
-        build_catalog(root, *([] if client is None else [_row_reader(client)]))
+    with _scheduler_alive(client):
+        for outcome in chain(known, found):
+            outcomes.append(outcome)
+            progress(outcome)
+        seconds = time.perf_counter() - started
+        threads = 1 if client is None else max(1, sum(client.nthreads().values()))
+        if any(outcome.status != "failed" for outcome in outcomes):
+            build_catalog(root, *([] if client is None else [_row_reader(client)]))
     return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
 
 
@@ -136,7 +138,7 @@ def _on_cluster(
     suspects = []
     for source, future in in_flight(client, submit, materials, capacity):
         try:
-            yield _result(future)
+            yield _result(client, future)
         except KilledWorker:
             suspects.append(source)
         except (StoreError, SchedulerLostError):
@@ -146,7 +148,7 @@ def _on_cluster(
     for source in suspects:
         # Alone, so that a material is not blamed for what its neighbour on the worker did.
         try:
-            yield _result(submit(source))
+            yield _result(client, submit(source))
         except KilledWorker:
             error = (
                 "its worker was killed again and again, most likely out of memory: give the workers more "
@@ -168,17 +170,29 @@ def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
     return Outcome(source.id, "failed", error)
 
 
-def _result(future: Future) -> Outcome:
-    try:
+def _result(client: Client, future: Future) -> Outcome:
+    with _scheduler_alive(client):
         result = future.result()
-    except (CancelledError, CommClosedError, TimeoutError):
+    if isinstance(result, StoreError):
+        raise result
+    return result
+
+
+@contextmanager
+def _scheduler_alive(client: Client | None) -> Iterator[None]:
+    """Turn the many ways in which a client notices that its scheduler is dead into one sentence."""
+    try:
+        yield
+    except (InputError, KilledWorker):
+        raise
+    except Exception as problem:
+        lost = isinstance(problem, CancelledError | CommClosedError | TimeoutError)
+        if client is None or (client.status == "running" and not lost):
+            raise
         raise SchedulerLostError(
             "Dask: the scheduler of this campaign is gone (was it killed, or did its wall time end?); what "
             "was published is whole, run the same command again to go on."
         ) from None
-    if isinstance(result, StoreError):
-        raise result
-    return result
 
 
 def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
