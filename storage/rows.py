@@ -38,7 +38,6 @@ _TAU_OVER_HBAR = 10 * femto / (hbar / physical_constants["electron volt"][0])
 
 #: Attributes of a result that become columns.
 _ATTRIBUTES = (
-    "fermi_level",
     "temperature",
     "degeneracy_threshold",
     "broadening",
@@ -96,41 +95,52 @@ def tensor_units(variable: str) -> str:
 
 
 def read_row(store: str | Path, material_id: str) -> CatalogRow:
-    """The row of one material; arrays are read without xarray, which would take twice as long."""
+    """The row of one material; arrays are read without xarray, which would take twice as long.
+
+    Where the Fermi level is unknown, all that refers to it is NaN.
+    """
     group = zarr.open_group(Path(store) / material_group(material_id), mode="r", use_consolidated=True)
     attributes = dict(group.attrs)
     energies = _values(group, "fermi_energy")
     order = np.argsort(energies, kind="stable")
-    level = float(attributes.get("fermi_level", np.median(energies)))
+    level = _fermi_level(attributes, energies)
     at = int(np.abs(energies[order] - level).argmin())
+
+    def here(variable: str) -> NDArray:
+        values = _values(group, variable)[..., order[at]]
+        return np.full_like(values, np.nan) if np.isnan(level) else values
+
     observables = tuple(map(str, _values(group, "observable"))) if "observable" in group else ()
-    named = {
-        variable: _values(group, variable)[..., order] for variable in TENSORS.values() if variable in group
-    }
-    on_grid = {
-        variable: _on_common_grid(energies[order], values, level) for variable, values in named.items()
-    }
     columns = _run_columns(attributes, energies, level)
     if "carrier_density" in group:
+        columns["carrier_density"] = float(here("carrier_density"))
         density = _values(group, "carrier_density")[order]
-        columns["carrier_density"] = float(density[at])
-        columns["gap"] = _gap(energies[order], density, at)
+        columns["gap"] = np.nan if np.isnan(level) else _gap(energies[order], density, at)
+    on_grid = {}
     for short, variable in TENSORS.items():
-        if variable in named:
-            columns |= _tensor_columns(short, named[variable][..., at], on_grid[variable], observables)
+        if variable in group:
+            values = _values(group, variable)[..., order]
+            on_grid[variable] = _on_common_grid(energies[order], values, level)
+            columns |= _tensor_columns(short, here(variable), on_grid[variable], observables)
     columns |= _ratio_columns(columns, observables)
     if "drude_weight" in group and "charge" in observables:
-        drude = _values(group, "drude_weight")[observables.index("charge")][..., order[at]]
+        drude = here("drude_weight")[observables.index("charge")]
         columns |= _angle_columns(columns, drude, observables)
     if "circulation_magnetization" in group:
-        moment = _values(group, "circulation_magnetization")[..., order[at]]
         parts = tuple(map(str, _values(group, "part")))
-        columns |= _magnetization_columns(moment, parts, observables)
+        columns |= _magnetization_columns(here("circulation_magnetization"), parts, observables)
     given: Mapping[str, float | str] = attributes.get("columns", {})  # type: ignore[assignment]
     # A column of the user's does not hide what was computed.
     columns |= {f"{name}_given" if name in columns else name: value for name, value in given.items()}
     units = tuple(map(str, _values(group, "observable_unit"))) if observables else ()
     return CatalogRow(material_id, columns, observables, units, on_grid)
+
+
+def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
+    """The level that was stored, the one energy of a superconductor, else NaN."""
+    if "fermi_level" in attributes:
+        return float(attributes["fermi_level"])
+    return float(energies[0]) if len(energies) == 1 else np.nan
 
 
 def _array(group: zarr.Group, name: str) -> Any:
@@ -142,12 +152,11 @@ def _values(group: zarr.Group, name: str) -> NDArray:
 
 
 def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float) -> dict[str, float | str]:
-    columns: dict[str, float | str] = {"fermi_level": level}
-    columns |= {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    columns: dict[str, float | str] = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    columns["fermi_level"] = level
     columns["name"] = str(attributes.get("material", attributes["model_name"]))
     columns["k_mesh"] = "x".join(map(str, attributes["k_mesh"]))
-    columns["scan_minimum"] = float(energies.min() - level)
-    columns["scan_maximum"] = float(energies.max() - level)
+    columns["scan_minimum"], columns["scan_maximum"] = float(energies.min()), float(energies.max())
     return columns
 
 
@@ -182,6 +191,7 @@ def _tensor_columns(
     """kind_ab[_s] at the Fermi level and kind_ab[_s]_max, the largest magnitude in the window, signed."""
     filled = np.nan_to_num(on_grid)
     peak = np.take_along_axis(filled, np.abs(filled).argmax(-1)[..., None], -1)[..., 0]
+    peak = np.where(np.isnan(on_grid).all(-1), np.nan, peak)
     columns = {}
     for ending, index in _components(observables if here.ndim == 3 else None):
         columns[f"{short}_{ending}"] = float(here[index])

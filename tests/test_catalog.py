@@ -11,7 +11,7 @@ import xarray as xr
 from campaigns import NAMES, campaign
 from scipy.constants import e, hbar
 
-from spinscreen.materials import find_materials
+from spinscreen.materials import find_materials, write_wannier90
 from spinscreen.storage import build_catalog, catalog, open_catalog, open_store, published, screen
 from spinscreen.workflows import run_campaign
 
@@ -113,6 +113,19 @@ def test_the_common_grid_interpolates_each_scan(metal):
     expected = shifted.interp(fermi_energy=catalog.RELATIVE_ENERGY)
     found = open_catalog(store)["conserved_hall_conductivity"].isel(material=0)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-18)
+
+
+def test_without_a_fermi_level_nothing_pretends_to_be_at_it(tmp_path, sources):
+    write_wannier90(replace(sources["MoS2"].load(), fermi_level=None), tmp_path / "tree")
+    store = tmp_path / "results.zarr"
+    run_campaign(campaign(find_materials(tmp_path / "tree")), store)
+    found = screen(
+        store, columns=["fermi_level", "gap", "conserved_xy_z", "conserved_xy_z_max", "ratio_xy_z"]
+    )
+    assert found.isna().to_numpy().all()
+    assert np.isnan(open_catalog(store)["conserved_hall_conductivity"]).all()
+    dataset = open_store(store)["materials"].children[published(store)[0]]
+    assert np.isfinite(dataset["conserved_hall_conductivity"]).all()
 
 
 def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):

@@ -173,8 +173,22 @@ def _run(settings: CampaignFile) -> None:
         out.print(
             f"{report.seconds:.1f} s, {report.overhead:.0%} of the workers' time for scheduling and waiting"
         )
+    if len(report.failures) < len(report.outcomes):
+        _tell_unknown_levels(settings.store)
     if report.failures:
         raise typer.Exit(1)
+
+
+def _tell_unknown_levels(store: str) -> None:
+    unknown = screen(store, "fermi_level != fermi_level", columns=["name"])["name"]
+    if len(unknown):
+        some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
+        out.print(
+            f"{len(unknown)} without a Fermi level ({some}): columns that refer to it are empty; give "
+            "fermi_level or electrons in a manifest, or put the scf output beside the model",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def status(store: Store) -> None:
