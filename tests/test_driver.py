@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 from campaigns import campaign, dask_processes, kill, numbers, wait_until, write_manifest
+from distributed import Client
 
 from spinscreen.materials import find_materials, library
 from spinscreen.storage import Checkpoints
-from spinscreen.workflows import compute_settings, execution, make_settings, run_campaign
+from spinscreen.workflows import compute, compute_settings, execution, make_settings, run_campaign
 from spinscreen.workflows.execution import in_flight
 
 MANY = 3_000
@@ -123,3 +124,11 @@ def test_a_large_material_of_a_campaign_spreads_over_all_workers(tmp_path):
     run_campaign(here, tmp_path / "here.zarr")
     assert numbers(tmp_path / "r.zarr") == numbers(tmp_path / "here.zarr")
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_client_need_not_be_the_default_one(tmp_path):
+    with Client(processes=False, set_as_default=False, dashboard_address="127.0.0.1:0") as client:
+        job = campaign([source for source in find_materials("library") if source.id == "haldane"])
+        assert run_campaign(job, tmp_path / "r.zarr", client).count("computed") == 1
+        model = library.load("haldane")
+        assert compute(model, 12, 0.0, client=client).equals(compute(model, 12, 0.0))

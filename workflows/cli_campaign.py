@@ -112,7 +112,7 @@ def submit(
     }
     all_changes = [
         *(changes or []),
-        *(f"{name}={value}" for name, value in given.items() if value is not None),
+        *(f"{name}={json_format.dumps(value)}" for name, value in given.items() if value is not None),
     ]
     settings = (
         read_campaign_file(Path(campaign), all_changes)
@@ -165,9 +165,11 @@ def _run(settings: CampaignFile) -> None:
 
         record = settings.model_dump(mode="json", exclude={"store"})
         report = run_campaign(job, settings.store, cluster.client, seen, cluster.capacity, record)
+    advice = "status" if report.failures else "screen"
     out.print(
         f"{report.count('computed')} computed, {report.count('present')} there already, "
-        f"{report.count('failed')} failed; next: spinscreen screen {settings.store}"
+        f"{report.count('failed')} failed; next: spinscreen {advice} {settings.store}",
+        soft_wrap=True,
     )
     if report.count("computed") and not cluster.capacity:
         out.print(

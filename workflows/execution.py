@@ -193,7 +193,7 @@ def _on_cluster(
 
     def oldest() -> PartialSums:
         spans, total = waiting[0]
-        for future in as_completed(spans):
+        for future in as_completed(spans, loop=client.loop):
             progress(_kpoints(plan, spans[future]))
         sums = total.result()
         waiting.popleft()
@@ -219,7 +219,7 @@ def in_flight(
     """
     waiting = iter(items)
     pending: dict[Future, _Item] = {}
-    running = as_completed()
+    running = as_completed(loop=client.loop)
     limit, looked = 0, -_LOOK_AGAIN
     exhausted = False
 
