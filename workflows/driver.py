@@ -28,7 +28,7 @@ from spinscreen.storage import (
 )
 
 from .campaign import Campaign, Outcome, run_material
-from .execution import in_flight, set_up_workers
+from .execution import in_flight, quietly, result_of, set_up_workers
 
 #: Catalog rows that one task reads.
 _ROWS_PER_TASK = 8
@@ -133,7 +133,7 @@ def _on_cluster(
     set_up_workers(client)
 
     def submit(source: MaterialSource) -> Future:
-        return client.submit(_run_there, template, source, store, name, pure=False)
+        return client.submit(quietly, run_material, template, source, store, name, pure=False)
 
     suspects = []
     for source, future in in_flight(client, submit, materials, capacity):
@@ -157,14 +157,6 @@ def _on_cluster(
             yield _failed(store, source, error)
 
 
-def _run_there(template: Campaign, source: MaterialSource, store: str, name: str) -> Outcome | StoreError:
-    """`run_material` on a worker; what stops the campaign comes back as a value, no alarm in its log."""
-    try:
-        return run_material(template, source, store, name)
-    except StoreError as problem:
-        return problem
-
-
 def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
     record_failure(store, source.id, error)
     return Outcome(source.id, "failed", error)
@@ -172,10 +164,7 @@ def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
 
 def _result(client: Client, future: Future) -> Outcome:
     with _scheduler_alive(client):
-        result = future.result()
-    if isinstance(result, StoreError):
-        raise result
-    return result
+        return result_of(future)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
-from spinscreen.storage import Checkpoints
+from spinscreen.storage import Checkpoints, StoreError
 
 from .plan import Plan
 
@@ -34,10 +34,11 @@ _IN_FLIGHT = 2
 _LOOK_AGAIN = 5.0
 
 #: Priority of the spans of a material that has begun, before materials that have not.
-_FIRST = 10
+FIRST = 10
 
 _Sum = TypeVar("_Sum")
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 #: mallopt parameters of glibc, and bytes of freed memory to keep for the next block of k.
@@ -54,6 +55,22 @@ class WorkerSetup(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         threadpool_limits(1)
         keep_freed_memory()
+
+
+def quietly(function: Callable[..., _Result], *arguments: object) -> _Result | StoreError:
+    """Call on a worker; what stops the whole job comes back as a value, without an alarm in its log."""
+    try:
+        return function(*arguments)
+    except StoreError as problem:
+        return problem
+
+
+def result_of(future: Future) -> Any:
+    """What `quietly` returned. Raises the StoreError that it may be."""
+    result = future.result()
+    if isinstance(result, StoreError):
+        raise result
+    return result
 
 
 def set_up_workers(client: Client) -> None:
@@ -187,8 +204,8 @@ def _on_cluster(
     waiting: deque[tuple[dict[Future, LineSpan], Future]] = deque()
 
     def submit(batch: Sequence[LineSpan]) -> None:
-        spans = {client.submit(sum_span, shared, plan.task, s, pure=False, priority=_FIRST): s for s in batch}
-        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, pure=False, priority=_FIRST))
+        spans = {client.submit(sum_span, shared, plan.task, s, pure=False, priority=FIRST): s for s in batch}
+        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, pure=False, priority=FIRST))
         waiting.append((spans, total))
 
     def oldest() -> PartialSums:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from distributed import Client
+from distributed import Client, Future
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import (
@@ -28,7 +28,7 @@ from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, BandStream, band_dataset
 
 from .computing import model_attributes, observables_of, silent
-from .execution import Progress, core_count, in_flight, set_up_workers
+from .execution import FIRST, Progress, core_count, in_flight, quietly, result_of, set_up_workers
 from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
 from .settings import check_observables, complete_kmesh, safe_name
 
@@ -128,10 +128,12 @@ def _run(
         return
     set_up_workers(client)
     shared = client.scatter(operators, broadcast=True, hash=False)
-    for _, future in in_flight(
-        client, lambda span: client.submit(_write_span, shared, job, span, pure=False), spans
-    ):
-        progress(future.result())
+
+    def submit(span: LineSpan) -> Future:
+        return client.submit(quietly, _write_span, shared, job, span, pure=False, priority=FIRST)
+
+    for _, future in in_flight(client, submit, spans):
+        progress(result_of(future))
 
 
 def _write_span(operators: LatticeOperators, job: _Job, span: LineSpan) -> int:
