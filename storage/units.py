@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import pint
 import xarray as xr
 
 from spinscreen.kernels import InputError
@@ -13,7 +12,10 @@ from spinscreen.kernels import InputError
 
 @cache
 def _registry() -> Any:
-    registry: Any = pint.UnitRegistry()
+    # A tenth of a second, which only those pay who convert.
+    from pint import UnitRegistry
+
+    registry: Any = UnitRegistry()
     registry.define("cell = [unit_cell]")
     return registry
 
