@@ -90,6 +90,12 @@ def test_init_writes_it_once_and_never_over_another(tmp_path):
             "source = 'x'\n[cluster]\nkind = 'slurm'\ncores = 16",
             "calculation.memory_budget: 1 GiB is more than",
         ),
+        ("source = 'x'\n[cluster]\nmemory = 'lots'", "cluster.memory: expected a size .*'lots'"),
+        (
+            "source = 'x'\n[calculation]\nquantities = ['spin_hall']",
+            "calculation.quantities: 'spin_hall' is not",
+        ),
+        ("source = 'x'\n[calculation]\nquantities = ['drude_weight']", "needs a temperature above 0 K"),
         ("store = 'x'", "'source' is missing, expected folder tree"),
         ("source = x", "not a TOML file .*line 1"),
     ],

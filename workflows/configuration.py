@@ -19,11 +19,11 @@ from pydantic import (
     model_validator,
 )
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError
+from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, band_quantities, integrals
 from spinscreen.materials import PAIRINGS
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
-from .settings import DEFAULT_SCAN
+from .settings import DEFAULT_SCAN, check_temperature
 
 
 def _time_as_text(value: object) -> object:
@@ -88,7 +88,11 @@ class Calculation(_Table):
 
     @model_validator(mode="after")
     def _sensible(self) -> Calculation:
+        # Said once here, not once for each material.
         budget_bytes(self.memory_budget)
+        band_quantities(self.band_quantities)
+        if self.quantities is not None:
+            check_temperature(integrals(self.quantities), self.temperature)
         if self.pairing is not None and self.pairing not in PAIRINGS:
             raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
         return self
@@ -129,7 +133,7 @@ class Cluster(_Table):
                 f"minimum_jobs: expected at most maximum_jobs = {self.maximum_jobs}, "
                 f"found {self.minimum_jobs}"
             )
-        budget_bytes(self.memory)
+        budget_bytes(self.memory, "memory")
         return self
 
 
@@ -215,7 +219,7 @@ def validation_sentence(model: type[BaseModel], problem: ValidationError) -> str
     if error["type"] == "value_error":
         # Our own check: it names the setting itself.
         table = ".".join(path)
-        return f"{table + '.' if table else ''}{error['ctx']['error']}."
+        return f"{table + '.' if table else ''}{str(error['ctx']['error']).rstrip('.')}."
     known, field = _fields_at(model, path)
     if error["type"] == "extra_forbidden":
         near = get_close_matches(path[-1], known, n=1, cutoff=0.4)

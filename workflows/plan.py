@@ -84,14 +84,12 @@ def resident_bytes(operators: LatticeOperators) -> int:
     )
 
 
-def budget_bytes(memory_budget: str | int) -> int:
-    """Bytes of a size such as "1 GiB". Raises InputError for anything else."""
+def budget_bytes(size: str | int, setting: str = "memory_budget") -> int:
+    """Bytes of a size such as "1 GiB". Raises InputError that names the setting for anything else."""
     try:
-        return int(parse_bytes(memory_budget))
+        return int(parse_bytes(size))
     except ValueError:
-        raise InputError(
-            f"memory_budget: expected a size such as '1 GiB', found {memory_budget!r}."
-        ) from None
+        raise InputError(f"{setting}: expected a size such as '1 GiB', found {size!r}.") from None
 
 
 def free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:

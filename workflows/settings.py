@@ -54,12 +54,7 @@ class Settings:
         if not chosen:
             raise InputError("quantities: expected at least one name, found none.")
         _ = self.mesh, self.resolution, self.scan
-        for integral in chosen:
-            if integral.needs_temperature and self.temperature == 0:
-                raise InputError(
-                    f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
-                    "above 0 K; give one, for example temperature=300."
-                )
+        check_temperature(chosen, self.temperature)
 
     @property
     def mesh(self) -> KMesh:
@@ -85,6 +80,16 @@ class Settings:
     def material_id(self, model: WannierModel) -> str:
         """Name of the model's group in a store: changed settings make a new one."""
         return f"{safe_name(model.name)}-{self.key(model)[:10]}"
+
+
+def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
+    """Raise InputError where a quantity has no limit of zero temperature on a mesh."""
+    for integral in chosen:
+        if integral.needs_temperature and temperature == 0:
+            raise InputError(
+                f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
+                "above 0 K; give one, for example temperature=300."
+            )
 
 
 def safe_name(name: str) -> str:
