@@ -29,6 +29,16 @@ class KMesh:
                 "use for example (48, 48, 48), or (60, 60, 1) for a 2D material."
             )
 
+    @classmethod
+    def of_spacing(cls, cell: Real, periodic: Sequence[bool], spacing: float) -> KMesh:
+        """Points at most `spacing` (1/angstrom) apart along each axis that repeats."""
+        lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(cell).T, axis=1)
+        x, y, z = (
+            max(1, int(np.ceil(length / spacing))) if repeats else 1
+            for length, repeats in zip(lengths, periodic, strict=True)
+        )
+        return cls((x, y, z))
+
     @property
     def size(self) -> int:
         return int(np.prod(self.shape))

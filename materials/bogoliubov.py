@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,7 @@ def bcs_gap(gap: float, temperature: float, critical_temperature: float | None =
 
 def _noted(provenance: Provenance, name: str, gap: float, level: float) -> Provenance:
     note = f"superconductor: pairing {name}, gap {gap:g} eV, chemical potential {level:g} eV"
-    return replace(provenance, notes=(*provenance.notes, note))
+    return provenance.noted(note)
 
 
 def _checked_pairing(model: WannierModel, pairing: Pairing) -> dict[tuple[int, ...], NDArray[np.complex128]]:

@@ -75,7 +75,7 @@ def companions(folder: Path, seedname: str) -> list[Path]:
     """Files of a folder that may belong to a seedname: all where it is alone, else those named like it."""
     alone = len(seednames_in(folder)) < 2
     return sorted(
-        file for file in folder.iterdir() if file.is_file() and (alone or file.name.startswith(seedname))
+        file for file in folder.iterdir() if (alone or file.name.startswith(seedname)) and file.is_file()
     )
 
 

@@ -43,7 +43,8 @@ def with_fermi_level(model: WannierModel, found: SourceFiles, win: WinFile | Non
     if output is not None:
         level, file = output
         files = (*model.provenance.files, (str(file), sha256(file)))
-        return _noted(replace(model, fermi_level=level), f"Fermi level: from {file.name}", files)
+        provenance = replace(model.provenance, files=files).noted(f"Fermi level: from {file.name}")
+        return replace(model, fermi_level=level, provenance=provenance)
     bands = win.integer("num_valence_bands") if win else None
     if bands is not None:
         electrons = bands * electrons_per_band(model)
@@ -107,21 +108,11 @@ def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierM
     filled = min(max(filled, 1), energy.size - 1)
     level = float((energy[filled - 1] + energy[filled]) / 2)
     note = f"Fermi level: {level:.4f} eV holds {electrons:g} electrons per cell ({origin})"
-    return _noted(replace(model, fermi_level=level), note, model.provenance.files)
+    return replace(model, fermi_level=level).noted(note)
 
 
 def _energies(model: WannierModel) -> np.ndarray:
-    lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice).T, axis=1)
-    shape = tuple(
-        max(1, int(np.ceil(length / _SPACING))) if repeats else 1
-        for length, repeats in zip(lengths, model.periodic, strict=True)
-    )
-    points = KMesh(shape).points()  # type: ignore[arg-type]
+    points = KMesh.of_spacing(model.lattice, model.periodic, _SPACING).points()
     operators = model.operators
     chosen = band_quantities(["energy"])
     return band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]
-
-
-def _noted(model: WannierModel, note: str, files: tuple[tuple[str, str], ...]) -> WannierModel:
-    provenance = replace(model.provenance, notes=(*model.provenance.notes, note), files=files)
-    return replace(model, provenance=provenance)

@@ -360,7 +360,7 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
     """Add sigma/2 in the order of the spinors where nothing better gave a spin."""
     if spinors is False or wanted.spin_ordering is not None or set(SPIN) & set(model.observables):
         if wanted.spin_ordering not in (None, "none"):
-            return _noted(model, f"spin: pure spinors, {wanted.spin_ordering} as given")
+            return model.noted(f"spin: pure spinors, {wanted.spin_ordering} as given")
         return model
     if model.size % 2:
         if spinors:
@@ -379,16 +379,11 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
             "Hamiltonian, or give spin_ordering= 'interlaced', 'block' or 'none'."
         )
     if found is None:
-        return _noted(model, f"no spin: neither spinor order fits ({measured})")
+        return model.noted(f"no spin: neither spinor order fits ({measured})")
     note = f"spin: pure spinors, {found.ordering}, found by test ({measured})"
     warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
     spin = spin_matrices(model.size, found.ordering)
-    return _noted(replace(model, observables={**model.observables, **spin}), note)
-
-
-def _noted(model: WannierModel, note: str) -> WannierModel:
-    provenance = replace(model.provenance, notes=(*model.provenance.notes, note))
-    return replace(model, provenance=provenance)
+    return replace(model, observables={**model.observables, **spin}).noted(note)
 
 
 def _used(files: Mapping[str, Path]) -> list[Path]:

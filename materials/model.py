@@ -42,6 +42,10 @@ class Provenance:
     notes: tuple[str, ...] = ()
     removed: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
+    def noted(self, note: str) -> Provenance:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
 
 @dataclass(frozen=True, eq=False)
 class WannierModel:
@@ -186,6 +190,10 @@ class WannierModel:
     def with_observable(self, name: str, matrix: ArrayLike) -> WannierModel:
         """The same model with one more observable (or another matrix for a known name)."""
         return replace(self, observables={**self.observables, name: np.asarray(matrix, complex)})
+
+    def noted(self, note: str) -> WannierModel:
+        """The same model with one more note of what was assumed."""
+        return replace(self, provenance=self.provenance.noted(note))
 
     def with_charge(self) -> WannierModel:
         """The same model with the observable charge = -1 (in e): T11 is then the orbital magnetization."""

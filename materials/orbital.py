@@ -121,8 +121,7 @@ def with_orbital_momentum(model: WannierModel) -> WannierModel:
                 OrbitalOrderWarning,
                 stacklevel=2,
             )
-    provenance = replace(model.provenance, notes=(*model.provenance.notes, note))
-    return replace(model, observables=observables, provenance=provenance)
+    return replace(model, observables=observables).noted(note)
 
 
 def _commutator(model: WannierModel, observables: Mapping[str, NDArray[np.complex128]]) -> float:

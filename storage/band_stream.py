@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,16 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from .store import BANDS, partial_folder, prepare_store, put_in_place, writing, written_beside
+from .store import (
+    BANDS,
+    consolidating,
+    partial_folder,
+    prepare_store,
+    put_in_place,
+    remove_partial,
+    writing,
+    written_beside,
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,8 @@ class BandStream:
         if (self._folder / "zarr.json").is_file():
             return
         with writing(self.store), written_beside(self.store, "bands") as beside:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-                fixed = empty.drop_vars([name for name in empty.variables if "k" in empty[name].dims])
-                fixed.to_zarr(beside, mode="w", zarr_format=3, consolidated=False)
+            fixed = empty.drop_vars([name for name in empty.variables if "k" in empty[name].dims])
+            fixed.to_zarr(beside, mode="w", zarr_format=3, consolidated=False)
             group = zarr.open_group(beside, mode="r+")
             for name, variable in empty.variables.items():
                 if "k" in variable.dims:
@@ -79,14 +83,10 @@ class BandStream:
             prepare_store(Path(self.store))
             zarr.open_group(self._target.parent, mode="a", zarr_format=3)
             if not self.is_published:
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+                with consolidating():
                     zarr.consolidate_metadata(self._folder)
                 put_in_place(self._folder, self._target)
-        for folder in (self._folder, self._marks):
-            shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            self._folder.parent.rmdir()
+        remove_partial(self._folder, self._marks)
 
     @property
     def _target(self) -> Path:

@@ -6,8 +6,8 @@ import contextlib
 import errno
 import shutil
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from spinscreen.kernels import InputError
 
 from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, read_row, tensor_units
 from .schema import AXES, SCHEMA_VERSION, labels
-from .store import CATALOG, published, writing, written_beside
+from .store import CATALOG, consolidating, published, writing, written_beside
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
 _CHUNK = 64
@@ -145,7 +145,7 @@ class _Writer:
         for variable in TENSORS.values():
             if any(variable in row.tensors for row in rows) or variable in self._group:
                 self._write(variable, start, rows)
-        self._rows += [_without_tensors(row) for row in rows]
+        self._rows += [replace(row, tensors={}) for row in rows]
 
     def _write(self, variable: str, start: int, rows: Sequence[CatalogRow]) -> None:
         some = next((row for row in rows if variable in row.tensors), None)
@@ -206,8 +206,7 @@ class _Writer:
             units = column_units(str(name))
             if units is not None:
                 scalars[name].attrs["units"] = units
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+        with consolidating():
             scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True)
 
     def _labels(self, ids: Sequence[str]) -> dict[str, Any]:
@@ -237,10 +236,6 @@ class _Writer:
 
 def _texts(column: pd.Series) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in column]
-
-
-def _without_tensors(row: CatalogRow) -> CatalogRow:
-    return CatalogRow(row.material, row.columns, row.observables, row.observable_units, {})
 
 
 def _exchange(fresh: Path, target: Path) -> None:

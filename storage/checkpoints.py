@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .store import partial_folder, writing
+from .store import partial_folder, remove_partial, writing
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,7 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Remove all of them, once the result is published."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-        with suppress(OSError):
-            self._folder.parent.rmdir()
+        remove_partial(self._folder)
 
     @property
     def _folder(self) -> Path:

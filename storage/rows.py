@@ -106,29 +106,31 @@ def read_row(store: str | Path, material_id: str) -> CatalogRow:
     level = _fermi_level(attributes, energies)
     at = int(np.abs(energies[order] - level).argmin())
 
-    def here(variable: str) -> NDArray:
-        values = _values(group, variable)[..., order[at]]
-        return np.full_like(values, np.nan) if np.isnan(level) else values
+    def ascending(variable: str) -> NDArray:
+        return _values(group, variable)[..., order]
+
+    def here(values: NDArray) -> NDArray:
+        return np.full_like(values[..., at], np.nan) if np.isnan(level) else values[..., at]
 
     observables = tuple(map(str, _values(group, "observable"))) if "observable" in group else ()
     columns = _run_columns(attributes, energies, level)
     if "carrier_density" in group:
-        columns["carrier_density"] = float(here("carrier_density"))
-        density = _values(group, "carrier_density")[order]
+        density = ascending("carrier_density")
+        columns["carrier_density"] = float(here(density))
         columns["gap"] = np.nan if np.isnan(level) else _gap(energies[order], density, at)
     on_grid = {}
     for short, variable in TENSORS.items():
         if variable in group:
-            values = _values(group, variable)[..., order]
+            values = ascending(variable)
             on_grid[variable] = _on_common_grid(energies[order], values, level)
-            columns |= _tensor_columns(short, here(variable), on_grid[variable], observables)
+            columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
     columns |= _ratio_columns(columns, observables)
     if "drude_weight" in group and "charge" in observables:
-        drude = here("drude_weight")[observables.index("charge")]
+        drude = here(ascending("drude_weight"))[observables.index("charge")]
         columns |= _angle_columns(columns, drude, observables)
     if "circulation_magnetization" in group:
         parts = tuple(map(str, _values(group, "part")))
-        columns |= _magnetization_columns(here("circulation_magnetization"), parts, observables)
+        columns |= _magnetization_columns(here(ascending("circulation_magnetization")), parts, observables)
     given: Mapping[str, float | str] = attributes.get("columns", {})  # type: ignore[assignment]
     # A column of the user's does not hide what was computed.
     columns |= {f"{name}_given" if name in columns else name: value for name, value in given.items()}

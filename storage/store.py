@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
@@ -105,9 +105,7 @@ def put_in_place(partial: Path, target: Path) -> bool:
 def _write(dataset: xr.Dataset, folder: Path) -> None:
     """Write a dataset of some arrays; through memory, since Zarr is twice as slow on many small files."""
     content: dict[str, Buffer] = {}
-    with warnings.catch_warnings():
-        # A published group never changes, so metadata consolidated in it stays true.
-        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+    with consolidating():
         dataset.to_zarr(MemoryStore(content), mode="w", zarr_format=3, consolidated=True)
     for key, value in content.items():
         file = folder / key
@@ -141,10 +139,41 @@ def written_beside(store: str | Path, label: str) -> Iterator[Path]:
         _make_folder(folder)
         yield folder
     finally:
+        remove_partial(folder)
+
+
+def remove_partial(*folders: Path) -> None:
+    """Remove folders that lie beside a store, and the folder around them once nothing is being written."""
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):
             # Another driver is writing there, or it is gone already.
             folder.parent.rmdir()
+
+
+@contextmanager
+def consolidating() -> Iterator[None]:
+    """Consolidate without a warning: a group that is in place never changes, so its metadata stay true."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+        yield
+
+
+def put_record(store: str | Path, group: str, name: str, attributes: Mapping[str, Any]) -> None:
+    """Write a group of attributes alone, instead of an older one of that name. Raises StoreError."""
+    root = Path(store)
+    with writing(root), written_beside(root, "record") as beside:
+        prepare_store(root)
+        zarr.open_group(root / group, mode="a", zarr_format=3)
+        zarr.open_group(beside, mode="a", zarr_format=3, attributes=dict(attributes))
+        shutil.rmtree(root / group / name, ignore_errors=True)
+        put_in_place(beside, root / group / name)
+
+
+def records(store: str | Path, group: str) -> dict[str, dict[str, Any]]:
+    """Attributes of everything that `put_record` wrote into a group, by name."""
+    folder = Path(store) / group
+    return {name: dict(zarr.open_group(folder / name, mode="r").attrs) for name in _group_names(folder)}
 
 
 def _make_folder(folder: Path, tries: int = 10) -> None:

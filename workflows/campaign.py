@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -86,9 +87,14 @@ class Campaign(Calculation):
         files = source.stamp()
         if files is None or self.band_kmesh is not None:
             return None
-        settings = {name: value for name, value in self.calculation.items() if name not in _HOW}
-        deciding = [SCHEMA_VERSION, version("spinscreen"), settings, source.id, files]
+        deciding = [*self._deciding, source.id, files]
         return hashlib.sha256(json.dumps(deciding).encode()).hexdigest()[:16]
+
+    @cached_property
+    def _deciding(self) -> list[Any]:
+        """What all materials' stamps share."""
+        settings = {name: value for name, value in self.calculation.items() if name not in _HOW}
+        return [SCHEMA_VERSION, version("spinscreen"), settings]
 
     @property
     def calculation(self) -> dict[str, Any]:

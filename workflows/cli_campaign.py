@@ -145,7 +145,7 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
     out.print_json(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"})))
     if as_job:
         typer.echo(_driver_script(settings))
-    if settings.cluster.kind in ("slurm", "pbs", "lsf"):
+    if settings.cluster.is_batch:
         typer.echo(worker_script(settings.cluster, _logs(settings)))
 
 

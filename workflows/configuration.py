@@ -121,6 +121,11 @@ class Cluster(_Table):
     python: str | None = Field(None, description="interpreter of the workers; default: the driver's")
     driver_walltime: Walltime = Field("24:00:00", description="of the driver, where it is a job itself")
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether workers are jobs of a batch system."""
+        return self.kind not in ("local", "scheduler")
+
     @model_validator(mode="after")
     def _complete(self) -> Cluster:
         if (self.kind == "scheduler") != (self.address is not None):
@@ -148,10 +153,7 @@ class CampaignFile(_Table):
     @model_validator(mode="after")
     def _fits(self) -> CampaignFile:
         share = budget_bytes(self.cluster.memory) // self.cluster.cores
-        if (
-            self.cluster.kind in ("slurm", "pbs", "lsf")
-            and budget_bytes(self.calculation.memory_budget) > share
-        ):
+        if self.cluster.is_batch and budget_bytes(self.calculation.memory_budget) > share:
             raise ValueError(
                 f"calculation.memory_budget: {self.calculation.memory_budget} is more than a worker's share "
                 f"of the job, cluster.memory / cluster.cores = {share / 2**20:.0f} MiB"

@@ -157,11 +157,7 @@ def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ..
 def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tuple[int, int, int]:
     """Three mesh numbers, 1 along axes that do not repeat. Raises InputError for anything else."""
     if kmesh is None:
-        lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(model.lattice).T, axis=1)
-        counts = [
-            max(1, int(np.ceil(length / DEFAULT_SPACING))) if repeats else 1
-            for length, repeats in zip(lengths, model.periodic, strict=True)
-        ]
+        counts = list(KMesh.of_spacing(model.lattice, model.periodic, DEFAULT_SPACING).shape)
     elif isinstance(kmesh, int | np.integer):
         counts = [int(kmesh) if repeats else 1 for repeats in model.periodic]
     else:
