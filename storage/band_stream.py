@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,26 +15,25 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from .store import (
-    BANDS,
-    consolidating,
-    partial_folder,
-    prepare_store,
-    put_in_place,
-    remove_partial,
-    writing,
-    written_beside,
-)
+from .encoding import CHECKSUMMED, consolidating
+from .files import StoreError, make_folder, read_json, sync_folder, write_json, writing
+from .store import BANDS, Store
+
+#: In a group: a mark for each chunk that is written, with the digests of its files.
+_MARKS = ".written"
+
+#: Beside a published group: the digests of all its files.
+_DIGESTS = ".digests.json"
 
 
 @dataclass(frozen=True)
 class BandStream:
-    """A group /bands/<id> that grows beside the store and is renamed into it when it is whole.
+    """A group /bands/<id> that grows out of sight and is renamed into place when it is whole.
 
     What was written of it by a driver that was killed is found again. It travels to the workers as it is.
     """
 
-    store: str
+    store: str | Path | Store
     band_id: str
 
     @property
@@ -42,66 +45,193 @@ class BandStream:
 
         chunk : k points of a chunk. Raises StoreError as `publish` does.
         """
-        if (self._folder / "zarr.json").is_file():
-            return
-        with writing(self.store), written_beside(self.store, "bands") as beside:
-            fixed = empty.drop_vars([name for name in empty.variables if "k" in empty[name].dims])
-            fixed.to_zarr(beside, mode="w", zarr_format=3, consolidated=False)
-            group = zarr.open_group(beside, mode="r+")
-            for name, variable in empty.variables.items():
-                if "k" in variable.dims:
-                    group.create_array(
-                        str(name),
-                        shape=(count, *variable.shape[1:]),
-                        chunks=(chunk, *variable.shape[1:]),
-                        dtype=variable.dtype,
-                        dimension_names=list(map(str, variable.dims)),
-                        attributes=_plain(variable.attrs, empty, str(name)),
-                    )
-            put_in_place(beside, self._folder)
+        store = self._place
+        with writing(store.path):
+            if store.identity is None:
+                store.opened()
+            if self._is_begun:
+                return
+            beside = store.partial / f"bands-{uuid.uuid4().hex}"
+            make_folder(beside.parent)
+            try:
+                self._make_arrays(empty, count, chunk, beside)
+                if not self._is_begun:
+                    # What a slow worker wrote after its group had been published.
+                    store.remove(self._folder)
+                    _renamed(beside, self._folder)
+            finally:
+                store.remove(beside)
+
+    @property
+    def _is_begun(self) -> bool:
+        return (self._folder / "zarr.json").is_file()
+
+    def _make_arrays(self, empty: xr.Dataset, count: int, chunk: int, folder: Path) -> None:
+        fixed = empty.drop_vars([name for name in empty.variables if "k" in empty[name].dims])
+        encoding = {str(name): {"compressors": (CHECKSUMMED,)} for name in fixed.variables}
+        fixed.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+        group = zarr.open_group(folder, mode="r+")
+        for name, variable in empty.variables.items():
+            if "k" in variable.dims:
+                group.create_array(
+                    str(name),
+                    shape=(count, *variable.shape[1:]),
+                    chunks=(chunk, *variable.shape[1:]),
+                    dtype=variable.dtype,
+                    compressors=(CHECKSUMMED,),
+                    # One folder an array, not one for each dim of each chunk.
+                    chunk_key_encoding={"name": "default", "separator": "."},
+                    # A chunk of zeros is a file like any other, so that one that is missing is noticed.
+                    config={"write_empty_chunks": True},
+                    dimension_names=list(map(str, variable.dims)),
+                    attributes=_plain(variable.attrs, empty, str(name)),
+                )
 
     def has(self, start: int) -> bool:
-        """Whether the chunk that begins at this k point is written."""
-        return self._mark(start).is_file()
+        """Whether the chunk that begins at this k point is written, to the last byte."""
+        mark = read_json(self._mark(start))
+        return mark is not None and all(_digest(self._folder / name) == mark[name] for name in mark)
 
     def write(self, start: int, values: Mapping[str, NDArray]) -> None:
         """Write one chunk of every array. Raises StoreError as `publish` does."""
-        with writing(self.store):
-            if self.is_published:
-                # A second driver was faster, and its workers wrote the same.
-                return
-            group = zarr.open_group(self._folder, mode="r+")
-            for name, block in values.items():
-                array: Any = group[name]
-                array[start : start + len(block)] = block
-            self._marks.mkdir(parents=True, exist_ok=True)
-            self._mark(start).touch()
+        with writing(self._place.path):
+            try:
+                self._write(start, values)
+            except (FileNotFoundError, KeyError):
+                # A second driver was faster: its workers wrote the same, and the group is in place.
+                if not self.is_published:
+                    raise
+
+    def _write(self, start: int, values: Mapping[str, NDArray]) -> None:
+        if self.is_published:
+            return
+        group = zarr.open_group(self._folder, mode="r+")
+        names = {}
+        for name, block in values.items():
+            array: Any = group[name]
+            array[start : start + len(block)] = block
+            number = start // array.chunks[0]
+            file = f"{name}/c.{number}" + ".0" * (array.ndim - 1)
+            names[file] = _digest(self._folder / file)
+        make_folder(self._mark(start).parent)
+        write_json(self._mark(start), names, self._place.partial)
 
     def publish(self) -> None:
         """Put the group in place; a second driver may have done so. Raises StoreError."""
-        with writing(self.store):
-            prepare_store(Path(self.store))
+        store = self._place
+        with writing(store.path):
+            store.check()
             zarr.open_group(self._target.parent, mode="a", zarr_format=3)
-            if not self.is_published:
-                with consolidating():
-                    zarr.consolidate_metadata(self._folder)
-                put_in_place(self._folder, self._target)
-        remove_partial(self._folder, self._marks)
+            try:
+                if not self.is_published:
+                    self._finish()
+                    _renamed(self._folder, self._target)
+            except (FileNotFoundError, KeyError):
+                # Renamed by a second driver between two steps.
+                if not self.is_published:
+                    raise
+        # The marks went along with the group, so that none is left for arrays that are not there.
+        store.remove(self._target / _MARKS)
+        store.remove(self._folder)
+        store.tidy()
+
+    def _finish(self) -> None:
+        """Digests of everything, metadata in one file, and all of it on the disk."""
+        written: dict[str, str] = {}
+        for mark in sorted((self._folder / _MARKS).iterdir()):
+            written |= read_json(mark) or {}
+        for name, array in _arrays(self._folder):
+            streamed = "k" in (getattr(array.metadata, "dimension_names", None) or ())
+            for file in _chunk_files(name, array):
+                if not (file in written if streamed else (self._folder / file).is_file()):
+                    raise StoreError(
+                        f"{self._folder}: lacks {file}, expected every chunk to be written; run the same "
+                        "again."
+                    )
+        with consolidating(), _ignoring_marks():
+            zarr.consolidate_metadata(self._folder)
+        files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()}
+        fixed = {
+            name: _digest(path)
+            for name, path in files.items()
+            if name not in written and not name.startswith(_MARKS)
+        }
+        # Not inside, where Zarr would wonder what it is.
+        write_json(_digests_of(self._target), fixed | written, self._place.partial)
+        sync_folder(self._folder)
+
+    @property
+    def _place(self) -> Store:
+        return Store.at(self.store)
 
     @property
     def _target(self) -> Path:
-        return Path(self.store) / BANDS / self.band_id
+        return self._place.path / BANDS / self.band_id
 
     @property
     def _folder(self) -> Path:
-        return partial_folder(self.store) / f"{self.band_id}.bands"
-
-    @property
-    def _marks(self) -> Path:
-        return self._folder.with_suffix(".written")
+        return self._place.partial / f"{self.band_id}.bands"
 
     def _mark(self, start: int) -> Path:
-        return self._marks / str(start)
+        return self._folder / _MARKS / f"{start}.json"
+
+
+def damage_of_bands(folder: Path) -> str | None:
+    """What is wrong with a published group of bands, None if nothing is.
+
+    Groups of version 1 carry no digests; of these it is only seen whether the metadata can be read.
+    """
+    if read_json(folder / "zarr.json") is None:
+        return "its metadata cannot be read"
+    digests = read_json(_digests_of(folder))
+    if digests is None:
+        return "its digests cannot be read" if _digests_of(folder).exists() else None
+    for name, digest in digests.items():
+        if _digest(folder / name) != digest:
+            return f"{name} is not what was written"
+    return None
+
+
+def _digests_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + _DIGESTS)
+
+
+def _arrays(folder: Path) -> list[tuple[str, Any]]:
+    with _ignoring_marks():
+        return list(zarr.open_group(folder, mode="r").arrays())
+
+
+@contextmanager
+def _ignoring_marks() -> Iterator[None]:
+    """Zarr wonders about the folder of marks, which goes when the group is published."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Object at .* is not recognized", UserWarning)
+        yield
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _chunk_files(name: str, array: Any) -> Iterator[str]:
+    """Files of the chunks of an array that is chunked along its first dim only."""
+    separator = array.metadata.chunk_key_encoding.separator
+    for number in range(-(-array.shape[0] // array.chunks[0]) if array.ndim else 1):
+        inner = [str(number)] + ["0"] * (array.ndim - 1) if array.ndim else []
+        yield f"{name}/{separator.join(['c', *inner])}"
+
+
+def _renamed(folder: Path, target: Path) -> None:
+    """Rename a folder; where another driver was faster, its folder stays."""
+    try:
+        folder.rename(target)
+    except OSError:
+        if not (target / "zarr.json").is_file():
+            raise
 
 
 def _plain(attributes: Mapping[Any, Any], dataset: xr.Dataset, name: str) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,11 @@ from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, read_row, tensor_units
+from .encoding import CHECKSUMMED, consolidating
+from .files import StoreError, make_folder, read_json, sync_folder, writing
+from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, tensor_units
 from .schema import AXES, SCHEMA_VERSION, labels
-from .store import CATALOG, consolidating, published, writing, written_beside
+from .store import CATALOG, Store, published, read_row
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
 _CHUNK = 64
@@ -30,62 +30,90 @@ _CHUNK = 64
 #: Materials in a chunk of a scalar column.
 _SCALAR_CHUNK = 4096
 
-#: Reads the rows of many materials, in their order; `map` by default, a cluster's if there is one.
-RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow]]
+#: Generations of the catalog; the link /catalog leads to the present one.
+_GENERATIONS = "catalogs"
+
+#: Reads the rows of many materials, in their order: a row, or the sentence why there is none.
+RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
 
 
-def _read_here(store: str, names: Sequence[str]) -> Iterator[CatalogRow]:
-    return (read_row(store, name) for name in names)
+def read_rows(store: str | Path | Store, names: Sequence[str]) -> Iterator[CatalogRow | str]:
+    """Rows of some materials; for one that is damaged the sentence that says so."""
+    for name in names:
+        try:
+            yield read_row(store, name)
+        except InputError as problem:
+            yield str(problem)
 
 
-def build_catalog(store: str | Path, read_rows: RowReader = _read_here) -> xr.Dataset:
+def build_catalog(store: str | Path | Store, read: RowReader = read_rows) -> xr.Dataset:
     """Bring /catalog up to date with the published materials and return it, lazily.
 
     Rows that the catalog has already are not read again, and memory does not grow with the number of
-    materials but for their scalars. It is written beside and renamed into place. Raises InputError where the
-    store is empty, StoreError where it cannot be written.
+    materials but for their scalars. A material that is damaged is left out and named in the attribute
+    `damaged` of the result. The new catalog takes the place of the old one in one step; who has the old one
+    open goes on reading it until the next but one. Raises InputError where the store is empty, StoreError
+    where it cannot be written.
     """
-    if not published(store):
+    place = Store.at(store)
+    names = set(published(place))
+    if not names:
         raise InputError(f"{store}: holds no material yet, expected at least one for a catalog.")
-    try:
-        _build(Path(store), read_rows, _existing(store))
-    except _ExchangedError:
-        _build(Path(store), read_rows, None)
-    return open_catalog(store)
-
-
-class _ExchangedError(Exception):
-    """Another driver put a new catalog in place while the old one was being copied."""
-
-
-def _build(store: Path, read_rows: RowReader, old: xr.Dataset | None) -> None:
-    names = set(published(store))
-    known = set() if old is None else set(old["material"].values.tolist())
+    old = _Old.of(_generation(place))
+    known = set() if old is None else set(old.materials)
     if old is not None and known == names:
-        return
+        return open_catalog(place)
     if not known <= names:
         old, known = None, set()
-    missing = sorted(names - known)
-    with writing(store), written_beside(store, "catalog") as beside:
-        writer = _Writer(beside, old, store / CATALOG)
+    with writing(place.path):
+        damaged = _build(place, read, old, sorted(names - known))
+    found = open_catalog(place)
+    return found.assign_attrs(damaged=damaged) if damaged else found
+
+
+def _build(store: Store, read: RowReader, old: _Old | None, missing: Sequence[str]) -> list[str]:
+    """Write a new generation and put it in place; the sentences of what could not be read."""
+    beside = store.partial / f"catalog-{uuid.uuid4().hex}"
+    make_folder(beside)
+    try:
+        writer = _Writer(beside, old)
+        damaged: list[str] = []
         for start in range(0, len(missing), _CHUNK):
-            writer.append(list(read_rows(str(store), missing[start : start + _CHUNK])))
-        writer.finish()
-        _exchange(beside, store / CATALOG)
+            found = list(read(str(store.path), missing[start : start + _CHUNK]))
+            damaged += [row for row in found if isinstance(row, str)]
+            writer.append([row for row in found if not isinstance(row, str)])
+        if writer.count:
+            writer.finish(replaces=_name_of(_generation(store)))
+            sync_folder(beside)
+            _put_in_place(store, beside)
+        elif damaged:
+            raise StoreError(f"{store.path}: none of its materials can be read; the first: {damaged[0]}")
+        return damaged
+    finally:
+        store.remove(beside)
+        store.tidy()
 
 
-def open_catalog(store: str | Path) -> xr.Dataset:
+def open_catalog(store: str | Path | Store) -> xr.Dataset:
     """The catalog as it is, lazily.
 
     store : a folder, or the address of a copy on an object store ("s3://bucket/results.zarr")
-    Raises InputError where there is none.
+    Raises InputError where there is none, or where it cannot be read.
     """
     if "://" in str(store):
         return _open_remote(str(store))
-    path = Path(store) / CATALOG
-    if not (path / "zarr.json").is_file():
-        raise InputError(f"{store}: has no catalog, make one with `spinscreen catalog {store}`.")
-    return xr.open_zarr(path, consolidated=True, chunks=None)
+    place = Store.at(store)
+    # Not by the link: it stays this generation when the link is turned to another.
+    path = _generation(place)
+    if path is None:
+        raise InputError(f"{place.path}: has no catalog, make one with `spinscreen catalog {place.path}`.")
+    try:
+        return xr.open_zarr(path, consolidated=True, chunks=None)
+    except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata
+        raise InputError(
+            f"{place.path}: its catalog is damaged ({type(problem).__name__}: {problem}); "
+            f"`spinscreen verify {place.path} --repair` removes it, `spinscreen catalog` makes it anew."
+        ) from None
 
 
 def _open_remote(address: str) -> xr.Dataset:
@@ -98,54 +126,106 @@ def _open_remote(address: str) -> xr.Dataset:
         ) from None
 
 
-def _existing(store: str | Path) -> xr.Dataset | None:
-    """Scalars and labels of the catalog, or None where it cannot be built on."""
-    try:
-        found = open_catalog(store)
-        if found.attrs.get("schema_version") != SCHEMA_VERSION:
+def _generation(store: Store) -> Path | None:
+    """Folder of the present catalog, None where there is none."""
+    link = store.path / CATALOG
+    path = link.resolve()
+    return path if (path / "zarr.json").is_file() else None
+
+
+def _name_of(generation: Path | None) -> str:
+    return "" if generation is None else generation.name
+
+
+@dataclass(frozen=True, eq=False)
+class _Old:
+    """A catalog to be built on: its folder, its scalars and labels."""
+
+    folder: Path
+    scalars: xr.Dataset
+
+    @classmethod
+    def of(cls, folder: Path | None) -> _Old | None:
+        """None where there is none, or where it is damaged in whatever way: it is then made anew."""
+        if folder is None:
             return None
-        return found.drop_vars([v for v in TENSORS.values() if v in found]).load()
-    except (OSError, KeyError, ValueError):
-        # None yet, or another driver is exchanging it at this moment: it is rebuilt from the materials.
-        return None
+        try:
+            found = xr.open_zarr(folder, consolidated=True, chunks=None)
+            if found.attrs.get("schema_version") != SCHEMA_VERSION:
+                return None
+            return cls(folder, found.drop_vars([v for v in TENSORS.values() if v in found]).load())
+        except Exception:
+            return None
+
+    @property
+    def materials(self) -> list[str]:
+        return [str(name) for name in self.scalars["material"].values]
+
+    @property
+    def observables(self) -> dict[str, str]:
+        """Observable -> unit."""
+        if "observable" not in self.scalars:
+            return {}
+        names, units = self.scalars["observable"].values, self.scalars["observable_unit"].values
+        return {str(name): str(unit) for name, unit in zip(names, units, strict=True)}
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """Column -> what the user called it."""
+        found = {str(name): self.scalars[name].attrs.get("long_name") for name in self.scalars.data_vars}
+        return {name: str(heading) for name, heading in found.items() if heading}
+
+
+def _put_in_place(store: Store, fresh: Path) -> None:
+    """Turn the link to a new generation; the one before stays, the one before that goes."""
+    store.check()
+    generations = store.path / _GENERATIONS
+    make_folder(generations)
+    link, old = store.path / CATALOG, _generation(store)
+    new = generations / fresh.name.removeprefix("catalog-")
+    fresh.rename(new)
+    if link.is_dir() and not link.is_symlink():
+        # Of a store that was copied with its links followed.
+        link.rename(generations / f"copied-{uuid.uuid4().hex}")
+    turned = store.partial / f"{new.name}.link"
+    turned.symlink_to(Path(_GENERATIONS) / new.name)
+    turned.replace(link)
+    before = None if old is None else read_json(old / "zarr.json")
+    outdated = (before or {}).get("attributes", {}).get("replaces")
+    if outdated and outdated not in (new.name, _name_of(old)):
+        store.remove(generations / Path(outdated).name)
 
 
 class _Writer:
     """A catalog that grows by batches of rows: tensors go to disk at once, scalars at the end."""
 
-    def __init__(self, folder: Path, old: xr.Dataset | None, old_folder: Path) -> None:
+    def __init__(self, folder: Path, old: _Old | None) -> None:
         self._group = zarr.open_group(folder, mode="a", zarr_format=3)
         self._folder = folder
         self._old = old
         self._rows: list[CatalogRow] = []
-        self._observables: dict[str, str] = {}
-        self._start = 0
-        if old is not None:
-            self._start = old.sizes["material"]
-            if "observable" in old:
-                pairs = zip(old["observable"].values, old["observable_unit"].values, strict=True)
-                self._observables = {str(name): str(unit) for name, unit in pairs}
-            self._copy_tensors(old, old_folder)
+        self._materials = [] if old is None else old.materials
+        self._observables = {} if old is None else old.observables
+        self._headings = {} if old is None else old.headings
+        for variable in TENSORS.values():
+            if old is not None and (old.folder / variable).is_dir():
+                shutil.copytree(old.folder / variable, folder / variable)
 
-    def _copy_tensors(self, old: xr.Dataset, old_folder: Path) -> None:
-        try:
-            for variable in TENSORS.values():
-                if (old_folder / variable).is_dir():
-                    shutil.copytree(old_folder / variable, self._folder / variable)
-            now = zarr.open_group(old_folder, mode="r").attrs["revision"]
-        except (OSError, KeyError):
-            raise _ExchangedError from None
-        if now != old.attrs["revision"]:
-            raise _ExchangedError
+    @property
+    def count(self) -> int:
+        """Materials so far."""
+        return len(self._materials)
 
     def append(self, rows: list[CatalogRow]) -> None:
-        start = self._start + len(self._rows)
+        start = self.count
         for row in rows:
             self._observables |= dict(zip(row.observables, row.observable_units, strict=True))
+            self._headings |= row.headings
         for variable in TENSORS.values():
             if any(variable in row.tensors for row in rows) or variable in self._group:
                 self._write(variable, start, rows)
         self._rows += [replace(row, tensors={}) for row in rows]
+        self._materials += [row.material for row in rows]
 
     def _write(self, variable: str, start: int, rows: Sequence[CatalogRow]) -> None:
         some = next((row for row in rows if variable in row.tensors), None)
@@ -173,6 +253,7 @@ class _Writer:
                 chunks=(_CHUNK, 1, *inner) if by_observable else (_CHUNK, *inner),
                 dtype="float64",
                 fill_value=np.nan,
+                compressors=(CHECKSUMMED,),
                 dimension_names=["material", *(["observable"] if by_observable else []), *dims],
                 attributes={"units": tensor_units(variable), "long_name": variable.replace("_", " ")},
             )
@@ -181,33 +262,37 @@ class _Writer:
         array.resize((count, *middle, *array.shape[-3:]))
         return array
 
-    def finish(self) -> None:
-        """Write the labels and scalars, and consolidate: the whole catalog opens by one small file."""
-        total = self._start + len(self._rows)
+    def finish(self, replaces: str) -> None:
+        """Write the labels and scalars, and consolidate: the whole catalog opens by one small file.
+
+        replaces : name of the generation that this one takes the place of
+        """
         for variable in TENSORS.values():
             if variable in self._group:
-                self._tensor(variable, total, None)
-        ids = [row.material for row in self._rows]
-        if self._old is not None:
-            ids = [*map(str, self._old["material"].values), *ids]
+                self._tensor(variable, self.count, None)
         scalars = xr.Dataset(
             {name: ("material", values) for name, values in self._columns().items()},
-            self._labels(ids),
+            self._labels(self._materials),
             {
                 "relative_to": "Fermi level of each material",
                 "schema_version": SCHEMA_VERSION,
-                "revision": uuid.uuid4().hex,
+                "replaces": replaces,
             },
         )
+        encoding = {}
         for name in ("material", *scalars.data_vars):
             # Chunks that do not depend on the number of rows: an older catalog that is still open in some
             # session goes on to read right while rows are added.
-            scalars[name].encoding["chunks"] = (_SCALAR_CHUNK,)
-            units = column_units(str(name))
-            if units is not None:
-                scalars[name].attrs["units"] = units
+            encoding[name] = {"chunks": (_SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
+            scalars[name].attrs |= self._described(str(name))
         with consolidating():
-            scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True)
+            scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True, encoding=encoding)
+
+    def _described(self, column: str) -> dict[str, str]:
+        """Attributes of a column: its unit, and what the user called it where that cannot be its name."""
+        units, heading = column_units(column), self._headings.get(column)
+        described = {"units": units, "long_name": heading}
+        return {name: text for name, text in described.items() if text is not None}
 
     def _labels(self, ids: Sequence[str]) -> dict[str, Any]:
         energy = {"long_name": "energy above the Fermi level", "units": "eV"}
@@ -226,7 +311,8 @@ class _Writer:
         """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
         tables = [pd.DataFrame([dict(row.columns) for row in self._rows])]
         if self._old is not None:
-            tables.insert(0, self._old[list(scalar_columns(self._old))].to_dataframe().reset_index(drop=True))
+            old = self._old.scalars
+            tables.insert(0, old[list(scalar_columns(old))].to_dataframe().reset_index(drop=True))
         table = pd.concat(tables, ignore_index=True)
         return {
             str(name): column.to_numpy(float) if is_numeric_dtype(column) else labels(_texts(column))
@@ -236,25 +322,6 @@ class _Writer:
 
 def _texts(column: pd.Series) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in column]
-
-
-def _exchange(fresh: Path, target: Path) -> None:
-    """Put a folder in the place of another, which a second driver may be doing at the same time.
-
-    The catalog can always be rebuilt: a crash between the two renames loses nothing.
-    """
-    while True:
-        old = fresh.with_name(f"{fresh.name}-old-{uuid.uuid4().hex}")
-        with contextlib.suppress(FileNotFoundError):
-            target.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
-        try:
-            fresh.rename(target)
-        except OSError as problem:
-            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        else:
-            return
 
 
 def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:

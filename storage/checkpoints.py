@@ -1,8 +1,8 @@
-"""Partial sums of a long job, kept beside the store: a killed driver or worker loses minutes, not days."""
+"""Partial sums of a long job, kept in the store: a killed driver or worker loses minutes, not days."""
 
 from __future__ import annotations
 
-import uuid
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .store import partial_folder, remove_partial, writing
+from .files import group_name, make_folder, write_whole, writing
+from .sealed import DamagedError, read_sealed, sealed
+from .store import Store
 
 
 @dataclass(frozen=True)
@@ -20,32 +22,47 @@ class Checkpoints:
     store, material_id : what they will become part of; equal ids have equal settings, hence equal batches
     """
 
-    store: str
+    store: str | Path | Store
     material_id: str
 
     def load(self, batch: int) -> list[NDArray] | None:
-        """The arrays of a batch in their order, or None where it is still to be computed."""
+        """The arrays of a batch in their order, or None where it is still to be computed.
+
+        What a power loss has cut is computed again, too.
+        """
         try:
-            with np.load(self._file(batch)) as found:
-                return [found[f"arr_{i}"] for i in range(len(found.files))]
-        except (OSError, ValueError, KeyError, EOFError):
+            members = read_sealed(self._file(batch))
+            names = [f"{i}.npy" for i in range(len(members))]
+            return [np.load(io.BytesIO(members[name]), allow_pickle=False) for name in names]
+        except (OSError, DamagedError, ValueError, KeyError, EOFError):
             return None
 
     def save(self, batch: int, arrays: Sequence[NDArray]) -> None:
         """Keep a batch, whole or not at all. Raises StoreError where nothing can be written."""
-        with writing(self.store):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            beside = self._folder / f"{uuid.uuid4().hex}.npz"
-            np.savez(beside, *arrays)
-            beside.replace(self._file(batch))
+        place = Store.at(self.store)
+        members = {}
+        for i, array in enumerate(arrays):
+            stream = io.BytesIO()
+            np.save(stream, array, allow_pickle=False)
+            members[f"{i}.npy"] = stream.getvalue()
+        with writing(place.path):
+            if place.identity is None:
+                place.opened()
+            else:
+                place.check()
+            make_folder(self._folder)
+            write_whole(self._file(batch), sealed(members), self._folder, replace=True)
 
     def clear(self) -> None:
         """Remove all of them, once the result is published."""
-        remove_partial(self._folder)
+        place = Store.at(self.store)
+        if place.path.is_dir():
+            place.remove(self._folder)
+            place.tidy()
 
     @property
     def _folder(self) -> Path:
-        return partial_folder(self.store) / f"{self.material_id}.sums"
+        return Store.at(self.store).partial / f"{group_name(self.material_id)}.sums"
 
     def _file(self, batch: int) -> Path:
         return self._folder / f"batch-{batch:06d}.npz"

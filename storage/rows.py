@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
+import xarray as xr
+from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 from scipy.constants import femto, hbar, physical_constants
 
 from spinscreen.kernels import Integral, find_quantity
 
+from .column_names import column_names
 from .schema import AXES
-from .store import material_group
+from .sealed import DamagedError
+
+#: Raised when columns change: rows that were stored with another number are made anew from the arrays.
+_ROW_VERSION = 1
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
@@ -51,13 +57,16 @@ _ATTRIBUTES = (
 
 @dataclass(frozen=True, eq=False)
 class CatalogRow:
-    """columns : scalars; tensors : variable -> ([observable], current_axis, field_axis, relative_energy)."""
+    """columns : scalars; tensors : variable -> ([observable], current_axis, field_axis, relative_energy);
+    headings : what the user called a column whose name had to be changed
+    """
 
     material: str
     columns: Mapping[str, float | str]
     observables: tuple[str, ...]
     observable_units: tuple[str, ...]
     tensors: Mapping[str, NDArray[np.float64]]
+    headings: Mapping[str, str]
 
 
 #: Units of columns that are not components of a tensor.
@@ -94,48 +103,88 @@ def tensor_units(variable: str) -> str:
     return ", ".join(f"{by_dimension[d].format(theta='Theta')} in {d}D" for d in (3, 2, 1))
 
 
-def read_row(store: str | Path, material_id: str) -> CatalogRow:
-    """The row of one material; arrays are read without xarray, which would take twice as long.
-
-    Where the Fermi level is unknown, all that refers to it is NaN.
-    """
-    group = zarr.open_group(Path(store) / material_group(material_id), mode="r", use_consolidated=True)
-    attributes = dict(group.attrs)
-    energies = _values(group, "fermi_energy")
+def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
+    """The row of one material. Where the Fermi level is unknown, all that refers to it is NaN."""
+    attributes = dataset.attrs
+    energies = np.asarray(dataset["fermi_energy"].values)
     order = np.argsort(energies, kind="stable")
     level = _fermi_level(attributes, energies)
     at = int(np.abs(energies[order] - level).argmin())
 
     def ascending(variable: str) -> NDArray:
-        return _values(group, variable)[..., order]
+        return np.asarray(dataset[variable].values)[..., order]
 
     def here(values: NDArray) -> NDArray:
         return np.full_like(values[..., at], np.nan) if np.isnan(level) else values[..., at]
 
-    observables = tuple(map(str, _values(group, "observable"))) if "observable" in group else ()
+    observables = _texts(dataset, "observable")
     columns = _run_columns(attributes, energies, level)
-    if "carrier_density" in group:
+    if "carrier_density" in dataset:
         density = ascending("carrier_density")
         columns["carrier_density"] = float(here(density))
         columns["gap"] = np.nan if np.isnan(level) else _gap(energies[order], density, at)
     on_grid = {}
     for short, variable in TENSORS.items():
-        if variable in group:
+        if variable in dataset:
             values = ascending(variable)
             on_grid[variable] = _on_common_grid(energies[order], values, level)
             columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
     columns |= _ratio_columns(columns, observables)
-    if "drude_weight" in group and "charge" in observables:
+    if "drude_weight" in dataset and "charge" in observables:
         drude = here(ascending("drude_weight"))[observables.index("charge")]
         columns |= _angle_columns(columns, drude, observables)
-    if "circulation_magnetization" in group:
-        parts = tuple(map(str, _values(group, "part")))
-        columns |= _magnetization_columns(here(ascending("circulation_magnetization")), parts, observables)
-    given: Mapping[str, float | str] = attributes.get("columns", {})  # type: ignore[assignment]
-    # A column of the user's does not hide what was computed.
-    columns |= {f"{name}_given" if name in columns else name: value for name, value in given.items()}
-    units = tuple(map(str, _values(group, "observable_unit"))) if observables else ()
-    return CatalogRow(material_id, columns, observables, units, on_grid)
+    if "circulation_magnetization" in dataset:
+        magnetization = here(ascending("circulation_magnetization"))
+        columns |= _magnetization_columns(magnetization, _texts(dataset, "part"), observables)
+    given: Mapping[str, float | str] = attributes.get("columns", {})
+    names = column_names(given, taken=columns)
+    columns |= {name: given[heading] for name, heading in names.items()}
+    headings = {name: heading for name, heading in names.items() if name != heading}
+    return CatalogRow(
+        material_id, columns, observables, _texts(dataset, "observable_unit"), on_grid, headings
+    )
+
+
+def packed_row(row: CatalogRow) -> bytes:
+    """A row as bytes that are kept beside the arrays it was made of: one line of JSON, then the tensors."""
+    shapes = {name: list(values.shape) for name, values in row.tensors.items()}
+    header = {
+        "version": _ROW_VERSION,
+        "columns": dict(row.columns),
+        "observables": row.observables,
+        "observable_units": row.observable_units,
+        "headings": dict(row.headings),
+        "tensors": shapes,
+    }
+    tensors = b"".join(np.ascontiguousarray(v, dtype="<f8").tobytes() for v in row.tensors.values())
+    return json.dumps(header).encode() + b"\n" + bytes(Zstd(level=1).encode(tensors))
+
+
+def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
+    """The row that `packed_row` kept; None where its columns are those of another version.
+
+    Raises DamagedError for bytes that are no row.
+    """
+    line, _, packed = content.partition(b"\n")
+    try:
+        header = json.loads(line)
+        if header["version"] != _ROW_VERSION:
+            return None
+        shapes = {str(name): tuple(shape) for name, shape in header["tensors"].items()}
+        values = np.frombuffer(Zstd().decode(packed), dtype="<f8") if shapes else np.empty(0)
+        ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
+        pieces = np.split(values, ends[:-1]) if shapes else []
+        tensors = {n: v.reshape(shape) for (n, shape), v in zip(shapes.items(), pieces, strict=True)}
+        return CatalogRow(
+            material_id,
+            header["columns"],
+            tuple(header["observables"]),
+            tuple(header["observable_units"]),
+            tensors,
+            header["headings"],
+        )
+    except (ValueError, KeyError, TypeError, RuntimeError) as problem:
+        raise DamagedError(f"its catalog row cannot be read ({problem})") from None
 
 
 def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
@@ -145,12 +194,8 @@ def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
     return float(energies[0]) if len(energies) == 1 else np.nan
 
 
-def _array(group: zarr.Group, name: str) -> Any:
-    return group[name]
-
-
-def _values(group: zarr.Group, name: str) -> NDArray:
-    return np.asarray(_array(group, name)[:])
+def _texts(dataset: xr.Dataset, name: str) -> tuple[str, ...]:
+    return tuple(map(str, dataset[name].values)) if name in dataset.variables else ()
 
 
 def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float) -> dict[str, float | str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import PARTS, BandQuantity, Integral
 
 #: Raised whenever stored numbers change their meaning; part of every material's key.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 AXES = ("x", "y", "z")
 

@@ -1,63 +1,212 @@
-"""The Zarr store: every material a group of its own, complete or not there at all."""
+"""The Zarr store: every material one sealed file, complete or not there at all."""
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 import uuid
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from html import escape
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 import zarr
-from zarr.abc.buffer import Buffer
-from zarr.storage import MemoryStore
 
 from spinscreen.kernels import InputError
+
+from .encoding import attributes_in, decode, encode
+from .files import StoreError, make_folder, read_json, remove_inside, write_json, write_whole, writing
+from .rows import CatalogRow, make_row, packed_row, unpacked_row
+from .schema import SCHEMA_VERSION
+from .sealed import DamagedError, read_sealed, seal_of, sealed
 
 MATERIALS = "materials"
 BANDS = "bands"
 CATALOG = "catalog"
 
+#: Where things are written before they are renamed into place, and partial results are kept.
+_PARTIAL = ".partial"
 
-class StoreError(InputError):
-    """The store itself cannot be written: no material's fault, so a campaign stops and says so once."""
+#: Names that a store makes, or that a file system has of itself: nobody else's content.
+_OWN = {"zarr.json", MATERIALS, BANDS, CATALOG, "catalogs", "failures", "campaigns", _PARTIAL, "lost+found"}
+
+#: Member of a material's file: its row of the catalog, so that a catalog needs no array.
+_ROW = "catalog_row"
+
+_SUFFIX = ".zip"
 
 
-@contextmanager
-def writing(store: str | Path) -> Iterator[None]:
-    """Turn whatever the file system refuses (disk full, read-only, no permission) into one sentence."""
-    try:
-        yield
-    except OSError as problem:
-        raise StoreError(
-            f"{store}: cannot be written ({problem.strerror or problem}); what it held is untouched, free "
-            "space or choose another store, then run the same again."
-        ) from None
+@dataclass(frozen=True)
+class Store:
+    """A store at a path, which need not exist yet.
+
+    path : resolved, so that links and the working folder do not matter later
+    identity : of the store that this one must still be when something is written; None: whatever is there
+    """
+
+    path: Path
+    identity: str | None = None
+
+    @classmethod
+    def at(cls, place: str | Path | Store) -> Store:
+        """A store by its path. Raises StoreError for a path that leads nowhere."""
+        if isinstance(place, Store):
+            return place
+        try:
+            return cls(Path(place).resolve())
+        except (OSError, RuntimeError, ValueError) as problem:
+            raise StoreError(f"{place!r}: is no path for a store ({problem}).") from None
+
+    @property
+    def partial(self) -> Path:
+        """Folder for what is not whole yet, on the store's own file system."""
+        return self.path / _PARTIAL
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "zarr.json").exists()
+
+    @property
+    def version(self) -> int:
+        """Schema version of the store, 0 where there is none. Raises StoreError where that cannot be read."""
+        root = self.path / "zarr.json"
+        if not root.exists():
+            return 0
+        content = read_json(root)
+        if content is None:
+            raise StoreError(
+                f"{root}: is damaged, expected the metadata of a store; `spinscreen verify {self.path} "
+                "--repair` writes it anew, the results beside it are untouched."
+            )
+        return int(_root_attributes(content).get("schema_version", 1))
+
+    def opened(self) -> Store:
+        """The same store, made where it is not there yet, bound to its identity.
+
+        Raises StoreError for a folder with other content, an older store, or a place that cannot be written.
+        """
+        if not self.exists:
+            self._make()
+        if self.version < SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path}: has schema version {self.version}, expected {SCHEMA_VERSION} to write into "
+                f"it; `spinscreen migrate {self.path}` rewrites it, nothing is computed again."
+            )
+        return replace(self, identity=self._identity())
+
+    def check(self) -> None:
+        """Raise StoreError where the store is no more the one that was opened."""
+        found = self._identity()
+        if found is None or self.identity not in (None, found):
+            raise StoreError(
+                f"{self.path}: the store was moved, replaced, deleted or unmounted meanwhile; nothing was "
+                "written. Bring it back, then run the same again."
+            )
+
+    def write(self, target: Path, content: bytes) -> bool:
+        """Put a whole file into the store; False where the name is taken. Raises StoreError."""
+        with writing(self.path):
+            self.check()
+            make_folder(target.parent)
+            return write_whole(target, content, self.partial)
+
+    def record(self, target: Path, content: dict[str, Any]) -> None:
+        """Put a small JSON file into the store, in place of an older one. Raises StoreError."""
+        with writing(self.path):
+            self.check()
+            make_folder(target.parent)
+            write_json(target, content, self.partial)
+
+    def remove(self, *places: Path) -> None:
+        """Remove what lies inside the store; raises StoreError for anything else."""
+        remove_inside(self.path, *places)
+
+    def tidy(self) -> None:
+        """Remove the folder for partial results where it is empty."""
+        try:
+            self.partial.rmdir()
+        except OSError:
+            # Something is being written there, or it is gone already.
+            return
+
+    def check_place(self) -> None:
+        """Raise StoreError where no store can be made: a file, a folder with other content."""
+        if self.path.exists() and not self.path.is_dir():
+            raise StoreError(f"{self.path}: is a file, expected a folder for the Zarr store.")
+        with writing(self.path):
+            others = (
+                {entry.name for entry in os.scandir(self.path)} - _OWN if self.path.is_dir() else set[str]()
+            )
+        if others and not self.exists:
+            raise StoreError(
+                f"{self.path}: is a folder with other content ({min(others)!r}), expected a Zarr v3 store or "
+                "a new name."
+            )
+
+    def _make(self) -> None:
+        """Make an empty store; also in a folder that is there, which may be a mount point."""
+        self.check_place()
+        with writing(self.path):
+            make_folder(self.path)
+            zarr.open_group(self.path / MATERIALS, mode="a", zarr_format=3)
+            # Last: a store is one when it has this file. Of two drivers the first gives it its identity.
+            write_whole(self.path / "zarr.json", root_metadata(uuid.uuid4().hex), self.partial)
+            self.tidy()
+
+    def _identity(self) -> str | None:
+        content = read_json(self.path / "zarr.json")
+        return None if content is None else str(_root_attributes(content).get("store_id"))
+
+
+def root_metadata(identity: str) -> bytes:
+    """The root group of a store."""
+    attributes = {"schema_version": SCHEMA_VERSION, "store_id": identity}
+    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=1).encode()
+
+
+def _root_attributes(content: dict[str, Any]) -> dict[str, Any]:
+    found = content.get("attributes")
+    return found if isinstance(found, dict) else {}
 
 
 def material_group(material_id: str) -> str:
-    """Path of a material's group inside a store."""
+    """Path of a material inside the tree of `open_store`."""
     return f"{MATERIALS}/{material_id}"
 
 
-def is_published(store: str | Path, material_id: str) -> bool:
-    """True where the store has a complete result under this id."""
-    return (Path(store) / material_group(material_id) / "zarr.json").is_file()
+def material_file(store: str | Path | Store, material_id: str) -> Path:
+    """The file of a material: `xr.open_zarr("zip::<this path>")` opens it without spinscreen."""
+    return Store.at(store).path / MATERIALS / f"{material_id}{_SUFFIX}"
 
 
-def published(store: str | Path) -> tuple[str, ...]:
+def is_published(store: str | Path | Store, material_id: str) -> bool:
+    """True where the store has a complete result under this id: a file that ends in its seal."""
+    return seal_of(material_file(store, material_id)) is not None or is_old_group(store, material_id)
+
+
+def is_old_group(store: str | Path | Store, material_id: str) -> bool:
+    """True for a result as stores of version 1 have it, a folder of many files."""
+    return (Store.at(store).path / MATERIALS / material_id / "zarr.json").is_file()
+
+
+def published(store: str | Path | Store) -> tuple[str, ...]:
     """Ids of the materials in a store, sorted; none where the store does not exist yet."""
-    return _group_names(Path(store) / MATERIALS)
+    folder = Store.at(store).path / MATERIALS
+    if not folder.is_dir():
+        return ()
+    names = set(group_names(folder))
+    # A hidden file is nobody's result: some systems scatter them.
+    names |= {
+        e.name.removesuffix(_SUFFIX)
+        for e in os.scandir(folder)
+        if e.name.endswith(_SUFFIX) and not e.name.startswith(".")
+    }
+    return tuple(sorted(names))
 
 
-def _group_names(folder: Path) -> tuple[str, ...]:
+def group_names(folder: Path) -> tuple[str, ...]:
+    """Names of the Zarr groups in a folder, sorted."""
     if not folder.is_dir():
         return ()
     return tuple(
@@ -66,185 +215,99 @@ def _group_names(folder: Path) -> tuple[str, ...]:
     )
 
 
-def published_stamps(store: str | Path) -> frozenset[str]:
-    """Attribute `source_stamp` of all published materials, to know them again without reading their files."""
-    folder = Path(store) / MATERIALS
-    found = set()
-    for name in published(store):
-        # Much faster than opening the group.
-        attributes = json.loads((folder / name / "zarr.json").read_bytes())["attributes"]
-        found.add(str(attributes.get("source_stamp")))
-    return frozenset(found)
+def published_stamps(store: str | Path | Store) -> frozenset[str]:
+    """Fact `source_stamp` of all published materials, to know them again without reading their files."""
+    place = Store.at(store)
+    seals = (seal_of(material_file(place, name)) for name in published(place))
+    return frozenset(seal["source_stamp"] for seal in seals if seal and seal.get("source_stamp"))
 
 
-def publish(dataset: xr.Dataset, store: str | Path, material_id: str) -> bool:
-    """Write a material beside the store, then rename it into place: readers see all of it or nothing.
+def publish(dataset: xr.Dataset, store: str | Path | Store, material_id: str) -> bool:
+    """Put a material into the store, in one step: readers see all of it or nothing.
 
     Returns False, and changes nothing, where the id is already published. Raises StoreError where the
-    store cannot be written; what was published before stays whole.
+    store cannot be written or is not the one that was opened; what was published before stays whole.
     """
-    if is_published(store, material_id):
+    place = Store.at(store)
+    if place.identity is None:
+        place = place.opened()
+    if is_published(place, material_id):
         return False
-    with writing(store), written_beside(store, material_id) as partial:
-        prepare_store(Path(store))
-        _write(dataset, partial)
-        return put_in_place(partial, Path(store) / material_group(material_id))
+    target = material_file(place, material_id)
+    if target.exists() and seal_of(target) is None:
+        # Cut off by a power loss, and read by nobody. Asked again: another driver may have been faster.
+        place.remove(target)
+    return place.write(target, _material_bytes(dataset, material_id))
 
 
-def put_in_place(partial: Path, target: Path) -> bool:
-    """Rename a finished group into the store. False where another driver was faster."""
+def _material_bytes(dataset: xr.Dataset, material_id: str) -> bytes:
+    row = packed_row(make_row(dataset, material_id)) if "fermi_energy" in dataset.coords else None
+    members = encode(dataset) | ({} if row is None else {_ROW: row})
+    stamp = str(dataset.attrs.get("source_stamp", ""))
+    return sealed(members, {"source_stamp": stamp} if stamp else {})
+
+
+def read_material(store: str | Path | Store, material_id: str) -> xr.Dataset:
+    """A published material, checked against its digest.
+
+    Raises InputError where it is damaged or not there.
+    """
+    if is_old_group(store, material_id):
+        return xr.open_zarr(Store.at(store).path / MATERIALS / material_id, consolidated=True)
+    members = _members(store, material_id)
+    members.pop(_ROW, None)
     try:
-        partial.rename(target)
-    except OSError as problem:
-        if problem.errno in (errno.ENOTEMPTY, errno.EEXIST) and (target / "zarr.json").is_file():
-            return False
+        return decode(members)
+    except DamagedError as problem:
+        raise damaged(material_file(store, material_id), problem) from None
+
+
+def read_row(store: str | Path | Store, material_id: str) -> CatalogRow:
+    """The catalog row of a material. Raises InputError where it is damaged or not there."""
+    if not is_old_group(store, material_id):
+        members = _members(store, material_id)
+        try:
+            row = unpacked_row(members[_ROW], material_id) if _ROW in members else None
+        except DamagedError as problem:
+            raise damaged(material_file(store, material_id), problem) from None
+        if row is not None:
+            return row
+    try:
+        return make_row(read_material(store, material_id).load(), material_id)
+    except InputError:
         raise
-    return True
+    except Exception as problem:  # whatever a damaged group of version 1 leads to
+        where = Store.at(store).path / MATERIALS / material_id
+        raise damaged(where, DamagedError(f"{type(problem).__name__}: {problem}")) from None
 
 
-def _write(dataset: xr.Dataset, folder: Path) -> None:
-    """Write a dataset of some arrays; through memory, since Zarr is twice as slow on many small files."""
-    content: dict[str, Buffer] = {}
-    with consolidating():
-        dataset.to_zarr(MemoryStore(content), mode="w", zarr_format=3, consolidated=True)
-    for key, value in content.items():
-        file = folder / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(value.to_bytes())
+def read_attributes(store: str | Path | Store, material_id: str) -> dict[str, Any]:
+    """Attributes of a published material. Raises InputError as `read_material`."""
+    if is_old_group(store, material_id):
+        return dict(read_material(store, material_id).attrs)
+    return attributes_in(_members(store, material_id))
 
 
-def prepare_store(store: Path) -> None:
-    """Make an empty store, complete when it appears, unless there is one."""
-    if (store / MATERIALS / "zarr.json").is_file():
-        return
-    if store.exists() and not store.is_dir():
-        raise StoreError(f"{store}: is a file, expected a folder for the Zarr store.")
-    if store.is_dir() and any(store.iterdir()) and not (store / MATERIALS / "zarr.json").is_file():
-        raise StoreError(f"{store}: is a folder with other content, expected a Zarr v3 store or a new name.")
-    with writing(store), written_beside(store, "empty") as skeleton:
-        zarr.open_group(skeleton, mode="a", zarr_format=3).create_group(MATERIALS)
-        put_in_place(skeleton, store)
-
-
-def partial_folder(store: str | Path) -> Path:
-    """Where things are written before they are renamed into the store: beside it, on the same file system."""
-    return Path(f"{Path(store)}.partial")
-
-
-@contextmanager
-def written_beside(store: str | Path, label: str) -> Iterator[Path]:
-    """A new folder beside the store, to be renamed into it; what is left of it goes, whatever happens."""
-    folder = partial_folder(store) / f"{label}-{uuid.uuid4().hex}"
+def _members(store: str | Path | Store, material_id: str) -> dict[str, bytes]:
+    file = material_file(store, material_id)
     try:
-        _make_folder(folder)
-        yield folder
-    finally:
-        remove_partial(folder)
-
-
-def remove_partial(*folders: Path) -> None:
-    """Remove folders that lie beside a store, and the folder around them once nothing is being written."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            # Another driver is writing there, or it is gone already.
-            folder.parent.rmdir()
-
-
-@contextmanager
-def consolidating() -> Iterator[None]:
-    """Consolidate without a warning: a group that is in place never changes, so its metadata stay true."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-        yield
-
-
-def put_record(store: str | Path, group: str, name: str, attributes: Mapping[str, Any]) -> None:
-    """Write a group of attributes alone, instead of an older one of that name. Raises StoreError."""
-    root = Path(store)
-    with writing(root), written_beside(root, "record") as beside:
-        prepare_store(root)
-        zarr.open_group(root / group, mode="a", zarr_format=3)
-        zarr.open_group(beside, mode="a", zarr_format=3, attributes=dict(attributes))
-        shutil.rmtree(root / group / name, ignore_errors=True)
-        put_in_place(beside, root / group / name)
-
-
-def records(store: str | Path, group: str) -> dict[str, dict[str, Any]]:
-    """Attributes of everything that `put_record` wrote into a group, by name."""
-    folder = Path(store) / group
-    return {name: dict(zarr.open_group(folder / name, mode="r").attrs) for name in _group_names(folder)}
-
-
-def _make_folder(folder: Path, tries: int = 10) -> None:
-    try:
-        folder.mkdir(parents=True)
+        return read_sealed(file)
     except FileNotFoundError:
-        # Another driver removed the empty parent between two steps.
-        if not tries:
-            raise
-        _make_folder(folder, tries - 1)
+        raise InputError(f"{file}: no such material; `spinscreen status` lists what is there.") from None
+    except OSError as problem:
+        raise InputError(f"{file}: cannot be read ({problem.strerror}).") from None
+    except DamagedError as problem:
+        raise damaged(file, problem) from None
 
 
-def open_store(path: str | Path) -> xr.DataTree:
-    """All of a store as a lazy tree: /materials/<id>, /bands/<id>, and /catalog where it was built.
-
-    A group is opened when it is first asked for, so a store of many thousand opens at once. Raises InputError
-    where there is no store. A single material opens with
-    `xr.open_zarr(path, group="materials/<id>", consolidated=False)` alone.
-    """
-    root = Path(path)
-    if not (root / "zarr.json").is_file():
-        raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
-    tree = _StoreNode()
-    for name in (MATERIALS, BANDS):
-        members = _group_names(root / name)
-        if members or name == MATERIALS:
-            tree[name] = _StoreNode()
-            node = tree.children[name]
-            # Not by assignment, which would open them all to compare their coordinates.
-            node._children = {member: _LazyNode.at(root / name / member, node) for member in members}
-    if (root / CATALOG / "zarr.json").is_file():
-        tree[CATALOG] = xr.DataTree(xr.open_zarr(root / CATALOG, consolidated=True))
-    return tree
+def damaged(place: Path, problem: DamagedError) -> InputError:
+    """The sentence for something in a store that is not what was written."""
+    return InputError(
+        f"{place}: is damaged, {problem}; `spinscreen verify STORE --repair` removes it, the next run "
+        "computes it anew."
+    )
 
 
-class _StoreNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
-    """A node above many lazy ones; xarray's HTML view would open all of them to count what they hold."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
-
-
-class _LazyNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
-    """A tree node whose group is opened when anything in it is first asked for.
-
-    xarray keeps the data of a node in slots; here they stay empty until then. Opened by its own path, a group
-    finds the metadata consolidated in it: one small file to read.
-    """
-
-    __slots__ = ("_folder",)
-
-    @classmethod
-    def at(cls, folder: Path, parent: xr.DataTree) -> _LazyNode:
-        node = object.__new__(cls)
-        node._folder = folder
-        node._name = folder.name
-        node._parent = parent
-        node._children = {}
-        return node
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _NODE_DATA:
-            self._set_node_data(xr.open_zarr(self._folder, consolidated=True))
-            return object.__getattribute__(self, name)
-        return super().__getattr__(name)
-
-
-#: Slots of `xarray.DataTree` that hold what a node contains.
-_NODE_DATA = frozenset(
-    {"_data_variables", "_node_coord_variables", "_node_dims", "_node_indexes"}
-    | {"_encoding", "_attrs", "_close"}
-)
+def missing_of(store: str | Path | Store, material_ids: Iterable[str]) -> list[str]:
+    """Which of some materials are not in the store, although they should be."""
+    return [name for name in material_ids if not is_published(store, name)]

@@ -59,6 +59,9 @@ def test_what_has_not_changed_is_not_even_read(tmp_path, monkeypatch):
         assert run_campaign(campaign([source]), store).count("failed") == 1
     report = run_campaign(campaign([source]), store)
     assert report.count("present") == 1
+    # What failed under other settings has not gone well yet.
+    assert list(failures(store)) == ["MoS2"]
+    assert run_campaign(campaign([source], broadening=0.1), store).count("computed") == 1
     assert failures(store) == {}
     other = replace(source, overrides={"fermi_level": 0.3})
     assert run_campaign(campaign([other]), store).count("computed") == 1
@@ -117,14 +120,15 @@ def test_catalogs_built_at_the_same_time_do_not_quarrel(tmp_path, library_source
     run_campaign(campaign(library_sources[:2]), store)
     code = (
         "import sys\n"
-        "from pathlib import Path\n"
-        "from spinscreen.storage.catalog import _build, _read_here\n"
-        "for _ in range(5): _build(Path(sys.argv[1]), _read_here, None)\n"
+        "from spinscreen.storage import Store, published, read_rows\n"
+        "from spinscreen.storage.catalog import _build\n"
+        "store = Store.at(sys.argv[1])\n"
+        "for _ in range(5): _build(store, read_rows, None, published(store))\n"
     )
     drivers = [subprocess.Popen([sys.executable, "-c", code, str(store)]) for _ in range(3)]
     assert [driver.wait() for driver in drivers] == [0, 0, 0]
     assert build_catalog(store).sizes["material"] == 2
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.rglob(".partial"))
 
 
 def test_screening_filters_sorts_and_cuts(finished):

@@ -116,7 +116,7 @@ def test_two_drivers_on_one_store_neither_repeat_nor_corrupt(tmp_path, manifest,
     assert [driver.wait() for driver in drivers] == [0, 0]
     assert numbers(store) == undisturbed
     assert build_catalog(store).sizes["material"] == COUNT
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.rglob(".partial"))
 
 
 def test_a_material_that_kills_its_worker_is_recorded_and_stops_nothing(tmp_path, manifest):

@@ -22,6 +22,7 @@ from spinscreen.materials import MaterialSource, WannierModel, composition
 from spinscreen.storage import (
     SCHEMA_VERSION,
     Checkpoints,
+    Store,
     StoreError,
     forget_failure,
     is_published,
@@ -107,19 +108,22 @@ class Outcome:
     """How one material ended.
 
     status : "computed", "present" or "failed", the last with its error; seconds : that a worker spent on it
+    material_id : name of its result in the store, None where that was not looked at
     """
 
     id: str
     status: str
     error: str | None = None
     seconds: float = 0.0
+    material_id: str | None = None
 
 
-def run_material(campaign: Campaign, source: MaterialSource, store: str, record: str = "") -> Outcome:
+def run_material(campaign: Campaign, source: MaterialSource, store: Store, record: str = "") -> Outcome:
     """Load, compute and publish one material; a failure is recorded, not raised. Safe to run twice.
 
     record : id of the campaign's settings in the store
-    Raises StoreError: a store that cannot be written is no material's fault.
+    Raises StoreError: a store that cannot be written, or is no more the one that the campaign began with, is
+    no material's fault.
     """
     error, started = "", time.perf_counter()
     for _ in range(campaign.attempts):
@@ -130,9 +134,9 @@ def run_material(campaign: Campaign, source: MaterialSource, store: str, record:
         except Exception as problem:  # one material, whatever is wrong with it, must not stop the others
             error = _told(problem)
         else:
-            forget_failure(store, source.id)
+            forget_failure(store, source.id, record)
             return replace(outcome, seconds=time.perf_counter() - started)
-    record_failure(store, source.id, error)
+    record_failure(store, source.id, error, record, source.path)
     return Outcome(source.id, "failed", error, time.perf_counter() - started)
 
 
@@ -144,7 +148,7 @@ def _told(problem: Exception) -> str:
     return f"{type(problem).__name__}: {problem} (in {frame.name}, {frame.filename}, line {frame.lineno})"
 
 
-def _try_material(campaign: Campaign, source: MaterialSource, store: str, record: str) -> Outcome:
+def _try_material(campaign: Campaign, source: MaterialSource, store: Store, record: str) -> Outcome:
     with warnings.catch_warnings():
         # Assumptions are in the notes of the result.
         warnings.simplefilter("ignore", UserWarning)
@@ -155,7 +159,8 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: str, record
         computed = _integrate(campaign, source, model, settings, store, record, stamp)
         if campaign.band_kmesh is not None:
             computed |= _stream(campaign, model, campaign.band_kmesh, store)
-    return Outcome(source.id, "computed" if computed else "present")
+    status = "computed" if computed else "present"
+    return Outcome(source.id, status, material_id=settings.material_id(model))
 
 
 def _integrate(
@@ -163,7 +168,7 @@ def _integrate(
     source: MaterialSource,
     model: WannierModel,
     settings: Settings,
-    store: str,
+    store: Store,
     record: str,
     stamp: str,
 ) -> bool:
@@ -183,7 +188,7 @@ def _integrate(
     return True
 
 
-def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...], store: str) -> bool:
+def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...], store: Store) -> bool:
     """Stream values per k and band; False where they are there already."""
     resolution = Resolution(campaign.degeneracy_threshold, campaign.broadening)
     if band_stream(model, kmesh, store, campaign.band_quantities, resolution).is_published:

@@ -23,7 +23,7 @@ from spinscreen.materials import (
     library,
     load_model,
 )
-from spinscreen.storage import Checkpoints, is_published, plot_bands, plot_hall, publish
+from spinscreen.storage import Checkpoints, is_published, material_file, plot_bands, plot_hall, publish
 
 from .cli_arguments import parse_energies, parse_mesh, parse_names, path_corners
 from .cli_campaign import add_commands
@@ -172,14 +172,14 @@ def run(
         return
     out.print(model_table(model))
     with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
-        checkpoints = Checkpoints(str(store.resolve()), material_id) if store is not None else None
+        checkpoints = Checkpoints(store, material_id) if store is not None else None
         dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
     out.print(result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
     if store is not None:
         publish(dataset, store, material_id)
         assert checkpoints is not None
         checkpoints.clear()
-        out.print(f'published: xr.open_zarr("{store}", group="materials/{material_id}", consolidated=False)')
+        out.print(f'published: xr.open_zarr("zip::{material_file(store, material_id)}")')
     if plot is not None:
         plot_hall(dataset).savefig(plot, dpi=150)
         out.print(f"drawn: {plot}")

@@ -138,7 +138,7 @@ def compute_settings(
     attributes = model_attributes(model, settings.degeneracy_threshold, settings.broadening) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
-        "key": settings.key(model),
+        "key": settings.key(model.fingerprint),
         "elapsed_seconds": time.perf_counter() - started,
     }
     dataset = integral_dataset(

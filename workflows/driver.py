@@ -18,11 +18,14 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import MaterialSource
 from spinscreen.storage import (
     CatalogRow,
+    Store,
     StoreError,
     build_catalog,
+    forget_absent,
     forget_failure,
+    missing_of,
     published_stamps,
-    read_row,
+    read_rows,
     record_campaign,
     record_failure,
 )
@@ -86,11 +89,12 @@ def run_campaign(
     record : settings to be kept in the store, by default the campaign's own
     Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone.
     """
-    root = str(Path(store).resolve())
+    root = Store.at(store).opened()
     name = record_campaign(root, campaign.calculation if record is None else record)
+    forget_absent(root, name, {source.id for source in campaign.materials})
     template = campaign.model_copy(update={"materials": ()})
     outcomes, started = [], time.perf_counter()
-    known, unknown = _known(template, campaign.materials, root)
+    known, unknown = _known(template, campaign.materials, root, name)
     found = (
         (run_material(template, source, root, name) for source in unknown)
         if client is None
@@ -102,20 +106,32 @@ def run_campaign(
             progress(outcome)
         seconds = time.perf_counter() - started
         threads = 1 if client is None else max(1, sum(client.nthreads().values()))
+        _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
             build_catalog(root, *([] if client is None else [_row_reader(client)]))
     return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
 
 
+def _check_published(store: Store, outcomes: Sequence[Outcome]) -> None:
+    """What is counted as computed is there, also after a store was moved, deleted or unmounted."""
+    store.check()
+    lost = missing_of(store, (outcome.material_id for outcome in outcomes if outcome.material_id is not None))
+    if lost:
+        raise StoreError(
+            f"{store.path}: {len(lost)} results that were published are not there any more, the first is "
+            f"{lost[0]}; was something removed meanwhile? Run the same again."
+        )
+
+
 def _known(
-    template: Campaign, materials: Sequence[MaterialSource], store: str
+    template: Campaign, materials: Sequence[MaterialSource], store: Store, name: str
 ) -> tuple[list[Outcome], list[MaterialSource]]:
     """Materials that are published and unchanged since, which need not even be read; and the others."""
     stamps = published_stamps(store)
     known, unknown = [], []
     for source in materials:
         if stamps and template.stamp(source) in stamps:
-            forget_failure(store, source.id)
+            forget_failure(store, source.id, name)
             known.append(Outcome(source.id, "present"))
         else:
             unknown.append(source)
@@ -126,7 +142,7 @@ def _on_cluster(
     client: Client,
     template: Campaign,
     materials: Sequence[MaterialSource],
-    store: str,
+    store: Store,
     name: str,
     capacity: int,
 ) -> Iterator[Outcome]:
@@ -144,7 +160,7 @@ def _on_cluster(
         except (StoreError, SchedulerLostError):
             raise
         except Exception as problem:  # the task itself could not be sent or received
-            yield _failed(store, source, f"{type(problem).__name__}: {problem}")
+            yield _failed(store, name, source, f"{type(problem).__name__}: {problem}")
     for source in suspects:
         # Alone, so that a material is not blamed for what its neighbour on the worker did.
         try:
@@ -154,11 +170,11 @@ def _on_cluster(
                 "its worker was killed again and again, most likely out of memory: give the workers more "
                 "memory, or a smaller memory_budget or kmesh"
             )
-            yield _failed(store, source, error)
+            yield _failed(store, name, source, error)
 
 
-def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
-    record_failure(store, source.id, error)
+def _failed(store: Store, name: str, source: MaterialSource, error: str) -> Outcome:
+    record_failure(store, source.id, error, name, source.path)
     return Outcome(source.id, "failed", error)
 
 
@@ -184,8 +200,8 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
         ) from None
 
 
-def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
-    def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow]:
+def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]:
+    def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow | str]:
         pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
         for rows in client.gather([client.submit(_read_some, store, piece, pure=False) for piece in pieces]):
             yield from rows
@@ -193,5 +209,5 @@ def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[Catal
     return read
 
 
-def _read_some(store: str, names: Sequence[str]) -> list[CatalogRow]:
-    return [read_row(store, name) for name in names]
+def _read_some(store: str, names: Sequence[str]) -> list[CatalogRow | str]:
+    return list(read_rows(store, names))

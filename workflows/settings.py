@@ -25,13 +25,17 @@ from spinscreen.kernels import (
     integrals,
 )
 from spinscreen.materials import WannierModel
-from spinscreen.storage import SCHEMA_VERSION
+from spinscreen.storage import SCHEMA_VERSION, group_name
 
 #: Points of the Fermi-energy scan where the user names none, and its half width (eV) about the Fermi level.
 DEFAULT_SCAN = (201, 2.0)
 
 #: Distance of mesh points in 1/angstrom where the user names no mesh.
 DEFAULT_SPACING = 0.1
+
+
+#: Settings that a result's key leaves out where they have these values.
+_DEFAULTS = {"temperature": 0.0, "degeneracy_threshold": DEFAULT_DEGENERACY_THRESHOLD, "broadening": 0.0}
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,23 @@ class Settings:
     def integrals(self) -> tuple[Integral, ...]:
         return integrals(self.quantities)
 
-    def key(self, model: WannierModel) -> str:
-        """Hash of model, settings and schema version: equal keys hold equal numbers."""
-        text = json.dumps([SCHEMA_VERSION, model.fingerprint, asdict(self)], sort_keys=True)
+    def key(self, fingerprint: str) -> str:
+        """Hash of a model's fingerprint, the settings and the schema version: equal keys hold equal numbers.
+
+        A setting at its default is left out, so that one which is new in some version changes no old key.
+        """
+        given = asdict(self) | {"quantities": sorted(self.quantities)}
+        deciding = {name: value for name, value in given.items() if value != _DEFAULTS.get(name)}
+        text = json.dumps([SCHEMA_VERSION, fingerprint, deciding], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def material_id(self, model: WannierModel) -> str:
-        """Name of the model's group in a store: changed settings make a new one."""
-        return f"{safe_name(model.name)}-{self.key(model)[:10]}"
+        """Name of the model's result in a store: changed settings make a new one."""
+        return self.id_of(model.name, model.fingerprint)
+
+    def id_of(self, name: str, fingerprint: str) -> str:
+        """The same by the name and the fingerprint of a model."""
+        return f"{group_name(name)}-{self.key(fingerprint)[:10]}"
 
 
 def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
@@ -90,11 +103,6 @@ def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
                 f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
                 "above 0 K; give one, for example temperature=300."
             )
-
-
-def safe_name(name: str) -> str:
-    """A name that can be that of a folder."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def make_settings(

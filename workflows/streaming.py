@@ -25,12 +25,12 @@ from spinscreen.kernels import (
     block_size,
 )
 from spinscreen.materials import WannierModel
-from spinscreen.storage import SCHEMA_VERSION, BandStream, band_dataset
+from spinscreen.storage import SCHEMA_VERSION, BandStream, Store, band_dataset, group_name
 
 from .computing import model_attributes, observables_of, silent
 from .execution import FIRST, Progress, core_count, in_flight, quietly, result_of, set_up_workers
 from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
-from .settings import check_observables, complete_kmesh, safe_name
+from .settings import check_observables, complete_kmesh
 
 #: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
 _CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
@@ -50,7 +50,7 @@ class _Job:
 def stream_bands(
     model: WannierModel,
     kmesh: int | Sequence[int] | None,
-    store: str | Path,
+    store: str | Path | Store,
     quantities: Sequence[str] = ("energy", "texture"),
     client: Client | None = None,
     *,
@@ -98,7 +98,7 @@ def stream_bands(
 def band_stream(
     model: WannierModel,
     kmesh: int | Sequence[int] | None,
-    store: str | Path,
+    store: str | Path | Store,
     quantities: Sequence[str],
     resolution: Resolution,
 ) -> BandStream:
@@ -106,7 +106,7 @@ def band_stream(
     deciding = [complete_kmesh(model, kmesh), resolution.degeneracy_threshold, resolution.broadening]
     text = json.dumps([SCHEMA_VERSION, model.fingerprint, deciding, list(quantities)])
     key = hashlib.sha256(text.encode()).hexdigest()[:10]
-    return BandStream(str(Path(store).resolve()), f"{safe_name(model.name)}-{key}")
+    return BandStream(Store.at(store), f"{group_name(model.name)}-{key}")
 
 
 def _lines_per_chunk(model: WannierModel, mesh: KMesh, line_bytes: int) -> int:

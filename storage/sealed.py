@@ -1,0 +1,93 @@
+"""Sealed files: zip files whose comment carries a digest of all the rest, so that any damage is noticed.
+
+Plain Zarr and NumPy open them as the zip files they are. The zip format itself has a checksum for each
+member, but none for its directory, in which a flipped bit makes a member vanish.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_MARK = b'{"spinscreen_seal": 1, '
+_NO_DIGEST = "0" * 64
+
+#: A zip's comment is at most this long, its end record 22 bytes.
+_TAIL_BYTES = 1024
+
+#: A date for all members: equal content makes equal files.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+class DamagedError(Exception):
+    """A file is not what was written: cut, changed or empty. The message is the reason."""
+
+
+def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None) -> bytes:
+    """A zip file of members (name -> content).
+
+    facts : short texts that can be read back from the end of the file alone, by `seal_of`
+    """
+    stream = io.BytesIO()
+    comment = _comment(_NO_DIGEST, facts or {})
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, _DATE), content)
+        archive.comment = comment
+    body = stream.getbuffer()[: -len(comment)]
+    return bytes(body) + _comment(hashlib.sha256(body).hexdigest(), facts or {})
+
+
+def _comment(digest: str, facts: Mapping[str, str]) -> bytes:
+    rest = json.dumps({"facts": dict(facts), "sha256": digest}).encode()
+    comment = _MARK + rest[1:]
+    if len(comment) > _TAIL_BYTES - 22:
+        raise ValueError(f"the facts of a seal need {len(comment)} bytes, at most {_TAIL_BYTES - 22} fit")
+    return comment
+
+
+def unsealed(content: bytes) -> dict[str, bytes]:
+    """Members of a sealed file. Raises DamagedError where anything was changed, cut or lost."""
+    seal = _parsed(content)
+    body = memoryview(content)[: content.rfind(_MARK)]
+    if hashlib.sha256(body).hexdigest() != seal.get("sha256"):
+        raise DamagedError("its content does not fit its digest")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as problem:
+        raise DamagedError(f"no zip file ({problem})") from None
+
+
+def read_sealed(path: Path) -> dict[str, bytes]:
+    """Members of a sealed file on the disk. Raises DamagedError, OSError."""
+    return unsealed(path.read_bytes())
+
+
+def seal_of(path: Path) -> dict[str, str] | None:
+    """Facts in the seal of a file, by its last bytes alone; None where it is not there or ends otherwise."""
+    try:
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            stream.seek(max(0, size - _TAIL_BYTES))
+            facts = _parsed(stream.read(_TAIL_BYTES)).get("facts")
+    except (OSError, DamagedError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    start = content.rfind(_MARK)
+    if start < 0:
+        raise DamagedError("it is empty" if not content else "it is cut off: its seal is missing")
+    try:
+        seal = json.loads(content[start:])
+    except (ValueError, RecursionError):
+        raise DamagedError("its seal is damaged") from None
+    return dict(seal)

@@ -1,0 +1,93 @@
+"""All of a store as one lazy `xarray.DataTree`: a node is opened when anything in it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from spinscreen.kernels import InputError
+
+from .catalog import open_catalog
+from .store import BANDS, CATALOG, MATERIALS, Store, group_names, published, read_material
+
+
+def open_store(path: str | Path | Store) -> xr.DataTree:
+    """All of a store as a lazy tree: /materials/<id>, /bands/<id>, and /catalog where it was built.
+
+    A node is opened when it is first asked for, so a store of many thousand opens at once; a material is
+    checked against its digest then. Raises InputError where there is no store, and from a damaged node.
+    A single material opens with `xr.open_zarr("zip::results.zarr/materials/<id>.zip")` alone.
+    """
+    store = Store.at(path)
+    if not store.exists:
+        raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
+    tree = _StoreNode()
+    bands = store.path / BANDS
+    _attach(tree, MATERIALS, {name: _reading(store, name) for name in published(store)})
+    members = group_names(bands)
+    if members:
+        _attach(tree, BANDS, {name: _opening(bands / name) for name in members})
+    # None yet, or damaged: the materials are there all the same.
+    with suppress(InputError):
+        tree[CATALOG] = xr.DataTree(open_catalog(store))
+    return tree
+
+
+def _attach(tree: xr.DataTree, name: str, members: dict[str, Callable[[], xr.Dataset]]) -> None:
+    tree[name] = _StoreNode()
+    node = tree.children[name]
+    # Not by assignment, which would open them all to compare their coordinates.
+    node._children = {member: _LazyNode.of(member, read, node) for member, read in members.items()}
+
+
+def _reading(store: Store, name: str) -> Callable[[], xr.Dataset]:
+    return lambda: read_material(store, name)
+
+
+def _opening(folder: Path) -> Callable[[], xr.Dataset]:
+    return lambda: xr.open_zarr(folder, consolidated=True)
+
+
+class _StoreNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
+    """A node above many lazy ones; xarray's HTML view would open all of them to count what they hold."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+class _LazyNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]
+    """A tree node that is read when anything in it is first asked for.
+
+    xarray keeps the data of a node in slots; here they stay empty until then.
+    """
+
+    __slots__ = ("_read",)
+
+    @classmethod
+    def of(cls, name: str, read: Callable[[], xr.Dataset], parent: xr.DataTree) -> _LazyNode:
+        node = object.__new__(cls)
+        node._read = read
+        node._name = name
+        node._parent = parent
+        node._children = {}
+        return node
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NODE_DATA:
+            self._set_node_data(self._read())
+            return object.__getattribute__(self, name)
+        return super().__getattr__(name)
+
+
+#: Slots of `xarray.DataTree` that hold what a node contains.
+_NODE_DATA = frozenset(
+    {"_data_variables", "_node_coord_variables", "_node_dims", "_node_indexes"}
+    | {"_encoding", "_attrs", "_close"}
+)
