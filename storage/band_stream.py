@@ -6,7 +6,7 @@ import hashlib
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,26 @@ class BandStream:
             make_folder(beside.parent)
             try:
                 self._make_arrays(empty, count, chunk, beside)
-                if not self._is_begun:
-                    # What a slow worker wrote after its group had been published.
-                    store.remove(self._folder)
-                    _renamed(beside, self._folder)
+                self._begin(beside)
             finally:
                 store.remove(beside)
+
+    def _begin(self, beside: Path) -> None:
+        """Put empty arrays in place, unless another driver did so meanwhile."""
+        if self._folder.exists() and not self._is_begun:
+            # What a slow worker wrote after its group had been published.
+            waste = self._place.partial / f"waste-{uuid.uuid4().hex}"
+            with suppress(OSError):
+                self._folder.rename(waste)
+            if (waste / "zarr.json").is_file():
+                # Begun by another driver in this very moment.
+                _renamed(waste, self._folder)
+            self._place.remove(waste)
+        try:
+            beside.rename(self._folder)
+        except OSError:
+            if not self._is_begun:
+                raise
 
     @property
     def _is_begun(self) -> bool:
@@ -81,8 +95,6 @@ class BandStream:
                     compressors=(CHECKSUMMED,),
                     # One folder an array, not one for each dim of each chunk.
                     chunk_key_encoding={"name": "default", "separator": "."},
-                    # A chunk of zeros is a file like any other, so that one that is missing is noticed.
-                    config={"write_empty_chunks": True},
                     dimension_names=list(map(str, variable.dims)),
                     attributes=_plain(variable.attrs, empty, str(name)),
                 )
@@ -90,7 +102,9 @@ class BandStream:
     def has(self, start: int) -> bool:
         """Whether the chunk that begins at this k point is written, to the last byte."""
         mark = read_json(self._mark(start))
-        return mark is not None and all(_digest(self._folder / name) == mark[name] for name in mark)
+        return mark is not None and all(
+            _is_what_was_written(self._folder / name, mark[name]) for name in mark
+        )
 
     def write(self, start: int, values: Mapping[str, NDArray]) -> None:
         """Write one chunk of every array. Raises StoreError as `publish` does."""
@@ -108,11 +122,12 @@ class BandStream:
         group = zarr.open_group(self._folder, mode="r+")
         names = {}
         for name, block in values.items():
-            array: Any = group[name]
+            # A chunk of zeros is a file like any other, so that one that is missing is noticed.
+            array = _array(group, name).with_config({"write_empty_chunks": True})
             array[start : start + len(block)] = block
             number = start // array.chunks[0]
             file = f"{name}/c.{number}" + ".0" * (array.ndim - 1)
-            names[file] = _digest(self._folder / file)
+            names[file] = _digest_of(self._folder / file)
         make_folder(self._mark(start).parent)
         write_json(self._mark(start), names, self._place.partial)
 
@@ -151,11 +166,8 @@ class BandStream:
         with consolidating(), _ignoring_marks():
             zarr.consolidate_metadata(self._folder)
         files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()}
-        fixed = {
-            name: _digest(path)
-            for name, path in files.items()
-            if name not in written and not name.startswith(_MARKS)
-        }
+        others = [name for name in files if name not in written and not name.startswith(_MARKS)]
+        fixed = {name: _digest_of(files[name]) for name in others}
         # Not inside, where Zarr would wonder what it is.
         write_json(_digests_of(self._target), fixed | written, self._place.partial)
         sync_folder(self._folder)
@@ -187,9 +199,13 @@ def damage_of_bands(folder: Path) -> str | None:
     if digests is None:
         return "its digests cannot be read" if _digests_of(folder).exists() else None
     for name, digest in digests.items():
-        if _digest(folder / name) != digest:
+        if not _is_what_was_written(folder / name, digest):
             return f"{name} is not what was written"
     return None
+
+
+def _array(group: zarr.Group, name: str) -> Any:
+    return group[name]
 
 
 def _digests_of(folder: Path) -> Path:
@@ -209,12 +225,16 @@ def _ignoring_marks() -> Iterator[None]:
         yield
 
 
-def _digest(file: Path) -> str | None:
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _is_what_was_written(file: Path, digest: str) -> bool:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return _digest_of(file) == digest
     except OSError:
-        return None
+        return False
 
 
 def _chunk_files(name: str, array: Any) -> Iterator[str]:

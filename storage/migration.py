@@ -14,7 +14,17 @@ from spinscreen.kernels import InputError
 from .catalog import build_catalog
 from .files import make_folder, write_whole, writing
 from .schema import SCHEMA_VERSION
-from .store import CATALOG, MATERIALS, Store, group_names, publish, published, read_material, root_metadata
+from .store import (
+    CATALOG,
+    MATERIALS,
+    Store,
+    group_names,
+    published,
+    read_file,
+    read_material,
+    root_metadata,
+    write_material,
+)
 
 #: Name of a result in the new store, from its dataset.
 Renaming = Callable[[xr.Dataset, str], str]
@@ -60,7 +70,12 @@ def migrate(store: str | Path | Store, rename: Renaming = _same_name) -> Migrati
             left.append(f"{old}: cannot be read ({type(problem).__name__}: {problem})")
             continue
         dataset.attrs["schema_version"] = SCHEMA_VERSION
-        publish(dataset, place, rename(dataset, name))
+        new = rename(dataset, name)
+        write_material(dataset, place, new)
+        # Read once more: the old files go only when the new one holds all of it.
+        if not read_file(place, new).equals(dataset):
+            left.append(f"{old}: {new} is there already with other numbers, both were left")
+            continue
         place.remove(old)
         rewritten += 1
     place.tidy()

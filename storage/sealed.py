@@ -40,8 +40,14 @@ def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None)
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), content)
         archive.comment = comment
-    body = stream.getbuffer()[: -len(comment)]
-    return bytes(body) + _comment(hashlib.sha256(body).hexdigest(), facts or {})
+    body = bytes(stream.getbuffer()[: -len(comment)])
+    return body + _comment(_digest(body, facts or {}), facts or {})
+
+
+def _digest(body: bytes | memoryview, facts: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(body)
+    digest.update(json.dumps(dict(facts)).encode())
+    return digest.hexdigest()
 
 
 def _comment(digest: str, facts: Mapping[str, str]) -> bytes:
@@ -55,8 +61,10 @@ def _comment(digest: str, facts: Mapping[str, str]) -> bytes:
 def unsealed(content: bytes) -> dict[str, bytes]:
     """Members of a sealed file. Raises DamagedError where anything was changed, cut or lost."""
     seal = _parsed(content)
-    body = memoryview(content)[: content.rfind(_MARK)]
-    if hashlib.sha256(body).hexdigest() != seal.get("sha256"):
+    start, facts = content.rfind(_MARK), seal.get("facts")
+    facts = facts if isinstance(facts, dict) else {}
+    # Written anew it must come out the same, so that no bit of the seal itself is free to change.
+    if content[start:] != _comment(_digest(memoryview(content)[:start], facts), facts):
         raise DamagedError("its content does not fit its digest")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

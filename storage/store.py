@@ -231,9 +231,14 @@ def publish(dataset: xr.Dataset, store: str | Path | Store, material_id: str) ->
     place = Store.at(store)
     if place.identity is None:
         place = place.opened()
-    if is_published(place, material_id):
-        return False
+    return not is_old_group(place, material_id) and write_material(dataset, place, material_id)
+
+
+def write_material(dataset: xr.Dataset, place: Store, material_id: str) -> bool:
+    """Write a material's file unless there is one; `publish` for a store that is open."""
     target = material_file(place, material_id)
+    if seal_of(target) is not None:
+        return False
     if target.exists() and seal_of(target) is None:
         # Cut off by a power loss, and read by nobody. Asked again: another driver may have been faster.
         place.remove(target)
@@ -254,6 +259,11 @@ def read_material(store: str | Path | Store, material_id: str) -> xr.Dataset:
     """
     if is_old_group(store, material_id):
         return xr.open_zarr(Store.at(store).path / MATERIALS / material_id, consolidated=True)
+    return read_file(store, material_id)
+
+
+def read_file(store: str | Path | Store, material_id: str) -> xr.Dataset:
+    """The same of the present version alone."""
     members = _members(store, material_id)
     members.pop(_ROW, None)
     try:

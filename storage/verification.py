@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+import zarr
+from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
 from .band_stream import damage_of_bands
-from .catalog import open_catalog, scalar_columns
-from .files import make_folder, read_json, write_whole, writing
-from .rows import TENSORS, CatalogRow
+from .catalog import open_catalog, read_rows, scalar_columns
+from .files import read_json, write_whole, writing
+from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow
+from .schema import AXES
 from .store import (
     BANDS,
     CATALOG,
@@ -24,10 +29,13 @@ from .store import (
     is_old_group,
     material_file,
     published,
+    read_attributes,
     read_material,
-    read_row,
     root_metadata,
 )
+
+#: Materials whose tensors are compared at a time.
+_CHUNK = 64
 
 
 @dataclass(frozen=True)
@@ -58,20 +66,20 @@ def verify(store: str | Path | Store, repair: bool = False) -> tuple[Damage, ...
 
 def _mend(store: Store, damage: Damage) -> None:
     if damage.place == store.path / "zarr.json":
-        make_folder(store.partial)
         write_whole(damage.place, root_metadata(uuid.uuid4().hex), store.partial, replace=True)
-    else:
-        store.remove(damage.place)
+        return
+    store.remove(damage.place)
+    if damage.place == store.path / MATERIALS / "zarr.json":
+        zarr.open_group(damage.place.parent, mode="a", zarr_format=3)
 
 
 def _damages(store: Store) -> Iterator[Damage]:
     for root in (store.path / "zarr.json", store.path / MATERIALS / "zarr.json"):
         if read_json(root) is None:
             yield Damage(root, "its metadata cannot be read")
-    rows: dict[str, CatalogRow] = {}
     for name in published(store):
         try:
-            rows[name] = _checked_row(store, name)
+            _check_material(store, name)
         except InputError as problem:
             place = store.path / MATERIALS / name
             yield Damage(place if is_old_group(store, name) else material_file(store, name), str(problem))
@@ -81,18 +89,18 @@ def _damages(store: Store) -> Iterator[Damage]:
         if reason is not None:
             yield Damage(folder, reason)
     yield from _damaged_records(store)
-    yield from _damaged_catalog(store, rows)
+    yield from _damaged_catalog(store)
 
 
-def _checked_row(store: Store, name: str) -> CatalogRow:
-    """Read a material to the last number. Raises InputError."""
+def _check_material(store: Store, name: str) -> None:
+    """Raise InputError where a material is not what was written; one of version 1 has no digest to tell."""
+    if not is_old_group(store, name):
+        read_attributes(store, name)
+        return
     try:
         read_material(store, name).load()
-    except InputError:
-        raise
-    except Exception as problem:  # whatever a damaged group of version 1 leads to
+    except Exception as problem:  # whatever a damaged group leads to
         raise InputError(f"{name}: cannot be read ({type(problem).__name__}: {problem}).") from None
-    return read_row(store, name)
 
 
 def _damaged_records(store: Store) -> Iterator[Damage]:
@@ -105,44 +113,76 @@ def _damaged_records(store: Store) -> Iterator[Damage]:
                 yield Damage(place, "no record: expected a JSON object")
 
 
-def _damaged_catalog(store: Store, rows: dict[str, CatalogRow]) -> Iterator[Damage]:
-    """The catalog holds copies: each is compared with the row it was made of."""
+def _damaged_catalog(store: Store) -> Iterator[Damage]:
+    """The catalog holds copies: each is compared with the material it is of."""
     link = store.path / CATALOG
     if not link.is_symlink() and not link.exists():
         return
     try:
-        catalog = open_catalog(store).load()
-        wrong = next((name for name in _names(catalog) if not _is_row(catalog, name, rows.get(name))), None)
+        wrong = _wrong_row(store, open_catalog(store))
     except Exception as problem:  # whatever Zarr and xarray raise about damaged files
         yield Damage(link, f"cannot be read ({type(problem).__name__}: {problem})")
         return
     if wrong is not None:
-        yield Damage(link, f"its row {wrong} is not that of the material")
+        yield Damage(link, f"its row {wrong!r} is not that of a material")
 
 
-def _names(catalog: xr.Dataset) -> list[str]:
-    return [str(name) for name in catalog["material"].values]
+def _wrong_row(store: Store, catalog: xr.Dataset) -> str | None:
+    """The first material of which the catalog says something else than its file, or that is not there; of
+    one that is damaged it may say anything.
+    """
+    present = set(published(store))
+    _check_labels(catalog)
+    columns = {name: catalog[name].values for name in scalar_columns(catalog)}
+    observables = [str(name) for name in catalog["observable"].values] if "observable" in catalog else []
+    units = dict(zip(observables, catalog["observable_unit"].values, strict=True)) if observables else {}
+    names = [str(name) for name in catalog["material"].values]
+    for start in range(0, len(names), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        tensors = {v: catalog[v][rows].values for v in TENSORS.values() if v in catalog}
+        for i, name in enumerate(names[rows]):
+            if name not in present:
+                return name
+            row = next(iter(read_rows(store, [name])))
+            if isinstance(row, str):
+                continue
+            scalars = {column: values[start + i] for column, values in columns.items()}
+            mine = {variable: values[i] for variable, values in tensors.items()}
+            known = zip(row.observables, row.observable_units, strict=True)
+            right_units = all(units[observable] == unit for observable, unit in known)
+            if not (right_units and _same_scalars(scalars, row) and _same_tensors(mine, observables, row)):
+                return name
+    return None
 
 
-def _is_row(catalog: xr.Dataset, name: str, row: CatalogRow | None) -> bool:
-    """Whether a catalog says of a material what the material itself says; of one that is gone, anything."""
-    if row is None:
-        return True
-    at = _names(catalog).index(name)
-    mine = catalog.isel(material=at)
-    for column in scalar_columns(catalog):
-        stored, expected = mine[column].values.item(), row.columns.get(column)
+def _check_labels(catalog: xr.Dataset) -> None:
+    """Raise ValueError where an axis of the catalog is not labelled as each catalog is."""
+    for dim, expected in {
+        "current_axis": AXES,
+        "field_axis": AXES,
+        "relative_energy": RELATIVE_ENERGY,
+    }.items():
+        if not np.array_equal(catalog[dim].values, np.array(expected)):
+            raise ValueError(f"the labels of {dim} are not those of a catalog")
+
+
+def _same_scalars(scalars: Mapping[str, Any], row: CatalogRow) -> bool:
+    for column, stored in scalars.items():
+        expected = row.columns.get(column)
         if isinstance(stored, float):
-            same = stored == (np.nan if expected is None else expected) or np.isnan(stored)
-            same = same and not (np.isnan(stored) and isinstance(expected, float) and not np.isnan(expected))
-        else:
-            same = str(stored) == ("" if expected is None else str(expected))
-        if not same:
+            wanted = np.nan if expected is None else float(expected)
+            if not (stored == wanted or (np.isnan(stored) and np.isnan(wanted))):
+                return False
+        elif str(stored) != ("" if expected is None or pd.isna(expected) else str(expected)):
             return False
-    for variable in set(TENSORS.values()) & set(row.tensors):
-        values = mine[variable]
-        if "observable" in values.dims:
-            values = values.sel(observable=list(row.observables))
-        if not np.array_equal(values.values, row.tensors[variable], equal_nan=True):
+    return set(row.columns) <= set(scalars)
+
+
+def _same_tensors(tensors: Mapping[str, NDArray], observables: list[str], row: CatalogRow) -> bool:
+    for variable, expected in row.tensors.items():
+        stored = tensors[variable]
+        if stored.ndim > 3:
+            stored = stored[[observables.index(name) for name in row.observables]]
+        if not np.array_equal(stored, expected, equal_nan=True):
             return False
     return True

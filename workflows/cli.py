@@ -27,6 +27,7 @@ from spinscreen.storage import Checkpoints, is_published, material_file, plot_ba
 
 from .cli_arguments import parse_energies, parse_mesh, parse_names, path_corners
 from .cli_campaign import add_commands
+from .cli_store import add_store_commands
 from .clusters import local_cluster
 from .computing import compute_settings, evaluate
 from .console import (
@@ -304,6 +305,7 @@ def show_quantities(
 
 
 add_commands(app)
+add_store_commands(app)
 
 
 def _reference_energy(model: WannierModel, energies: np.ndarray) -> float:

@@ -1,0 +1,487 @@
+"""What is stored stays what was written, or is noticed: damage, odd names, moved stores, older versions."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from campaigns import NAMES, campaign, numbers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import find_materials, library, write_wannier90
+from spinscreen.storage import (
+    Checkpoints,
+    Store,
+    StoreError,
+    build_catalog,
+    failures,
+    group_name,
+    is_published,
+    material_file,
+    migrate,
+    open_catalog,
+    open_store,
+    publish,
+    published,
+    read_material,
+    record_failure,
+    screen,
+    verify,
+)
+from spinscreen.storage.band_stream import BandStream
+from spinscreen.storage.files import remove_inside
+from spinscreen.workflows import compute, run_campaign, stream_bands
+from spinscreen.workflows.cli_store import present_id
+
+COLUMNS = (
+    "material",
+    "observable",
+    "relative_energy",
+    "current_axis",
+    "",
+    "E_hull (eV/atom)",
+    "E hull",
+    "for",
+)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> xr.Dataset:
+    return compute(library.load("kane_mele"), 12, np.linspace(-1, 1, 5))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A store with everything in it."""
+    store = tmp_path_factory.mktemp("whole") / "results.zarr"
+    sources = [source for source in find_materials("library") if source.id in NAMES]
+    run_campaign(campaign(sources), store)
+    stream_bands(library.load("haldane"), 6, store, ("energy", "berry_curvature"))
+    record_failure(store, "broken", "a reason", "campaign")
+    assert verify(store) == ()
+    return store
+
+
+@pytest.fixture
+def copy(tmp_path, whole) -> Path:
+    return shutil.copytree(whole, tmp_path / "results.zarr", symlinks=True)
+
+
+def damages(content: bytes, seed: int, count: int):
+    """The content with one bit flipped, cut off, emptied, or with something behind it."""
+    rng = random.Random(seed)
+    yield b""
+    yield content[:-1]
+    yield content[: len(content) // 2]
+    for _ in range(count):
+        changed = bytearray(content)
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+        yield bytes(changed)
+
+
+def test_any_damage_to_a_material_is_noticed(copy):
+    name = published(copy)[0]
+    file = material_file(copy, name)
+    content = file.read_bytes()
+    for changed in damages(content, seed=1, count=100):
+        file.write_bytes(changed)
+        with pytest.raises(InputError, match="is damaged"):
+            read_material(copy, name)
+
+
+def test_a_damaged_material_is_left_out_named_removed_and_computed_anew(copy, whole):
+    name = published(copy)[0]
+    file = material_file(copy, name)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 3] ^= 4
+    file.write_bytes(content)
+    (copy / "catalog").unlink()
+    found = build_catalog(copy)
+    assert found.sizes["material"] == len(NAMES) - 1
+    assert [name in sentence for sentence in found.attrs["damaged"]] == [True]
+    (damage,) = verify(copy)
+    assert damage.place == file
+    assert verify(copy, repair=True) == (damage,)
+    assert not file.exists()
+    sources = [source for source in find_materials("library") if source.id in NAMES]
+    report = run_campaign(campaign(sources), copy)
+    assert (report.count("computed"), report.count("present")) == (1, 3)
+    assert numbers(copy) == numbers(whole)
+    assert verify(copy) == ()
+
+
+def test_a_file_that_a_power_loss_has_emptied_does_not_count_as_published(copy):
+    name = published(copy)[0]
+    dataset = read_material(copy, name).load()
+    material_file(copy, name).write_bytes(b"")
+    assert not is_published(copy, name)
+    assert publish(dataset, copy, name)
+    assert is_published(copy, name)
+
+
+def test_any_damage_to_bands_is_noticed(copy):
+    (group,) = [place for place in (copy / "bands").iterdir() if place.is_dir()]
+    for file in sorted(p for p in group.rglob("*") if p.is_file()):
+        content = file.read_bytes()
+        for changed in damages(content, seed=2, count=1):
+            file.write_bytes(changed)
+            assert [damage.place for damage in verify(copy)] == [group], file
+        file.unlink()
+        assert [damage.place for damage in verify(copy)] == [group], file
+        file.write_bytes(content)
+    assert verify(copy) == ()
+
+
+def test_any_damage_to_a_catalog_is_noticed_or_changes_nothing(copy):
+    expected = open_catalog(copy).load()
+    files = sorted(p for p in (copy / "catalog").resolve().rglob("*") if p.is_file())
+    rng = random.Random(3)
+    for file in rng.sample(files, 12):
+        content = file.read_bytes()
+        for changed in damages(content, seed=4, count=1):
+            file.write_bytes(changed)
+            if not verify(copy):
+                xr.testing.assert_identical(open_catalog(copy).load(), expected)
+        file.write_bytes(content)
+    for file in rng.sample([file for file in files if file.name != "zarr.json"], 10):
+        content = file.read_bytes()
+        file.unlink()
+        assert [damage.place for damage in verify(copy)] == [copy / "catalog"], file
+        file.write_bytes(content)
+
+
+def test_a_damaged_catalog_is_made_anew(copy):
+    expected = open_catalog(copy).load()
+    ((copy / "catalog").resolve() / "zarr.json").write_bytes(b"")
+    with pytest.raises(InputError, match="its catalog is damaged"):
+        screen(copy)
+    assert len(open_store(copy)["materials"]) == len(NAMES)
+    xr.testing.assert_equal(build_catalog(copy).load(), expected)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "materials/zarr.json"])
+def test_damaged_metadata_of_the_store_are_written_anew(copy, whole, name):
+    (copy / name).write_bytes(b"")
+    assert copy / name in [damage.place for damage in verify(copy)]
+    verify(copy, repair=True)
+    assert verify(copy) == ()
+    assert numbers(copy) == numbers(whole)
+
+
+def test_a_damaged_record_hides_no_other(copy):
+    record_failure(copy, "other", "another reason")
+    (damaged,) = (copy / "failures").glob("broken*")
+    damaged.write_text("{")
+    assert failures(copy) == {"other": "another reason"}
+    assert [damage.place for damage in verify(copy)] == [damaged]
+    verify(copy, repair=True)
+    assert verify(copy) == ()
+
+
+def test_a_partial_sum_that_was_cut_is_computed_again(tmp_path):
+    kept = Checkpoints(tmp_path / "r.zarr", "some")
+    arrays = [np.arange(6.0).reshape(2, 3), np.array(2 + 1j)]
+    kept.save(3, arrays)
+    (file,) = tmp_path.rglob("batch-*.npz")
+    for found, array in zip(kept.load(3), arrays, strict=True):
+        np.testing.assert_array_equal(found, array)
+    content = file.read_bytes()
+    for changed in damages(content, seed=5, count=100):
+        file.write_bytes(changed)
+        assert kept.load(3) is None
+    assert kept.load(4) is None
+
+
+ODD_IDS = (
+    "..", "../materials", ".", "a/b", "/etc/passwd", "it's \"quoted\"", "x" * 300, "é" * 200, "[/red]",
+    "a\\b", "con:", "-rf", "~", "$HOME", "a b", " ", "..\u2028", "\udce9t\udce9",
+)  # fmt: skip
+
+
+@given(st.text() | st.sampled_from(ODD_IDS), st.text() | st.sampled_from(ODD_IDS))
+def test_a_group_name_is_one_part_of_a_path_and_tells_labels_apart(one, other):
+    name = group_name(one)
+    assert Path(name).name == name
+    assert not name.startswith(".")
+    # With a hash, a key and a suffix it is still a name that file systems take.
+    assert len(name.encode()) <= 120
+    assert name.isprintable()
+    assert (name == group_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_id_is_a_label_and_never_a_path(tmp_path, fails):
+    files = tmp_path / "calculations" / "kane_mele"
+    write_wannier90(library.load("kane_mele"), files)
+    before = {p: p.read_bytes() for p in files.rglob("*") if p.is_file()}
+    ids = [name for name in ODD_IDS if name.strip() and name.isprintable()] + [str(files)]
+    rows = [{"id": name, "path": str(files / "none" if fails else files), "fermi_level": 0.0} for name in ids]
+    manifest = tmp_path / "list.json"
+    manifest.write_text(json.dumps(rows))
+    store = tmp_path / "results.zarr"
+    for _ in range(2):
+        report = run_campaign(campaign(find_materials(manifest), kmesh=2, energies=2), store)
+        assert report.count("failed") == (len(ids) if fails else 0)
+        assert {p: p.read_bytes() for p in files.rglob("*") if p.is_file()} == before
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["calculations", "list.json", "results.zarr"]
+    assert set(failures(store)) == (set(ids) if fails else set())
+    assert len(published(store)) == (0 if fails else len(ids))
+    if not fails:
+        assert set(open_catalog(store)["name"].values) == set(ids)
+    assert verify(store) == ()
+
+
+def test_nothing_outside_of_a_store_is_removed(tmp_path):
+    store, precious = tmp_path / "store", tmp_path / "precious"
+    for folder in (store / "failures", precious):
+        folder.mkdir(parents=True)
+    (precious / "thesis.tex").write_text("data")
+    (store / "link").symlink_to(precious)
+    for place in (precious, store, store / "..", store / "link" / "thesis.tex", store / "failures" / ".."):
+        with pytest.raises(StoreError, match="lies outside"):
+            remove_inside(store, place)
+    remove_inside(store, store / "link", store / "failures", store / "gone")
+    assert (precious / "thesis.tex").read_text() == "data"
+    assert not list(store.iterdir())
+
+
+@pytest.mark.parametrize("heading", COLUMNS)
+def test_a_column_of_any_name_is_kept_under_a_name_of_its_own(tmp_path, dataset, heading):
+    store = tmp_path / "results.zarr"
+    publish(dataset.assign_attrs(columns={heading: 4.5, "plain": "text"}), store, "a")
+    publish(dataset, store, "b")
+    for _ in range(2):
+        found = build_catalog(store)
+        (name,) = [v for v in found.data_vars if found[v].attrs.get("long_name") == heading] or [heading]
+        assert found[name].values[0] == 4.5
+        assert np.isnan(found[name].values[1])
+        assert len(screen(store, f"{name} > 4")) == 1
+        assert list(screen(store, columns=["plain"])["plain"]) == ["text", ""]
+        plain = xr.open_zarr(store, group="catalog", consolidated=False)
+        assert name in plain.data_vars
+    assert verify(store) == ()
+
+
+def test_readers_see_a_whole_catalog_at_any_moment(tmp_path, dataset):
+    """Rebuilds in a process of their own; a catalog that is held open reads the same for ever."""
+    store = tmp_path / "results.zarr"
+    for i in range(30):
+        publish(dataset, store, f"m{i:02d}")
+    held = build_catalog(store)
+    expected = held.load().copy()
+    held = open_catalog(store)
+    code = (
+        "import sys\n"
+        "from spinscreen.storage import Store, published, read_rows\n"
+        "from spinscreen.storage.catalog import _build\n"
+        "store = Store.at(sys.argv[1])\n"
+        "for _ in range(12): _build(store, read_rows, None, published(store))\n"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code, str(store)])
+    opened = 0
+    while driver.poll() is None:
+        found = open_catalog(store).load()
+        xr.testing.assert_equal(found, expected)
+        plain = xr.open_zarr(store, group="catalog", consolidated=False).load()
+        assert list(plain["material"].values) == list(expected["material"].values)
+        np.testing.assert_array_equal(plain["conserved_xy_z"], expected["conserved_xy_z"])
+        opened += 1
+    assert driver.wait() == 0
+    assert opened > 3
+    generations = list((store / "catalogs").iterdir())
+    assert len(generations) == 2
+    del held
+
+
+def test_a_held_catalog_goes_on_over_a_rebuild(tmp_path, dataset):
+    store = tmp_path / "results.zarr"
+    for i in range(3):
+        publish(dataset, store, f"m{i:02d}")
+    expected = build_catalog(store).load()
+    held = open_catalog(store)
+    material_file(store, "m00").unlink()
+    assert build_catalog(store).sizes["material"] == 2
+    xr.testing.assert_equal(held.load(), expected)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+def test_a_store_that_goes_away_is_noticed_and_nothing_counts_as_computed(tmp_path, how):
+    store = tmp_path / "results.zarr"
+    sources = [source for source in find_materials("library") if source.id in NAMES]
+
+    def disturb(_) -> None:
+        if how == "deleted":
+            shutil.rmtree(store, ignore_errors=True)
+        elif how == "moved":
+            store.rename(tmp_path / "elsewhere.zarr") if store.exists() else None
+        else:
+            shutil.rmtree(store)
+            Store.at(store).opened()
+
+    with pytest.raises(StoreError, match="was moved, replaced, deleted or unmounted"):
+        run_campaign(campaign(sources, kmesh=2, energies=2), store, progress=disturb)
+    assert how == "replaced" or not store.exists()
+
+
+def test_a_result_that_is_taken_away_meanwhile_is_not_counted(tmp_path):
+    store = tmp_path / "results.zarr"
+    sources = [source for source in find_materials("library") if source.id in NAMES]
+
+    def disturb(outcome) -> None:
+        material_file(store, outcome.material_id).unlink()
+
+    with pytest.raises(StoreError, match="4 results that were published are not there any more"):
+        run_campaign(campaign(sources, kmesh=2, energies=2), store, progress=disturb)
+
+
+@pytest.mark.parametrize("how", ["empty folder", "dangling link", "link", "mount point"])
+def test_a_store_may_be_a_link_or_a_mount_point(tmp_path, dataset, how):
+    store = tmp_path / "results.zarr"
+    if how == "empty folder":
+        store.mkdir()
+    elif how == "mount point":
+        store.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(store)], capture_output=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip("a file system can only be mounted by root: mount refused")
+        (store / "lost+found").mkdir()
+    else:
+        target = tmp_path / "elsewhere" / "target"
+        target.parent.mkdir()
+        store.symlink_to(target)
+        if how == "link":
+            target.mkdir()
+    try:
+        assert publish(dataset, store, "a")
+        stream_bands(library.load("haldane"), 4, store, ("energy",))
+        assert build_catalog(store).sizes["material"] == 1
+        assert verify(store) == ()
+        assert store.is_symlink() == ("link" in how)
+    finally:
+        if how == "mount point":
+            subprocess.run(["umount", "-l", str(store)], capture_output=True, check=False)
+
+
+def test_failures_are_kept_by_campaign_and_go_with_their_source(tmp_path):
+    write_wannier90(library.load("MoS2"), tmp_path / "tree" / "a")
+    write_wannier90(library.load("MoS2"), tmp_path / "tree" / "b")
+    for name in "ab":
+        (tmp_path / "tree" / name / "MoS2_tb.dat").write_text("broken")
+    store = tmp_path / "results.zarr"
+    one, two = ({"kmesh": n, "energies": 2} for n in (2, 3))
+    for settings in (one, two):
+        run_campaign(campaign(find_materials(tmp_path / "tree"), **settings), store)
+    assert len(list((store / "failures").iterdir())) == 4
+    shutil.rmtree(tmp_path / "tree" / "a")
+    run_campaign(campaign(find_materials(tmp_path / "tree"), **one), store)
+    assert len(list((store / "failures").iterdir())) == 3
+    run_campaign(campaign(find_materials(tmp_path / "tree"), **two), store)
+    assert list(failures(store)) == ["b"]
+
+
+def test_marks_of_streamed_chunks_go_with_the_arrays_they_are_of(tmp_path, monkeypatch):
+    """Killed before the group was renamed, and chunks lost since: nothing is taken for written."""
+    store = tmp_path / "results.zarr"
+    model = library.load("haldane")
+    name = stream_bands(model, 6, store, ("energy",))
+    expected = xr.open_zarr(store, group=f"bands/{name}", consolidated=False).load()
+
+    def killed(self, *places):
+        raise KeyboardInterrupt
+
+    shutil.rmtree(store / "bands")
+    with monkeypatch.context() as patched:
+        patched.setattr(BandStream, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stream_bands(model, 6, store, ("energy",))
+    # What a mark says is written must be there to the last byte.
+    for chunk in (store / ".partial").rglob("c.0.0"):
+        chunk.write_bytes(b"")
+    stream_bands(model, 6, store, ("energy",))
+    found = xr.open_zarr(store, group=f"bands/{name}", consolidated=False).load()
+    xr.testing.assert_equal(found, expected)
+    assert verify(store) == ()
+
+
+def test_drivers_that_stream_the_same_bands_do_not_quarrel(tmp_path):
+    store = tmp_path / "results.zarr"
+    code = (
+        "import sys\n"
+        "from spinscreen.materials import library\n"
+        "from spinscreen.workflows import stream_bands, streaming\n"
+        "streaming._CHUNK_BYTES = 1\n"
+        "model = library.load('haldane')\n"
+        "for n in range(12, 16): stream_bands(model, n, sys.argv[1], ('energy', 'velocity'))\n"
+    )
+    drivers = [subprocess.Popen([sys.executable, "-c", code, str(store)]) for _ in range(3)]
+    assert [driver.wait() for driver in drivers] == [0, 0, 0]
+    assert len(open_store(store)["bands"]) == 4
+    assert verify(store) == ()
+    here = tmp_path / "here.zarr"
+    name = stream_bands(library.load("haldane"), 15, here, ("energy", "velocity"))
+    one, other = (xr.open_zarr(s, group=f"bands/{name}", consolidated=False).load() for s in (store, here))
+    # Chunks of another size are sums over R in another order: rounding of numbers up to 10.
+    xr.testing.assert_allclose(one, other, atol=1e-12)
+
+
+def old_store(folder: Path, datasets: dict[str, xr.Dataset]) -> Path:
+    """A store as version 1 wrote it: a group of many files for each material, records as groups."""
+    root = zarr.open_group(folder, mode="a", zarr_format=3)
+    root.create_group("materials")
+    root.create_group("failures").create_group("broken", attributes={"error": "an old reason"})
+    settings = {"settings": {"source": "tree"}, "spinscreen_version": "0.1.0", "first_run": "2026-01-01"}
+    root.create_group("campaigns").create_group("0123456789", attributes=settings)
+    for name, dataset in datasets.items():
+        old = dataset.assign_attrs(schema_version=1)
+        old.to_zarr(folder / "materials" / name, mode="w", zarr_format=3, consolidated=True)
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_a_store_of_version_1_is_read_and_rewritten(tmp_path):
+    sources = [source for source in find_materials("library") if source.id in NAMES]
+    job = campaign(sources)
+    run_campaign(job, tmp_path / "new.zarr")
+    tree = open_store(tmp_path / "new.zarr")
+    datasets = {
+        name: tree[f"materials/{name}"].to_dataset().load() for name in published(tmp_path / "new.zarr")
+    }
+    store = old_store(tmp_path / "old.zarr", {f"{name}-old": d for name, d in datasets.items()})
+    assert len(open_store(store)["materials"]) == len(NAMES)
+    assert failures(store) == {"broken": "an old reason"}
+    assert build_catalog(store).sizes["material"] == len(NAMES)
+    assert len(screen(store)) == len(NAMES)
+    with pytest.raises(StoreError, match="spinscreen migrate"):
+        run_campaign(job, store)
+    done = migrate(store, present_id)
+    assert (done.rewritten, done.left) == (len(NAMES), ())
+    assert published(store) == tuple(datasets)
+    assert numbers(store) == numbers(tmp_path / "new.zarr")
+    assert run_campaign(job, store).count("present") == len(NAMES)
+    assert verify(store) == ()
+    assert migrate(store, present_id).rewritten == 0
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_what_is_damaged_in_a_store_of_version_1_blocks_nothing(tmp_path, dataset):
+    store = old_store(tmp_path / "old.zarr", {"a": dataset, "b": dataset, "c": dataset})
+    (store / "materials" / "a" / "zarr.json").write_bytes(b"")
+    chunk = store / "materials" / "b" / "carrier_density" / "c" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    assert build_catalog(store).sizes["material"] == 1
+    assert len(verify(store)) == 2
+    done = migrate(store)
+    assert (done.rewritten, len(done.left)) == (1, 2)
+    assert open_catalog(store)["material"].values.tolist() == ["c"]
