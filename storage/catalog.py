@@ -23,6 +23,7 @@ from .files import StoreError, make_folder, read_json, sync_folder, writing
 from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, tensor_units
 from .schema import AXES, SCHEMA_VERSION, labels
 from .store import CATALOG, Store, published, read_row
+from .zipped import ZippedStore
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
 _CHUNK = 64
@@ -97,11 +98,15 @@ def _build(store: Store, read: RowReader, old: _Old | None, missing: Sequence[st
 def open_catalog(store: str | Path | Store) -> xr.Dataset:
     """The catalog as it is, lazily.
 
-    store : a folder, or the address of a copy on an object store ("s3://bucket/results.zarr")
+    store : a folder, a copy of it in one .zip file, or the address of a copy on an object store
+        ("s3://bucket/results.zarr")
     Raises InputError where there is none, or where it cannot be read.
     """
     if "://" in str(store):
-        return _open_remote(str(store))
+        return _open_remote(f"{str(store).rstrip('/')}/{CATALOG}")
+    zipped = None if isinstance(store, Store) else ZippedStore.at(store)
+    if zipped is not None:
+        return _open_remote(zipped.catalog)
     place = Store.at(store)
     # Not by the link: it stays this generation when the link is turned to another.
     path = _generation(place)
@@ -118,10 +123,10 @@ def open_catalog(store: str | Path | Store) -> xr.Dataset:
 
 def _open_remote(address: str) -> xr.Dataset:
     try:
-        return xr.open_zarr(f"{address.rstrip('/')}/{CATALOG}", consolidated=True, chunks=None)
+        return xr.open_zarr(address, consolidated=True, chunks=None)
     except (OSError, ImportError, KeyError, ValueError) as problem:
         raise InputError(
-            f"{address}: its catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
+            f"{address}: the catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
             "and fsspec with the package of its file system, for example s3fs."
         ) from None
 

@@ -14,27 +14,34 @@ from spinscreen.kernels import InputError
 
 from .catalog import open_catalog
 from .store import BANDS, CATALOG, MATERIALS, Store, group_names, published, read_material
+from .zipped import ZippedStore
 
 
 def open_store(path: str | Path | Store) -> xr.DataTree:
     """All of a store as a lazy tree: /materials/<id>, /bands/<id>, and /catalog where it was built.
 
+    path : the store, or a copy of it in one .zip file
     A node is opened when it is first asked for, so a store of many thousand opens at once; a material is
     checked against its digest then. Raises InputError where there is no store, and from a damaged node.
     A single material opens with `xr.open_zarr("zip::results.zarr/materials/<id>.zip")` alone.
     """
-    store = Store.at(path)
-    if not store.exists:
-        raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
+    zipped = None if isinstance(path, Store) else ZippedStore.at(path)
+    if zipped is not None:
+        materials, bands = zipped.materials(), zipped.bands()
+    else:
+        store = Store.at(path)
+        if not store.exists:
+            raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
+        materials = {name: _reading(store, name) for name in published(store)}
+        folder = store.path / BANDS
+        bands = {name: _opening(folder / name) for name in group_names(folder)}
     tree = _StoreNode()
-    bands = store.path / BANDS
-    _attach(tree, MATERIALS, {name: _reading(store, name) for name in published(store)})
-    members = group_names(bands)
-    if members:
-        _attach(tree, BANDS, {name: _opening(bands / name) for name in members})
+    _attach(tree, MATERIALS, materials)
+    if bands:
+        _attach(tree, BANDS, bands)
     # None yet, or damaged: the materials are there all the same.
     with suppress(InputError):
-        tree[CATALOG] = xr.DataTree(open_catalog(store))
+        tree[CATALOG] = xr.DataTree(open_catalog(path))
     return tree
 
 

@@ -131,7 +131,8 @@ def test_a_file_that_a_power_loss_has_emptied_does_not_count_as_published(copy):
 
 def test_any_damage_to_bands_is_noticed(copy):
     (group,) = [place for place in (copy / "bands").iterdir() if place.is_dir()]
-    for file in sorted(p for p in group.rglob("*") if p.is_file()):
+    files = sorted(p for p in group.rglob("*") if p.is_file())
+    for file in random.Random(6).sample(files, 8):
         content = file.read_bytes()
         for changed in damages(content, seed=2, count=1):
             file.write_bytes(changed)
@@ -146,14 +147,14 @@ def test_any_damage_to_a_catalog_is_noticed_or_changes_nothing(copy):
     expected = open_catalog(copy).load()
     files = sorted(p for p in (copy / "catalog").resolve().rglob("*") if p.is_file())
     rng = random.Random(3)
-    for file in rng.sample(files, 12):
+    for file in rng.sample(files, 6):
         content = file.read_bytes()
         for changed in damages(content, seed=4, count=1):
             file.write_bytes(changed)
             if not verify(copy):
                 xr.testing.assert_identical(open_catalog(copy).load(), expected)
         file.write_bytes(content)
-    for file in rng.sample([file for file in files if file.name != "zarr.json"], 10):
+    for file in rng.sample([file for file in files if file.name != "zarr.json"], 5):
         content = file.read_bytes()
         file.unlink()
         assert [damage.place for damage in verify(copy)] == [copy / "catalog"], file
@@ -285,7 +286,7 @@ def test_readers_see_a_whole_catalog_at_any_moment(tmp_path, dataset):
         "from spinscreen.storage import Store, published, read_rows\n"
         "from spinscreen.storage.catalog import _build\n"
         "store = Store.at(sys.argv[1])\n"
-        "for _ in range(12): _build(store, read_rows, None, published(store))\n"
+        "for _ in range(6): _build(store, read_rows, None, published(store))\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code, str(store)])
     opened = 0
@@ -297,7 +298,7 @@ def test_readers_see_a_whole_catalog_at_any_moment(tmp_path, dataset):
         np.testing.assert_array_equal(plain["conserved_xy_z"], expected["conserved_xy_z"])
         opened += 1
     assert driver.wait() == 0
-    assert opened > 3
+    assert opened > 1
     generations = list((store / "catalogs").iterdir())
     assert len(generations) == 2
     del held
@@ -312,6 +313,25 @@ def test_a_held_catalog_goes_on_over_a_rebuild(tmp_path, dataset):
     material_file(store, "m00").unlink()
     assert build_catalog(store).sizes["material"] == 2
     xr.testing.assert_equal(held.load(), expected)
+
+
+@pytest.mark.parametrize("prefix", ["", "results.zarr"])
+def test_a_copy_in_one_zip_file_is_read_where_it_is(tmp_path, whole, prefix):
+    copy = shutil.make_archive(
+        str(tmp_path / "copy"), "zip", whole.parent if prefix else whole, prefix or None
+    )
+    zipped, there = open_store(copy), open_store(whole)
+    for kind in ("materials", "bands"):
+        assert list(zipped[kind].children) == list(there[kind].children)
+        for name, node in there[kind].children.items():
+            xr.testing.assert_identical(
+                zipped[f"{kind}/{name}"].to_dataset().load(), node.to_dataset().load()
+            )
+    xr.testing.assert_identical(zipped["catalog"].to_dataset().load(), open_catalog(whole).load())
+    assert screen(copy).equals(screen(whole))
+    shutil.make_archive(str(tmp_path / "other"), "zip", Path(__file__).parent, "test_integrity.py")
+    with pytest.raises(InputError, match="holds no store"):
+        open_store(tmp_path / "other.zip")
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
