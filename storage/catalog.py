@@ -19,7 +19,7 @@ from pandas.api.types import is_numeric_dtype
 from spinscreen.kernels import InputError
 
 from .encoding import CHECKSUMMED, consolidating
-from .files import StoreError, make_folder, read_json, sync_folder, writing
+from .files import StoreError, abandoned, link_to, make_folder, read_json, sync_folder, writing
 from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, tensor_units
 from .schema import AXES, SCHEMA_VERSION, labels
 from .store import CATALOG, Store, published, read_row
@@ -192,13 +192,13 @@ def _put_in_place(store: Store, fresh: Path) -> None:
     if link.is_dir() and not link.is_symlink():
         # Of a store that was copied with its links followed.
         link.rename(generations / f"copied-{uuid.uuid4().hex}")
-    turned = store.partial / f"{new.name}.link"
-    turned.symlink_to(Path(_GENERATIONS) / new.name)
-    turned.replace(link)
+    link_to(Path(_GENERATIONS) / new.name, link, store.partial)
     before = None if old is None else read_json(old / "zarr.json")
     outdated = (before or {}).get("attributes", {}).get("replaces")
     if outdated and outdated not in (new.name, _name_of(old)):
         store.remove(generations / Path(outdated).name)
+    present = {new.name, _name_of(old)}
+    store.remove(*(place for place in abandoned(generations) if place.name not in present))
 
 
 class _Writer:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +26,13 @@ class StoreError(InputError, OSError):
 
     # Not that of OSError, which takes an error number apart.
     __str__ = Exception.__str__
+
+
+#: How file systems say that they have no links, or not between folders.
+_NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+#: Seconds after which nobody works any more on what lies in the folder for partial results.
+_ABANDONED = 86_400
 
 
 @contextmanager
@@ -103,7 +111,7 @@ def _put_without_replacing(partial: Path, target: Path) -> bool:
         return False
     except OSError as problem:
         # File systems without hard links; two drivers then write equal content.
-        if problem.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+        if problem.errno not in _NO_LINKS:
             raise
         if target.exists():
             return False
@@ -145,8 +153,40 @@ def sync_folder(folder: Path) -> None:
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as problem:
+            # Some network file systems cannot do it for folders.
+            if not place.is_dir() or problem.errno != errno.EINVAL:
+                raise
         finally:
             os.close(descriptor)
+
+
+def link_to(target: Path, link: Path, beside: Path) -> None:
+    """Turn a symbolic link to a folder, in one step; where there are no such links, the folder moves there.
+
+    target : relative to the link's folder; beside : folder for the link until then. Raises OSError.
+    """
+    turned = beside / f"{uuid.uuid4().hex}.link"
+    try:
+        turned.symlink_to(target)
+    except OSError as problem:
+        if problem.errno not in _NO_LINKS:
+            raise
+        (link.parent / target).rename(link)
+    else:
+        turned.replace(link)
+
+
+def abandoned(folder: Path) -> list[Path]:
+    """What lies in a folder for so long that whoever wrote it was killed."""
+    if not folder.is_dir():
+        return []
+    found = []
+    for entry in os.scandir(folder):
+        with suppress(OSError):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED:
+                found.append(Path(entry.path))
+    return found
 
 
 def remove_inside(root: Path, *places: Path) -> None:

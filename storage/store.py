@@ -16,7 +16,16 @@ import zarr
 from spinscreen.kernels import InputError
 
 from .encoding import attributes_in, decode, encode
-from .files import StoreError, make_folder, read_json, remove_inside, write_json, write_whole, writing
+from .files import (
+    StoreError,
+    abandoned,
+    make_folder,
+    read_json,
+    remove_inside,
+    write_json,
+    write_whole,
+    writing,
+)
 from .rows import CatalogRow, make_row, packed_row, unpacked_row
 from .schema import SCHEMA_VERSION
 from .sealed import DamagedError, read_sealed, seal_of, sealed
@@ -28,8 +37,12 @@ CATALOG = "catalog"
 #: Where things are written before they are renamed into place, and partial results are kept.
 _PARTIAL = ".partial"
 
-#: Names that a store makes, or that a file system has of itself: nobody else's content.
-_OWN = {"zarr.json", MATERIALS, BANDS, CATALOG, "catalogs", "failures", "campaigns", _PARTIAL, "lost+found"}
+#: What a folder may hold that is to become a store: of a try that was killed, or of the file system itself.
+_HARMLESS = {_PARTIAL, "lost+found"}
+
+#: Endings and beginnings of what is written in the folder for partial results before it is put in place;
+#: sums and streams, which are used again, have others.
+_PASSING = (".new", ".link"), ("catalog-", "bands-", "waste-")
 
 #: Member of a material's file: its row of the catalog, so that a catalog needs no array.
 _ROW = "catalog_row"
@@ -117,6 +130,7 @@ class Store:
             self.check()
             make_folder(target.parent)
             write_json(target, content, self.partial)
+        self.tidy()
 
     def remove(self, *places: Path) -> None:
         """Remove what lies inside the store; raises StoreError for anything else."""
@@ -130,15 +144,30 @@ class Store:
             # Something is being written there, or it is gone already.
             return
 
+    def sweep(self) -> None:
+        """Remove what a killed driver or worker was about to put in place a day ago or earlier."""
+        endings, beginnings = _PASSING
+        old = abandoned(self.partial)
+        self.remove(*(p for p in old if p.name.endswith(endings) or p.name.startswith(beginnings)))
+
     def check_place(self) -> None:
         """Raise StoreError where no store can be made: a file, a folder with other content."""
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path}: is a file, expected a folder for the Zarr store.")
+        if self.exists or not self.path.is_dir():
+            return
+        materials = self.path / MATERIALS
         with writing(self.path):
-            others = (
-                {entry.name for entry in os.scandir(self.path)} - _OWN if self.path.is_dir() else set[str]()
+            others = {entry.name for entry in os.scandir(self.path)} - _HARMLESS
+            inside = {entry.name for entry in os.scandir(materials)} if materials.is_dir() else set[str]()
+        if inside <= {"zarr.json"}:
+            others -= {MATERIALS}
+        elif "zarr.json" in inside:
+            raise StoreError(
+                f"{self.path}: its zarr.json is lost, expected it beside the folder {MATERIALS}; `spinscreen "
+                f"verify {self.path} --repair` writes it anew, the results are untouched."
             )
-        if others and not self.exists:
+        if others:
             raise StoreError(
                 f"{self.path}: is a folder with other content ({min(others)!r}), expected a Zarr v3 store or "
                 "a new name."
@@ -310,9 +339,13 @@ def _members(store: str | Path | Store, material_id: str) -> dict[str, bytes]:
         raise damaged(file, problem) from None
 
 
-def damaged(place: Path, problem: DamagedError) -> InputError:
+class DamagedResultError(InputError):
+    """A result in a store is not what was written."""
+
+
+def damaged(place: Path, problem: DamagedError) -> DamagedResultError:
     """The sentence for something in a store that is not what was written."""
-    return InputError(
+    return DamagedResultError(
         f"{place}: is damaged, {problem}; `spinscreen verify STORE --repair` removes it, the next run "
         "computes it anew."
     )

@@ -21,11 +21,14 @@ from .catalog import open_catalog, read_rows, scalar_columns
 from .files import read_json, write_whole, writing
 from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow
 from .schema import AXES
+from .sealed import DamagedError
 from .store import (
     BANDS,
     CATALOG,
     MATERIALS,
+    DamagedResultError,
     Store,
+    damaged,
     is_old_group,
     material_file,
     published,
@@ -40,10 +43,14 @@ _CHUNK = 64
 
 @dataclass(frozen=True)
 class Damage:
-    """Something in a store that is not what was written: where, and why."""
+    """Something in a store that is not what was written: where, and why.
+
+    removable : False for what could not be read at all, which may be whole
+    """
 
     place: Path
     reason: str
+    removable: bool = True
 
 
 def verify(store: str | Path | Store, repair: bool = False) -> tuple[Damage, ...]:
@@ -60,7 +67,8 @@ def verify(store: str | Path | Store, repair: bool = False) -> tuple[Damage, ...
     if repair:
         with writing(place.path):
             for damage in found:
-                _mend(place, damage)
+                if damage.removable:
+                    _mend(place, damage)
     return found
 
 
@@ -81,11 +89,13 @@ def _damages(store: Store) -> Iterator[Damage]:
         try:
             _check_material(store, name)
         except InputError as problem:
-            place = store.path / MATERIALS / name
-            yield Damage(place if is_old_group(store, name) else material_file(store, name), str(problem))
+            old = is_old_group(store, name)
+            place = store.path / MATERIALS / name if old else material_file(store, name)
+            yield Damage(place, str(problem), isinstance(problem, DamagedResultError))
     bands = store.path / BANDS
     for folder in sorted(bands.iterdir()) if bands.is_dir() else ():
-        reason = damage_of_bands(folder) if folder.is_dir() else None
+        visible = folder.is_dir() and not folder.name.startswith(".")
+        reason = damage_of_bands(folder) if visible else None
         if reason is not None:
             yield Damage(folder, reason)
     yield from _damaged_records(store)
@@ -99,8 +109,12 @@ def _check_material(store: Store, name: str) -> None:
         return
     try:
         read_material(store, name).load()
+    except OSError as problem:
+        raise InputError(f"{name}: cannot be read ({problem.strerror or problem}).") from None
     except Exception as problem:  # whatever a damaged group leads to
-        raise InputError(f"{name}: cannot be read ({type(problem).__name__}: {problem}).") from None
+        raise damaged(
+            store.path / MATERIALS / name, DamagedError(f"{type(problem).__name__}: {problem}")
+        ) from None
 
 
 def _damaged_records(store: Store) -> Iterator[Damage]:

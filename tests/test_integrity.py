@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -505,3 +506,68 @@ def test_what_is_damaged_in_a_store_of_version_1_blocks_nothing(tmp_path, datase
     done = migrate(store)
     assert (done.rewritten, len(done.left)) == (1, 2)
     assert open_catalog(store)["material"].values.tolist() == ["c"]
+
+
+def test_what_cannot_be_read_is_named_and_never_removed(copy, monkeypatch):
+    file = material_file(copy, published(copy)[0])
+    read = Path.read_bytes
+
+    def refusing(self):
+        if self == file:
+            raise OSError(5, "Input/output error")
+        return read(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", refusing)
+        (damage,) = verify(copy, repair=True)
+    assert "Input/output error" in damage.reason
+    assert not damage.removable
+    assert verify(copy) == ()
+
+
+def test_a_folder_of_the_same_names_is_not_taken_for_a_store(tmp_path, dataset):
+    store = tmp_path / "project"
+    (store / "materials").mkdir(parents=True)
+    (store / "materials" / "mine.zip").write_text("data")
+    with pytest.raises(StoreError, match="is a folder with other content"):
+        publish(dataset, store, "a")
+    assert sorted(p.name for p in store.rglob("*")) == ["materials", "mine.zip"]
+
+
+def test_a_store_without_its_root_is_told_and_mended(copy, whole):
+    (copy / "zarr.json").unlink()
+    with pytest.raises(StoreError, match=r"its zarr.json is lost"):
+        Store.at(copy).opened()
+    verify(copy, repair=True)
+    assert numbers(copy) == numbers(whole)
+
+
+def test_what_a_killed_driver_left_goes_after_a_day(copy):
+    partial = copy / ".partial"
+    partial.mkdir(exist_ok=True)
+    for name in ("a.new", "b.new", "x.sums"):
+        (partial / name).write_text("")
+    for name in ("b.new", "x.sums"):
+        os.utime(partial / name, (1, 1))
+    Store.at(copy).sweep()
+    assert sorted(p.name for p in partial.iterdir()) == ["a.new", "x.sums"]
+
+
+def test_a_file_system_without_links_has_a_catalog_all_the_same(tmp_path, dataset, monkeypatch):
+    link = os.link
+
+    def refusing(partial, *_, **__):
+        # Zarr itself has links for what it writes.
+        if str(partial).endswith((".new", ".link")):
+            raise OSError(1, "Operation not permitted")
+        link(partial, *_, **__)
+
+    monkeypatch.setattr(os, "link", refusing)
+    monkeypatch.setattr(Path, "symlink_to", refusing)
+    store = tmp_path / "results.zarr"
+    for i in range(3):
+        assert publish(dataset, store, f"m{i}")
+        assert not publish(dataset, store, f"m{i}")
+        assert build_catalog(store).sizes["material"] == i + 1
+        assert xr.open_zarr(store, group="catalog", consolidated=False).sizes["material"] == i + 1
+    assert verify(store) == ()

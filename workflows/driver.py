@@ -90,6 +90,7 @@ def run_campaign(
     Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone.
     """
     root = Store.at(store).opened()
+    root.sweep()
     name = record_campaign(root, campaign.calculation if record is None else record)
     forget_absent(root, name, {source.id for source in campaign.materials})
     template = campaign.model_copy(update={"materials": ()})
