@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -111,17 +112,15 @@ def check_contents(path: Path) -> None:
         ) from None
 
 
-def _entries(file: h5py.File) -> list[tuple[str, h5py.Group | h5py.Dataset]]:
+def _entries(file: h5py.File) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
     """Everything that hard links lead to; other links may lead anywhere."""
-    found: list[tuple[str, h5py.Group | h5py.Dataset]] = []
-
-    def visit(name: str, link: object) -> None:
+    links: list[tuple[str, object]] = []
+    # An error must not leave the visitor, it would pass through HDF5.
+    file.visititems_links(lambda name, link: links.append((name, link)))
+    for name, link in links:
         if not isinstance(link, h5py.HardLink):
             raise ValueError(f"{quoted(name)} is a link, expected the data themselves")
-        found.append((quoted(name), file[name]))
-
-    file.visititems_links(visit)
-    return found
+        yield quoted(name), file[name]
 
 
 def _check_dataset(name: str, dataset: h5py.Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import warnings
@@ -90,8 +91,10 @@ def _resolved(source: str | Path) -> Path:
     """Absolute, as workers may run in another folder."""
     try:
         return Path(source).resolve()
-    except (RuntimeError, ValueError):
-        raise InputError(f"{source}: is a link that leads in a circle or no name of a file.") from None
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(source)) from None
+    except ValueError:
+        raise InputError(f"{source}: holds a NUL character, expected the name of a file.") from None
 
 
 def _manifest(path: Path) -> Path:

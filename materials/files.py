@@ -62,7 +62,7 @@ def reason(problem: BaseException, length: int = 200) -> str:
     """The first words of what a library or the system says."""
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
-    told = " ".join(str(problem).split()) or type(problem).__name__
+    told = printable(" ".join(str(problem).split())) or type(problem).__name__
     return told if len(told) <= length else f"{told[:length]}..."
 
 
