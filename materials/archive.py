@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from spinscreen.kernels import InputError
 
+from .files import justified_size, open_regular, quoted, reason
 from .model import Atom, Provenance, WannierModel
 
 _FORMAT = "spinscreen-model"
@@ -55,44 +59,129 @@ def _header(model: WannierModel) -> dict[str, object]:
     }
 
 
+class _SavedAtom(BaseModel):
+    symbol: str
+    position: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class _Header(BaseModel):
+    """What `_header` writes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    periodic: tuple[bool, bool, bool]
+    atoms: tuple[_SavedAtom, ...]
+    fermi_level: FiniteFloat | None
+    is_bogoliubov: bool
+    projections: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    removed: dict[str, float]
+
+
 def is_archive(path: Path) -> bool:
-    """True for a file that `save_model` wrote."""
+    """True for a file that `save_model` wrote. Raises InputError where it is no HDF5 file."""
+    check_contents(path)
+    with h5py.File(path, "r") as file:
+        return isinstance(found := file.attrs.get("format"), str) and found == _FORMAT
+
+
+def check_contents(path: Path) -> None:
+    """Look through an HDF5 file before anything of it is read.
+
+    Raises InputError where it is damaged, leads to other files, holds anything but numbers and text, or
+    announces arrays that its size on disk cannot justify (a chunk that was never written takes no place).
+    """
+    with open_regular(path) as stream:
+        limit = justified_size(stream.seek(0, 2))
     try:
         with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") == _FORMAT)
-    except OSError:
-        return False
+            total = 0
+            for name, entry in _entries(file):
+                if isinstance(entry, h5py.Dataset):
+                    _check_dataset(name, entry)
+                    total += int(entry.size or 0) * max(entry.dtype.itemsize, 16)
+                if total > limit:
+                    raise ValueError(
+                        f"up to {name} it announces {total:.3g} bytes, at most {limit:.3g} fit its size"
+                    )
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as problem:
+        raise InputError(
+            f"{path}: neither a saved spinscreen model nor a TBmodels HDF5 file ({reason(problem)})."
+        ) from None
+
+
+def _entries(file: h5py.File) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
+    """Everything that hard links lead to; other links may lead anywhere."""
+    links: list[tuple[str, object]] = []
+    # An error must not leave the visitor, it would pass through HDF5.
+    file.visititems_links(lambda name, link: links.append((name, link)))
+    for name, link in links:
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"{quoted(name)} is a link, expected the data themselves")
+        yield quoted(name), file[name]
+
+
+def _check_dataset(name: str, dataset: h5py.Dataset) -> None:
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} lies in another file, expected it in this one")
+    if dataset.dtype.kind not in "biufcS" and h5py.check_string_dtype(dataset.dtype) is None:
+        raise ValueError(f"{name} is of type {quoted(str(dataset.dtype))}, expected numbers")
 
 
 def load_archive(path: Path) -> WannierModel:
     """Read a saved model. Raises InputError for a file of a newer version or a damaged one."""
     try:
         with h5py.File(path, "r") as file:
-            version = int(file.attrs["version"])
-            if version > _VERSION:
-                raise InputError(
-                    f"{path}: has format version {version}, expected at most {_VERSION}; update spinscreen."
-                )
-            header = json.loads(file.attrs["header"])
+            _check_version(file.attrs["version"])
+            header = _Header.model_validate(json.loads(_text(file.attrs["header"])))
             arrays = {
-                name: np.asarray(file[name])
-                for name in ("lattice", "translations", "hamiltonian", "position")
+                name: _numbers(file, name) for name in ("lattice", "translations", "hamiltonian", "position")
             }
-            observables = {name: np.asarray(matrix) for name, matrix in file["observables"].items()}
-    except (OSError, KeyError, json.JSONDecodeError) as problem:
-        raise InputError(f"{path}: damaged, expected a saved spinscreen model ({problem}).") from None
+            group = file["observables"]
+            observables = {name: _numbers(group, name) for name in group}
+        return _model(header, arrays, observables)
+    except InputError as problem:
+        raise InputError(f"{path}: {problem}") from None
+    except ValidationError as problem:
+        error = problem.errors()[0]
+        place = ".".join(map(str, error["loc"])) or "header"
+        told = f"{place}: {error['msg']}, found {quoted(error['input'])}"
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as problem:
+        told = reason(problem)
+    raise InputError(f"{path}: damaged, expected a saved spinscreen model ({told}).")
+
+
+def _check_version(version: object) -> None:
+    if not isinstance(version, int | np.integer):
+        raise ValueError(f"the attribute version is {quoted(version)}, expected a whole number")
+    if version > _VERSION:
+        raise InputError(f"has format version {version}, expected at most {_VERSION}; update spinscreen.")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"the attribute header is {quoted(value)}, expected text")
+    return value
+
+
+def _numbers(group: h5py.Group, name: str) -> NDArray:
+    dataset = group[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "iufc":
+        raise ValueError(f"{quoted(name)} is {quoted(dataset)}, expected an array of numbers")
+    return np.asarray(dataset)
+
+
+def _model(header: _Header, arrays: dict[str, NDArray], observables: dict[str, NDArray]) -> WannierModel:
     return WannierModel(
-        header["name"],
+        header.name,
         **arrays,
         observables=observables,
-        periodic=tuple(header["periodic"]),
-        atoms=tuple(Atom(a["symbol"], tuple(a["position"])) for a in header["atoms"]),
-        fermi_level=header["fermi_level"],
-        provenance=Provenance(
-            tuple((name, digest) for name, digest in header["files"]),
-            tuple(header["notes"]),
-            header["removed"],
-        ),
-        is_bogoliubov=header["is_bogoliubov"],
-        projections=tuple(header["projections"]),
+        periodic=header.periodic,
+        atoms=tuple(Atom(atom.symbol, atom.position) for atom in header.atoms),
+        fermi_level=header.fermi_level,
+        provenance=Provenance(header.files, header.notes, header.removed),
+        is_bogoliubov=header.is_bogoliubov,
+        projections=header.projections,
     )

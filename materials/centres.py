@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import InputError
 
-from .model import Atom
+from .files import quoted
+from .model import LARGEST, Atom
 from .text import read_text, split_lines, whole_number
 
 
@@ -25,12 +26,13 @@ def read_centres(path: Path) -> tuple[NDArray[np.float64], tuple[Atom, ...]]:
     entries = []
     for number, words in lines:
         try:
-            position = tuple(float(x) for x in words[1:])
+            position = tuple(float(x) for x in words[1:5])
         except ValueError:
             position = ()
-        if len(position) != 3 or not np.isfinite(position).all():
+        if len(position) != 3 or not all(abs(x) < LARGEST for x in position):
             raise InputError(
-                f"{path}, line {number}: expected a label and three numbers, found {' '.join(words)!r}."
+                f"{path}, line {number}: expected a label and three numbers below {LARGEST:g}, found "
+                f"{quoted(' '.join(words))}."
             )
         entries.append(Atom(words[0], position))
     centres = [entry.position for entry in entries if entry.symbol == "X"]

@@ -6,14 +6,19 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .text import numbers, read_bytes
+from .files import quoted, read_bytes, reason
+from .model import LARGEST, within
+from .text import locate_problem, numbers
+
+#: Neighbours of a k point in a checkpoint: Wannier90 allows 12 shells; and bytes of a number as text.
+_MOST_NEIGHBOURS, _LONGEST_NUMBER = 96, 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +52,24 @@ class _Source(Protocol):
 class _Records:
     """Fortran sequential records: each stands between two 4-byte lengths."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
+    def __init__(self, raw: bytes | bytearray) -> None:
+        self._raw = memoryview(raw)
         self._at = 0
+        others: tuple[tuple[int, Literal["little", "big"]], ...] = ((4, "big"), (8, "little"), (8, "big"))
+        for width, order in others:
+            if not self._has_marks(4, "little") and self._has_marks(width, order):
+                raise ValueError(
+                    f"its records have {width}-byte {order}-endian lengths, 4-byte little-endian ones can be "
+                    "read; make a formatted file of it on the machine that wrote it"
+                )
 
-    def _record(self) -> bytes:
+    def _has_marks(self, width: int, order: Literal["little", "big"]) -> bool:
+        """True where the first record stands between two such lengths."""
+        first = bytes(self._raw[:width])
+        end = width + int.from_bytes(first, order)
+        return bytes(self._raw[end : end + width]) == first
+
+    def _record(self) -> memoryview:
         start = self._at + 4
         length = int.from_bytes(self._raw[self._at : start], "little")
         end = start + length
@@ -61,7 +79,7 @@ class _Records:
         return self._raw[start:end]
 
     def word(self) -> str:
-        return self._record().decode("latin-1").strip()
+        return bytes(self._record()).decode("latin-1").strip()
 
     def _items(self, dtype: str, count: int) -> NDArray:
         record = self._record()
@@ -82,7 +100,7 @@ class _Records:
 class _Tokens:
     """The formatted checkpoint: the same items, as text."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes | bytearray) -> None:
         text = raw.decode("latin-1")
         self._header, body = text.split("\n", 1)
         self._tokens = body.split()
@@ -102,7 +120,10 @@ class _Tokens:
         return taken
 
     def integers(self, count: int) -> NDArray[np.int64]:
-        return np.array(self._take(count), dtype=np.int64)
+        try:
+            return np.array([int(token) for token in self._take(count)], dtype=np.int64)
+        except OverflowError:
+            raise ValueError("a whole number has too many digits") from None
 
     def reals(self, count: int) -> NDArray[np.float64]:
         return np.array(self._take(count), dtype=float)
@@ -111,66 +132,101 @@ class _Tokens:
         return self.reals(2 * count).view(complex)
 
 
-def is_unformatted(raw: bytes) -> bool:
+def _count(source: _Source, what: str, least: int = 1) -> int:
+    """One number of things. Arrays are made once their numbers were read, so it need not be checked more."""
+    value = int(source.integers(1)[0])
+    if not least <= value < LARGEST:
+        raise ValueError(f"the number of {what} is {value}")
+    return value
+
+
+def is_unformatted(raw: bytes | bytearray) -> bool:
     """True for Fortran records: text has no zero bytes."""
     return b"\0" in raw[:256]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read seedname.chk or .chk.fmt. Raises InputError for a damaged or unfinished checkpoint."""
-    raw = read_bytes(path)
+    raw = read_bytes(path, _announced_checkpoint)
     try:
-        source: _Source = _Records(raw) if is_unformatted(raw) else _Tokens(raw)
-        return _parse_checkpoint(source, path)
+        return _parse_checkpoint(_source_of(raw), path)
     except InputError:
         raise
     except ValueError as problem:
         raise InputError(
-            f"{path}: not a complete Wannier90 checkpoint ({problem}); expected a .chk of Wannier90 3, "
-            "written at the end of the wannierization."
+            f"{path}: not a complete Wannier90 checkpoint ({reason(problem)}); expected a .chk of Wannier90 "
+            "3, written at the end of the wannierization."
         ) from None
 
 
-def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
+def _source_of(raw: bytes | bytearray) -> _Source:
+    return _Records(raw) if is_unformatted(raw) else _Tokens(raw)
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    bands: int
+    lattice: NDArray[np.float64]
+    kpoint_count: int
+
+
+def _parse_head(source: _Source) -> _Head:
     source.word()
-    bands = int(source.integers(1)[0])
-    excluded = int(source.integers(1)[0])
+    bands = _count(source, "bands")
+    excluded = _count(source, "excluded bands", least=0)
     if excluded or isinstance(source, _Records):
         source.integers(excluded)
     # Fortran writes column after column: the three components of a1, then of a2 are spread over rows.
     lattice = source.reals(9).reshape(3, 3).T
     source.reals(9)
-    kpoint_count = int(source.integers(1)[0])
+    return _Head(bands, lattice, _count(source, "k points"))
+
+
+def _announced_checkpoint(head: bytes) -> int | None:
+    try:
+        found = _parse_head(_source_of(head))
+    except ValueError:
+        return None
+    per_kpoint = (_MOST_NEIGHBOURS + 2) * found.bands**2 + found.bands + 3
+    return 2 * _LONGEST_NUMBER * found.kpoint_count * per_kpoint
+
+
+def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
+    head = _parse_head(source)
+    bands, kpoint_count = head.bands, head.kpoint_count
     mesh = source.integers(3)
     kpoints = source.reals(3 * kpoint_count).reshape(kpoint_count, 3)
-    neighbours = int(source.integers(1)[0])
-    size = int(source.integers(1)[0])
+    neighbours = _count(source, "neighbours", least=0)
+    size = _count(source, "Wannier functions")
     stage = source.word()
     if not stage.startswith("postwann"):
         raise InputError(
-            f"{path}: the checkpoint is from stage {stage!r}, expected 'postwann'; finish the Wannier90 run."
+            f"{path}: the checkpoint is from stage {quoted(stage)}, expected 'postwann'; finish the "
+            "Wannier90 run."
         )
-    gauge = np.zeros((kpoint_count, bands, size), dtype=complex)
-    window, optimal = _disentanglement(source, bands, size, kpoint_count)
+    disentanglement = _disentanglement(source, bands, size, kpoint_count)
     rotation = source.complexes(size * size * kpoint_count).reshape(kpoint_count, size, size)
-    rotation = rotation.swapaxes(1, 2)
-    if optimal is None:
-        gauge[:] = rotation
-    else:
-        for k in range(kpoint_count):
-            inside = np.flatnonzero(window[k])
-            gauge[k, inside] = optimal[k, : len(inside)] @ rotation[k]
+    gauge = _gauge(disentanglement, rotation.swapaxes(1, 2), bands)
     source.complexes(size * size * neighbours * kpoint_count)
     centres = source.reals(3 * size).reshape(size, 3)
-    return Checkpoint(lattice, mesh, kpoints, gauge, centres)
+    for what, array in (
+        ("cell", head.lattice),
+        ("k points", kpoints),
+        ("gauge", gauge),
+        ("centres", centres),
+    ):
+        if not within(array, LARGEST):
+            raise ValueError(f"the {what} hold a number that is not finite or not below {LARGEST:g}")
+    return Checkpoint(head.lattice, mesh, kpoints, gauge, centres)
 
 
-def _disentanglement(
-    source: _Source, bands: int, size: int, kpoint_count: int
-) -> tuple[NDArray[np.bool_], NDArray[np.complex128] | None]:
-    everything = np.ones((kpoint_count, bands), dtype=bool)
+_Disentanglement = tuple[NDArray[np.bool_], NDArray[np.complex128]]
+
+
+def _disentanglement(source: _Source, bands: int, size: int, kpoint_count: int) -> _Disentanglement | None:
+    """Which bands lie in the window, (k, band), and U_opt, (k, band, wannier)."""
     if not int(source.integers(1)[0]):
-        return everything, None
+        return None
     source.reals(1)
     window = source.integers(bands * kpoint_count).reshape(kpoint_count, bands) != 0
     source.integers(kpoint_count)
@@ -178,42 +234,78 @@ def _disentanglement(
     return window, optimal.swapaxes(1, 2)
 
 
+def _gauge(
+    disentanglement: _Disentanglement | None, rotation: NDArray[np.complex128], bands: int
+) -> NDArray[np.complex128]:
+    """V(k) over all bands, (k, band, wannier)."""
+    kpoint_count, size, _ = rotation.shape
+    if disentanglement is None:
+        if bands != size:
+            raise ValueError(f"{bands} bands make {size} Wannier functions without disentanglement")
+        return rotation.copy()
+    window, optimal = disentanglement
+    gauge = np.zeros((kpoint_count, bands, size), dtype=complex)
+    for k in range(kpoint_count):
+        inside = np.flatnonzero(window[k])
+        gauge[k, inside] = optimal[k, : len(inside)] @ rotation[k]
+    return gauge
+
+
 def read_spin(path: Path) -> NDArray[np.complex128]:
     """Pauli matrices between Bloch states of seedname.spn, (k, 3, band, band). Raises InputError."""
-    raw = read_bytes(path)
+    raw = read_bytes(path, _announced_spin)
     bands, kpoint_count, packed = (
         _unformatted_spin(raw, path) if is_unformatted(raw) else _formatted_spin(raw, path)
     )
+    if not within(packed, LARGEST):
+        raise InputError(f"{path}: has an element that is not finite or not below {LARGEST:g}.")
     row, column = np.tril_indices(bands)
     # Element (n, m) with n <= m comes m after m: the upper triangle, column by column.
     spin = np.zeros((kpoint_count, 3, bands, bands), dtype=complex)
     spin[:, :, column, row] = packed.transpose(0, 2, 1)
     spin[:, :, row, column] = packed.transpose(0, 2, 1).conj()
-    if not np.isfinite(packed).all():
-        raise InputError(f"{path}: has a NaN or infinite element, expected finite numbers.")
     return spin
 
 
-def _unformatted_spin(raw: bytes, path: Path) -> tuple[int, int, NDArray[np.complex128]]:
-    records = _Records(raw)
+def _spin_counts(bands: int, kpoint_count: int) -> tuple[int, int]:
+    if not (1 <= bands < LARGEST and 1 <= kpoint_count < LARGEST):
+        raise ValueError(f"{bands} bands at {kpoint_count} k points")
+    return bands, kpoint_count
+
+
+def _announced_spin(head: bytes) -> int | None:
     try:
+        if is_unformatted(head):
+            records = _Records(head)
+            records.word()
+            bands, kpoint_count = _spin_counts(*records.integers(2).tolist())
+        else:
+            bands, kpoint_count = _spin_counts(*(int(n) for n in head.split(b"\n", 2)[1].split()))
+    except (ValueError, IndexError, TypeError):
+        return None
+    return 3 * _LONGEST_NUMBER * kpoint_count * bands * (bands + 1)
+
+
+def _unformatted_spin(raw: bytes | bytearray, path: Path) -> tuple[int, int, NDArray[np.complex128]]:
+    try:
+        records = _Records(raw)
         records.word()
-        bands, kpoint_count = (int(n) for n in records.integers(2))
+        bands, kpoint_count = _spin_counts(*records.integers(2).tolist())
         elements = bands * (bands + 1) // 2
         packed = [records.complexes(3 * elements) for _ in range(kpoint_count)]
     except ValueError as problem:
         raise InputError(
-            f"{path}: not a complete spin file ({problem}), expected what pw2wannier90 writes with "
+            f"{path}: not a complete spin file ({reason(problem)}), expected what pw2wannier90 writes with "
             "write_spn = .true.; the file looks truncated."
         ) from None
     return bands, kpoint_count, np.stack(packed).reshape(kpoint_count, elements, 3)
 
 
-def _formatted_spin(raw: bytes, path: Path) -> tuple[int, int, NDArray[np.complex128]]:
+def _formatted_spin(raw: bytes | bytearray, path: Path) -> tuple[int, int, NDArray[np.complex128]]:
     lines = raw.decode("latin-1").split("\n", 2)
     try:
-        bands, kpoint_count = (int(n) for n in lines[1].split())
-    except (IndexError, ValueError):
+        bands, kpoint_count = _spin_counts(*(int(n) for n in lines[1].split()))
+    except (IndexError, ValueError, TypeError):
         raise InputError(
             f"{path}, line 2: expected the numbers of bands and of k points; is it a .spn file?"
         ) from None
@@ -227,13 +319,17 @@ def _formatted_spin(raw: bytes, path: Path) -> tuple[int, int, NDArray[np.comple
 def read_eigenvalues(path: Path) -> NDArray[np.float64]:
     """Band energies of seedname.eig, (k, band) eV. Raises InputError for gaps in the list."""
     text = read_bytes(path).decode("latin-1")
-    count = len(text.split())
-    table = numbers(text, count + (-count % 3), path, 1, _threes(text)).reshape(-1, 3)
-    bands, kpoint_count = int(table[:, 0].max(initial=0)), int(table[:, 1].max(initial=0))
-    expected = np.stack(
-        [np.tile(np.arange(bands), kpoint_count), np.repeat(np.arange(kpoint_count), bands)], axis=1
-    )
-    if len(table) != bands * kpoint_count or (table[:, :2] != expected + 1).any():
+    table = numbers(text, None, path, 1, _threes(text))
+    if len(table) % 3:
+        raise locate_problem(text, path, 1, _threes(text))
+    table = table.reshape(-1, 3)
+    bands, kpoint_count = int(table[:, 0].max()), int(table[:, 1].max())
+    # Counted first: one number that is too large would make the list to compare with as long.
+    fits = bands > 0 and len(table) == bands * kpoint_count
+    if fits:
+        expected = [np.tile(np.arange(bands), kpoint_count), np.repeat(np.arange(kpoint_count), bands)]
+        fits = bool((table[:, :2] == np.stack(expected, axis=1) + 1).all())
+    if not fits:
         raise InputError(
             f"{path}: expected {bands} bands at each of {kpoint_count} k points, found {len(table)} lines; "
             "the file looks truncated."

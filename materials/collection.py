@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import csv
+import errno
 import hashlib
-import json
+import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spinscreen.kernels import InputError
 
 from . import library
 from .discovery import companions
+from .files import at_the_door, is_there, is_unprintable, kind_of, printable, quoted
 from .loading import load_model
-from .model import WannierModel
+from .manifests import read_rows
+from .model import LARGEST, WannierModel
 from .structure import composition
 
 
@@ -50,10 +51,10 @@ class MaterialSource:
         if self.path is None:
             return None
         path = Path(self.path)
-        folder = path if path.is_dir() else path.parent
         try:
+            folder = path if path.is_dir() else path.parent
             files = [(file.name, file.stat()) for file in companions(folder, path.name)]
-        except OSError:
+        except (OSError, ValueError):
             return None
         content = [
             [(name, info.st_size, info.st_mtime_ns) for name, info in files],
@@ -65,32 +66,46 @@ class MaterialSource:
 
 def find_materials(source: str | Path) -> tuple[MaterialSource, ...]:
     """Materials of "library", of a manifest (.csv, .json or .yaml, see `ManifestEntry`), or of a folder tree,
-    where every Wannier90 Hamiltonian is one material.
+    where every Wannier90 Hamiltonian is one material, and so is a folder that cannot be read, for whoever
+    loads it to be told.
 
     Paths of a manifest count from its folder. Raises InputError where nothing is found, an id is given twice,
-    or a manifest line lacks its id or path.
+    or a manifest cannot be read or an entry of it lacks its id or path.
     """
-    # Workers may run in another folder, so paths are absolute.
-    path = Path(source).resolve()
-    if str(source) == "library" and not path.exists():
-        return tuple(MaterialSource(name, columns=_library_columns(name)) for name in library.names())
-    if path.is_file():
-        found = tuple(_from_manifest(path))
-    elif path.is_dir():
-        found = tuple(_from_tree(path))
-    else:
+    with at_the_door(source):
+        path = _resolved(source)
+        if str(source) == "library" and not is_there(path):
+            return tuple(MaterialSource(name, columns=_library_columns(name)) for name in library.names())
+        found = tuple(_from_tree(path) if path.is_dir() else _from_manifest(_manifest(path)))
+        if not found:
+            raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
+        seen: set[str] = set()
+        for material in found:
+            if material.id in seen:
+                raise InputError(f"{path}: the id {quoted(material.id)} is given twice, expected each once.")
+            seen.add(material.id)
+        return found
+
+
+def _resolved(source: str | Path) -> Path:
+    """Absolute, as workers may run in another folder."""
+    try:
+        return Path(source).resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(source)) from None
+    except ValueError:
+        raise InputError(f"{source}: holds a NUL character, expected the name of a file.") from None
+
+
+def _manifest(path: Path) -> Path:
+    if not is_there(path):
         raise InputError(
-            f"{source}: no such manifest or folder; expected a .csv, .json or .yaml manifest, a folder tree, "
+            f"{path}: no such manifest or folder; expected a .csv, .json or .yaml manifest, a folder tree, "
             "or 'library'."
         )
-    if not found:
-        raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
-    seen: set[str] = set()
-    for material in found:
-        if material.id in seen:
-            raise InputError(f"{path}: the id {material.id!r} is given twice, expected each once.")
-        seen.add(material.id)
-    return found
+    if kind := kind_of(path):
+        raise InputError(f"{path}: is {kind}, expected a .csv, .json or .yaml manifest or a folder tree.")
+    return path
 
 
 def _library_columns(name: str) -> dict[str, str | float]:
@@ -98,22 +113,31 @@ def _library_columns(name: str) -> dict[str, str | float]:
     return {} if formula is None else {"formula": formula}
 
 
+_HAMILTONIANS = ("_tb.dat", "_tb.dat.gz", "_hr.dat", "_hr.dat.gz")
+
+
 def _from_tree(root: Path) -> Iterator[MaterialSource]:
-    endings = ("_tb.dat", "_tb.dat.gz", "_hr.dat", "_hr.dat.gz")
+    unreadable: dict[Path, OSError] = {}
     stems = {
-        file.with_name(file.name[: -len(ending)])
-        for file in root.rglob("*.dat*")
-        for ending in endings
-        if file.name.endswith(ending)
+        Path(folder, name[: -len(ending)])
+        for folder, _, names in os.walk(
+            root, onerror=lambda problem: unreadable.update({Path(problem.filename): problem})
+        )
+        for name in names
+        for ending in _HAMILTONIANS
+        if name.endswith(ending)
     }
+    if root in unreadable:
+        raise unreadable[root]
     folders: dict[Path, list[Path]] = {}
-    for stem in sorted(stems):
-        folders.setdefault(stem.parent, []).append(stem)
+    for stem in sorted(stems | set(unreadable)):
+        folders.setdefault(stem if stem in unreadable else stem.parent, []).append(stem)
     for folder, members in folders.items():
-        inside = folder.relative_to(root).as_posix().replace("/", "-")
+        inside = printable(folder.relative_to(root).as_posix().replace("/", "-"))
         for stem in members:
             alone = len(members) == 1 and inside != "."
-            name = inside if alone else stem.name if inside == "." else f"{inside}-{stem.name}"
+            own = printable(stem.name)
+            name = inside if alone else own if inside == "." else f"{inside}-{own}"
             yield MaterialSource(name, str(stem))
 
 
@@ -124,9 +148,12 @@ class ManifestEntry(BaseModel):
 
     id: str = Field(min_length=1, description="name of the material in the store")
     path: str = Field(min_length=1, description="what `load_model` takes, from the manifest's folder")
-    fermi_level: float | None = Field(None, description="eV", allow_inf_nan=False)
+    fermi_level: float | None = Field(None, description="eV", gt=-LARGEST, lt=LARGEST)
     electrons: float | None = Field(
-        None, description="per cell in the bands of the Wannier functions, where the level is unknown", gt=0
+        None,
+        description="per cell in the bands of the Wannier functions, where the level is unknown",
+        gt=0,
+        lt=LARGEST,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
     formula: str | None = None
@@ -138,12 +165,15 @@ _LOADING = ("fermi_level", "electrons", "spin_ordering")
 
 
 def _from_manifest(path: Path) -> Iterator[MaterialSource]:
-    for number, row in enumerate(_rows(path), start=1):
-        given = {str(key): value for key, value in row.items() if value not in (None, "")}
+    for number, row in enumerate(read_rows(path), start=1):
+        given = {printable(str(key)): value for key, value in row.items() if value not in (None, "")}
         try:
+            _check_names(given)
             entry = ManifestEntry.model_validate(given)
         except ValidationError as problem:
             raise InputError(f"{path}, entry {number}: {_told(problem, given)}") from None
+        except InputError as problem:
+            raise InputError(f"{path}, entry {number}: {problem}") from None
         content = entry.model_dump(exclude_none=True)
         name, place = content.pop("id"), content.pop("path")
         overrides = {key: content.pop(key) for key in _LOADING if key in content}
@@ -151,45 +181,37 @@ def _from_manifest(path: Path) -> Iterator[MaterialSource]:
         yield MaterialSource(name, str(path.parent / place), overrides, columns)
 
 
+def _check_names(given: Mapping[str, Any]) -> None:
+    """An id must be printed and a path opened; what else an id holds is the store's business."""
+    for key in ("id", "path"):
+        value = given.get(key)
+        if isinstance(value, bool) or (isinstance(value, float) and not abs(value) < float("inf")):
+            raise InputError(f"{key}: expected text, found {value}.")
+    if any(map(is_unprintable, str(given.get("id", "")))):
+        raise InputError(f"id: expected text that can be printed, found {quoted(given['id'])}.")
+    if "\0" in str(given.get("path", "")):
+        raise InputError(f"path: holds a NUL character: {quoted(given['path'])}.")
+
+
 def _told(problem: ValidationError, given: Mapping[str, Any]) -> str:
     error = problem.errors()[0]
     name = str(error["loc"][0])
     if name in ("id", "path"):
-        return f"expected an id and a path, found {given.get('id')!r}, {given.get('path')!r}."
-    field = ManifestEntry.model_fields[name]
-    unit = f" ({field.description})" if field.description else ""
-    return f"{name}{unit}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}."
-
-
-def _rows(path: Path) -> Sequence[dict[str, Any]]:
-    try:
-        if path.suffix == ".csv":
-            with path.open(newline="") as stream:
-                return list(csv.DictReader(stream))
-        if path.suffix == ".json":
-            return _list_of_rows(json.loads(path.read_text()), path)
-        if path.suffix in (".yaml", ".yml"):
-            return _list_of_rows(yaml.safe_load(path.read_text()), path)
-    except (json.JSONDecodeError, yaml.YAMLError, UnicodeDecodeError, csv.Error) as problem:
-        told = " ".join(str(problem).split())
-        raise InputError(f"{path}: cannot be read as {path.suffix[1:]} ({told}).") from None
-    raise InputError(f"{path}: expected a manifest that ends in .csv, .json or .yaml.")
-
-
-def _list_of_rows(content: object, path: Path) -> list[dict[str, Any]]:
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise InputError(f"{path}: expected a list of entries with id and path.")
-    return [dict(row) for row in content]
+        return f"expected an id and a path, found {quoted(given.get('id'))}, {quoted(given.get('path'))}."
+    field = ManifestEntry.model_fields.get(name)
+    unit = f" ({field.description})" if field and field.description else ""
+    return f"{name}{unit}: {error['msg'][0].lower()}{error['msg'][1:]}, found {quoted(error['input'])}."
 
 
 def _plain(name: str, value: object) -> str | float:
     """A number where it is one; names of things stay text, also where they look like numbers."""
+    text = printable(str(value))
     if name in ("formula", "space_group"):
-        return str(value)
+        return text
     try:
-        return float(str(value))
+        return float(text)
     except ValueError:
-        return str(value)
+        return text
 
 
 @dataclass(frozen=True)
@@ -211,7 +233,7 @@ def check_material(source: MaterialSource) -> MaterialCheck:
             columns = {**composition(model, source), **source.columns}
         except Exception as problem:  # as a campaign, which records whatever a material does
             kind = "" if isinstance(problem, InputError) else f"{type(problem).__name__}: "
-            return MaterialCheck(source.id, f"{kind}{problem}")
+            return MaterialCheck(source.id, printable(f"{kind}{problem}"))
     lacks = {
         "spin": not model.observables,
         "Fermi level": model.fermi_level is None,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from spinscreen.kernels import InputError
 
+from .files import is_there
+
 #: kind -> name after the seedname; the first that exists counts.
 _SUFFIXES = {
     "tb": ("_tb.dat",),
@@ -41,7 +43,7 @@ def find_files(source: str | Path) -> SourceFiles:
     if path.is_dir():
         return _in_folder(path)
     match = _ANY_SUFFIX.search(path.name)
-    if match and path.exists():
+    if match and is_there(path):
         stem = path.with_name(path.name[: match.start()])
         found = _with_seedname(stem)
         kind = next(k for k, names in _SUFFIXES.items() if match[1] in names)
@@ -85,10 +87,15 @@ def _with_seedname(stem: Path) -> dict[str, Path]:
         candidates = [
             stem.with_name(stem.name + suffix + packed) for suffix in suffixes for packed in ("", ".gz")
         ]
-        existing = [candidate for candidate in candidates if candidate.is_file()]
+        existing = [candidate for candidate in candidates if is_there(candidate)]
         if existing:
             found[kind] = existing[0]
     return found
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _in_folder(folder: Path) -> SourceFiles:
@@ -100,7 +107,7 @@ def _in_folder(folder: Path) -> SourceFiles:
         )
     if len(seednames) > 1:
         raise InputError(
-            f"{folder}: found several calculations ({', '.join(seednames)}), expected one; name one, for "
+            f"{folder}: found several calculations ({_listed(seednames)}), expected one; name one, for "
             f"example {folder / seednames[0]}."
         )
     return SourceFiles(seednames[0], _with_seedname(folder / seednames[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import numpy as np
 from spinscreen.kernels import InputError, KMesh, Resolution, band_quantities, band_values, block_size
 
 from .discovery import SourceFiles, companions
-from .model import SPIN, WannierModel
-from .text import read_text, sha256
+from .files import pieces, printable, sha256
+from .model import LARGEST, SPIN, WannierModel
 from .win import WinFile
 
 #: Distance of the mesh points (1/angstrom) on which electrons are counted.
@@ -24,11 +25,21 @@ _SAME_LEVEL = 0.05
 #: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
 _NAMES = re.compile(r"(.*scf.*\.out|.*\.scf|pw\.out|scf\.log|OUTCAR)(\.gz)?$", re.IGNORECASE)
 
-_NUMBER = r"\s*([-+]?\d+\.?\d*(?:[eE][-+]?\d+)?)"
-_METAL = re.compile(rf"the Fermi energy is{_NUMBER}\s*ev", re.IGNORECASE)
-_GAP = re.compile(rf"highest occupied, lowest unoccupied level \(ev\):{_NUMBER}{_NUMBER}", re.IGNORECASE)
-_TOP = re.compile(rf"highest occupied level \(ev\):{_NUMBER}", re.IGNORECASE)
-_VASP = re.compile(rf"E-fermi\s*:{_NUMBER}", re.IGNORECASE)
+#: The most mesh points on which electrons are counted; only cells far below the size of an atom need more.
+_MOST_POINTS = 10**6
+
+# Matched at fixed words, in lower case, with bounded repeats: an output may be of gigabytes, or no output.
+_NUMBER = rb"\s{0,40}([-+]?\d{1,20}(?:\.\d{0,20})?(?:e[-+]?\d{1,3})?)"
+_GAP = b"highest occupied, lowest unoccupied level (ev):"
+_LEVELS = {
+    _GAP: re.compile(_NUMBER + _NUMBER),
+    b"the fermi energy is": re.compile(_NUMBER + rb"\s{0,40}ev"),
+    b"e-fermi": re.compile(rb"\s{0,40}:" + _NUMBER),
+    b"highest occupied level (ev):": re.compile(_NUMBER),
+}
+
+#: Bytes that a level may take from its words to its unit.
+_LONGEST_LEVEL = 512
 
 
 def with_fermi_level(model: WannierModel, found: SourceFiles, win: WinFile | None) -> WannierModel:
@@ -42,7 +53,7 @@ def with_fermi_level(model: WannierModel, found: SourceFiles, win: WinFile | Non
     output = level_of_outputs(next(iter(found.files.values())).parent, found.seedname)
     if output is not None:
         level, file = output
-        files = (*model.provenance.files, (str(file), sha256(file)))
+        files = (*model.provenance.files, (printable(str(file)), sha256(file)))
         provenance = replace(model.provenance, files=files).noted(f"Fermi level: from {file.name}")
         return replace(model, fermi_level=level, provenance=provenance)
     bands = win.integer("num_valence_bands") if win else None
@@ -60,12 +71,13 @@ def electrons_per_band(model: WannierModel) -> int:
 def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
     """Fermi level (eV) that the scf outputs beside a seedname end with, and the file; None without any.
 
-    In an insulator the middle of the gap. Raises InputError where two outputs contradict each other.
+    In an insulator the middle of the gap. Raises InputError where two outputs contradict each other, or one
+    cannot be read or says a level that cannot be.
     """
     found = []
     for file in companions(folder, seedname):
         if _NAMES.match(file.name):
-            level = _level_in(read_text(file))
+            level = _level_in(file)
             if level is not None:
                 found.append((level, file))
     # Of scf and nscf, the charge density and its level are those of the scf run.
@@ -79,14 +91,37 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
     return found[0] if found else None
 
 
-def _level_in(text: str) -> float | None:
+def _level_in(file: Path) -> float | None:
     """The level of the last iteration."""
-    if pairs := _GAP.findall(text):
-        return (float(pairs[-1][0]) + float(pairs[-1][1])) / 2
-    for pattern in (_METAL, _VASP, _TOP):
-        if values := pattern.findall(text):
-            return float(values[-1])
+    last: dict[bytes, tuple[bytes, ...]] = {}
+    rest = b""
+    for piece in pieces(file):
+        text = rest + piece.lower()
+        # What may go on in the next piece is looked at with it; a match seen twice is still the last.
+        rest = text[-_LONGEST_LEVEL:]
+        for words, pattern in _LEVELS.items():
+            for place in _places(words, text):
+                if match := pattern.match(text, place):
+                    last[words] = match.groups()
+    for words in _LEVELS:
+        if words in last:
+            values = [float(number) for number in last[words]]
+            level = sum(values) / len(values)
+            if not abs(level) < LARGEST:
+                raise InputError(
+                    f"{file}: its Fermi level is {level:g} eV, expected one below {LARGEST:g}; the file "
+                    "looks damaged, take it away or give fermi_level."
+                )
+            return level
     return None
+
+
+def _places(words: bytes, text: bytes) -> Iterator[int]:
+    """Where the words end, each time they occur."""
+    place = text.find(words)
+    while place >= 0:
+        yield place + len(words)
+        place = text.find(words, place + len(words))
 
 
 def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierModel:
@@ -112,7 +147,13 @@ def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierM
 
 
 def _energies(model: WannierModel) -> np.ndarray:
-    points = KMesh.of_spacing(model.lattice, model.periodic, _SPACING).points()
+    mesh = KMesh.of_spacing(model.lattice, model.periodic, _SPACING)
+    if mesh.size > _MOST_POINTS:
+        raise InputError(
+            f"model {model.name!r}: electrons would be counted on {mesh.size} k points, expected at most "
+            f"{_MOST_POINTS}; is the unit cell in angstrom? Else give fermi_level."
+        )
+    points = mesh.points()
     operators = model.operators
     chosen = band_quantities(["energy"])
     return band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]

@@ -19,6 +19,7 @@ from .centres import checked_centres, read_centres
 from .checkpoint import Checkpoint, read_checkpoint
 from .discovery import SourceFiles, find_files
 from .fermi_level import with_fermi_level, with_filling
+from .files import at_the_door, is_there, printable, reason, sha256
 from .model import (
     HERMITICITY_TOLERANCE,
     SPIN,
@@ -36,13 +37,13 @@ from .spin import (
     find_ordering,
     spin_matrices,
 )
-from .text import sha256
 from .tight_binding_files import (
     RawMatrices,
     hr_through_tbmodels,
     matrices_of_tbmodels,
     read_hr,
     read_tb,
+    read_tbmodels,
 )
 from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
@@ -87,17 +88,18 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
             f"{', '.join(Overrides.__dataclass_fields__)}."
         )
     wanted = Overrides(**overrides)  # type: ignore[arg-type]
-    model = _load(source, wanted)
-    if wanted.electrons is not None and wanted.fermi_level is None:
-        return with_filling(model, wanted.electrons, "as given")
-    return model
+    with at_the_door(source if isinstance(source, str | Path) else wanted.name or "tbmodels"):
+        model = _load(source, wanted)
+        if wanted.electrons is not None and wanted.fermi_level is None:
+            return with_filling(model, wanted.electrons, "as given")
+        return model
 
 
 def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierModel:
     if isinstance(source, tbmodels.Model):
         return _from_tbmodels(source, wanted, wanted.name or "tbmodels", Provenance())
     path = Path(source)
-    if path.is_file() and path.suffix in (".hdf5", ".h5"):
+    if path.suffix in (".hdf5", ".h5") and is_there(path) and not path.is_dir():
         return _from_hdf5(path, wanted)
     return _from_wannier90(find_files(path), wanted)
 
@@ -105,14 +107,16 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
 def _from_hdf5(path: Path, wanted: Overrides) -> WannierModel:
     if is_archive(path):
         return _apply(load_archive(path), wanted)
+    name = wanted.name or printable(path.stem)
+    provenance = Provenance(files=_hashes([path]))
     try:
-        model = tbmodels.io.load(str(path))
-    except Exception as problem:
+        return _from_tbmodels(read_tbmodels(path), wanted, name, provenance)
+    except InputError:
+        raise
+    except Exception as problem:  # the library raises whatever it meets
         raise InputError(
-            f"{path}: neither a saved spinscreen model nor a TBmodels HDF5 file ({problem})."
+            f"{path}: neither a saved spinscreen model nor a TBmodels HDF5 file ({reason(problem)})."
         ) from None
-    name = wanted.name or path.stem
-    return _from_tbmodels(model, wanted, name, Provenance(files=_hashes([path])))
 
 
 def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
@@ -185,7 +189,7 @@ def _from_wannier90(found: SourceFiles, wanted: Overrides) -> WannierModel:
     parts = _hermitian_parts(found, wanted, raw, wigner_seitz, checkpoint, lattice)
     notes = [] if images is not None else ["no _wsvec.dat: R vectors as they stand in the file"]
     model = WannierModel(
-        wanted.name or found.seedname,
+        wanted.name or printable(found.seedname),
         lattice,
         parts.translations,
         parts.hamiltonian,
@@ -393,4 +397,4 @@ def _used(files: Mapping[str, Path]) -> list[Path]:
 
 
 def _hashes(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    return tuple((str(path), sha256(path)) for path in paths)
+    return tuple((printable(str(path)), sha256(path)) for path in paths)

@@ -17,6 +17,15 @@ from spinscreen.kernels import InputError, LatticeOperators, RealSpaceOperator, 
 #: Largest |H(R) - H(-R)^dagger| in eV that counts as rounding of a printed file (6 decimals).
 HERMITICITY_TOLERANCE = 2e-6
 
+#: eV, angstrom, cells, or a count: no number of a material is as large, core levels and box sizes included.
+LARGEST = 1e6
+
+#: The same for observables, whose unit may be the user's own.
+LARGEST_OBSERVABLE = 1e12
+
+#: angstrom: no lattice vector is shorter.
+SHORTEST = 1e-3
+
 #: Labels of the spin observables, in the order x, y, z.
 SPIN = ("spin_x", "spin_y", "spin_z")
 
@@ -60,8 +69,8 @@ class WannierModel:
     projections : lines of the .win's block, if any
     is_bogoliubov : made by `bogoliubov`: electrons and holes side by side, each band counts one half
 
-    Raises InputError on construction where shapes do not match, a number is not finite, a matrix is not
-    Hermitian or the cell is singular.
+    Raises InputError on construction where shapes do not match, a number is not finite or beyond physical
+    sense (`LARGEST`, `SHORTEST`), a matrix is not Hermitian or the cell is singular.
     """
 
     name: str
@@ -176,7 +185,7 @@ class WannierModel:
             digest.update(repr(array.shape).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         for name, matrix in self.observables.items():
-            digest.update(f"{name}{matrix.shape}".encode())
+            digest.update(f"{name}{matrix.shape}".encode(errors="backslashreplace"))
             digest.update(np.ascontiguousarray(matrix).tobytes())
         digest.update(repr((self.periodic, self.is_bogoliubov)).encode())
         return digest.hexdigest()
@@ -264,10 +273,16 @@ def hermitian_part(
     return part, float(np.abs(matrices - part).max(initial=0.0))
 
 
+def within(array: NDArray, limit: float) -> bool:
+    """True where every real and imaginary part lies between -limit and limit; NaN does not."""
+    parts = (array.real, array.imag) if np.iscomplexobj(array) else (array,)
+    return not array.size or all(-limit < part.min() and part.max() < limit for part in parts)
+
+
 def _readonly(values: ArrayLike, dtype: type) -> NDArray:
     try:
         array: NDArray = np.array(values, dtype=dtype, copy=True)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, OverflowError) as problem:
         raise InputError(f"model: expected an array of {dtype.__name__}: {problem}.") from None
     array.flags.writeable = False
     return array
@@ -276,27 +291,43 @@ def _readonly(values: ArrayLike, dtype: type) -> NDArray:
 def _validate(model: WannierModel) -> None:
     where = f"model {model.name!r}"
     _validate_shapes(model, where)
-    for name, array in _named_arrays(model):
-        if not np.isfinite(array).all():
-            first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise InputError(
-                f"{where}: {name} has a NaN or infinite element at index {first}, expected finite "
-                "numbers; check the file it was read from."
-            )
+    for name, array, limit in _limited_arrays(model):
+        if not within(array, limit):
+            raise _beyond(where, name, array, limit)
+    level = model.fermi_level
+    if level is not None and not abs(level) < LARGEST:
+        raise InputError(f"{where}: fermi_level is {level} eV, expected a number below {LARGEST:g}.")
     if not any(model.periodic):
         raise InputError(f"{where}: periodic has no true entry, expected one to three.")
+    lengths = np.linalg.norm(model.lattice, axis=1)
     volume = abs(np.linalg.det(model.lattice))
-    if volume < 1e-6 * np.linalg.norm(model.lattice, axis=1).prod() or volume == 0:
+    if volume < 1e-6 * lengths.prod() or lengths.min() < SHORTEST:
         raise InputError(
             f"{where}: lattice is singular (cell volume {volume:.3g} angstrom^3), expected three "
-            "linearly independent vectors; give a 2D material a third vector along its normal."
+            f"linearly independent vectors of at least {SHORTEST:g} angstrom; give a 2D material a third "
+            "vector along its normal."
         )
     _validate_hermiticity(model, where)
 
 
-def _named_arrays(model: WannierModel) -> list[tuple[str, NDArray]]:
-    named = [(n, getattr(model, n)) for n in ("lattice", "hamiltonian", "position")]
-    return named + [(f"observable {n!r}", a) for n, a in model.observables.items()]
+def _limited_arrays(model: WannierModel) -> list[tuple[str, NDArray, float]]:
+    names = ("lattice", "translations", "hamiltonian", "position")
+    named = [(name, getattr(model, name), LARGEST) for name in names]
+    return named + [(f"observable {n!r}", a, LARGEST_OBSERVABLE) for n, a in model.observables.items()]
+
+
+def _beyond(where: str, name: str, array: NDArray, limit: float) -> InputError:
+    finite = np.isfinite(array)
+    if finite.all():
+        found, wrong = "an element that is too large", np.abs(array) >= limit
+    else:
+        found, wrong = "a NaN or infinite element", ~finite
+    # |x + iy| may pass the limit where neither part does, never the other way round.
+    first = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return InputError(
+        f"{where}: {name} has {found} at index {first} ({array[first]:g}), expected finite numbers below "
+        f"{limit:g}; check the file it was read from."
+    )
 
 
 def _validate_shapes(model: WannierModel, where: str) -> None:

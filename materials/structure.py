@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import spglib
@@ -19,13 +20,18 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .discovery import companions
-from .model import WannierModel
+from .files import at_the_door, kind_of, open_regular, reason
+from .model import LARGEST, WannierModel, within
 
 if TYPE_CHECKING:
     from .collection import MaterialSource
 
 #: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
 SYMMETRY_TOLERANCE = 1e-2
+
+#: Bytes and atoms of a structure file; Wannier models are of cells with far fewer.
+_LARGEST_FILE = 1 << 22
+_MOST_ATOMS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,25 +126,48 @@ def find_structure_file(model: Path) -> Path | None:
 
 def read_structure(path: Path) -> Structure:
     """Read a structure file. Raises InputError where it is damaged or a library is missing."""
-    reader = _reader(path)
-    if reader is None:
-        raise InputError(f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif.")
-    try:
-        return reader(path)
-    except ImportError as problem:
-        raise InputError(
-            f"{path}: {problem.name} is not installed, expected it for structure files; pip install "
-            "'spinscreen[structures]'."
-        ) from None
-    except Exception as problem:  # the libraries raise whatever they meet
-        told = (str(problem).strip() or type(problem).__name__).splitlines()[0]
-        raise InputError(
-            f"{path}: cannot be read as a structure ({told}); mend it, or take it away: the atoms of the "
-            ".win then count."
-        ) from None
+    with at_the_door(path):
+        reader = _reader(path)
+        if reader is None:
+            raise InputError(f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif.")
+        stream = io.StringIO(_text(path), newline=None)
+        # An old POSCAR has its elements in the files beside it.
+        stream.name = str(path)
+        try:
+            return _checked(reader(stream))
+        except ImportError as problem:
+            raise InputError(
+                f"{path}: {problem.name} is not installed, expected it for structure files; pip install "
+                "'spinscreen[structures]'."
+            ) from None
+        except Exception as problem:  # the libraries raise whatever they meet
+            raise InputError(
+                f"{path}: cannot be read as a structure ({reason(problem)}); mend it, or take it away: the "
+                "atoms of the .win then count."
+            ) from None
 
 
-def _reader(path: Path) -> Callable[[Path], Structure] | None:
+def _text(path: Path) -> str:
+    with open_regular(path) as stream:
+        content = stream.read(_LARGEST_FILE + 1)
+    if len(content) > _LARGEST_FILE:
+        raise InputError(
+            f"{path}: expected a structure file of at most {_LARGEST_FILE / 1e6:.0f} MB, found a larger one."
+        )
+    return content.decode("utf-8", "replace")
+
+
+def _checked(structure: Structure) -> Structure:
+    if not 1 <= len(structure.symbols) <= _MOST_ATOMS:
+        raise ValueError(f"found {len(structure.symbols)} atoms, expected 1 to {_MOST_ATOMS}")
+    if not within(structure.lattice, LARGEST) or not within(structure.reduced, LARGEST):
+        raise ValueError(f"a length or position is not finite or not below {LARGEST:g}")
+    if not abs(np.linalg.det(structure.lattice)) > 1e-6:
+        raise ValueError("the unit cell has no volume")
+    return structure
+
+
+def _reader(path: Path) -> Callable[[TextIO], Structure] | None:
     name = path.name.upper()
     if name.startswith(("POSCAR", "CONTCAR")) or name.endswith(".VASP"):
         return _read_poscar
@@ -149,27 +178,36 @@ def _reader(path: Path) -> Callable[[Path], Structure] | None:
 
 def _is_optimade(path: Path) -> bool:
     try:
-        return '"cartesian_site_positions"' in path.read_text()
-    except (OSError, UnicodeDecodeError):
+        return '"cartesian_site_positions"' in _text(path)
+    except (InputError, OSError):
         return False
 
 
-def _read_poscar(path: Path) -> Structure:
+def _read_poscar(stream: TextIO) -> Structure:
     from ase.io import read
 
-    return _from_ase(read(path, format="vasp"))
+    # ASE makes as many atoms as the file announces before it looks for them.
+    for word in " ".join(stream.readlines()[5:7]).split():
+        if word.strip("+").replace("_", "").isdigit() and int(word) > _MOST_ATOMS:
+            raise ValueError(f"found {word} atoms, expected 1 to {_MOST_ATOMS}")
+    stream.seek(0)
+    for name in ("POTCAR", "OUTCAR"):
+        for file in Path(stream.name).parent.glob(f"{name}*"):
+            if kind := kind_of(file):
+                raise ValueError(f"{file.name} beside it is {kind}")
+    return _from_ase(read(stream, format="vasp"))
 
 
-def _read_cif(path: Path) -> Structure:
+def _read_cif(stream: TextIO) -> Structure:
     from ase.io import read
 
-    return _from_ase(read(path, format="cif"))
+    return _from_ase(read(stream, format="cif"))
 
 
-def _read_optimade(path: Path) -> Structure:
+def _read_optimade(stream: TextIO) -> Structure:
     from optimade.adapters import Structure as OptimadeStructure
 
-    return _from_ase(OptimadeStructure(_optimade_entry(json.loads(path.read_text()))).as_ase)
+    return _from_ase(OptimadeStructure(_optimade_entry(json.load(stream))).as_ase)
 
 
 def _optimade_entry(content: Mapping[str, Any]) -> dict[str, Any]:

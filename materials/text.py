@@ -1,9 +1,7 @@
-"""Reading text files: gzip, encodings, numbers in bulk, and errors that name the line."""
+"""Reading text files: encodings, numbers in bulk, and errors that name the line."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,51 +11,53 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-
-def read_bytes(path: Path) -> bytes:
-    """Content of a file, unpacked where its name ends in .gz. Raises InputError if it cannot be read."""
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file.") from None
-    except (OSError, EOFError) as problem:
-        raise InputError(f"{path}: cannot be read ({problem}); is the file complete and readable?") from None
+from .files import Announced, quoted, read_bytes
+from .model import LARGEST, within
 
 
-def read_text(path: Path) -> str:
-    """Content of a text file. Raises InputError if it is not text."""
-    raw = read_bytes(path)
+def read_text(path: Path, announced: Announced | None = None) -> str:
+    """Content of a text file. Raises InputError if it is not text; announced : see `files.pieces`."""
+    raw = read_bytes(path, announced)
+    if b"\0" in raw:
+        raise InputError(f"{path}: expected a text file, found binary data.")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        if b"\0" in raw:
-            raise InputError(f"{path}: expected a text file, found binary data.") from None
         # Comments with accents in old encodings do no harm; numbers are ASCII in all of them.
         return raw.decode("latin-1")
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def numbers(text: str, count: int, path: Path, first_line: int, layout: Iterable[int]) -> NDArray:
+def numbers(text: str, count: int | None, path: Path, first_line: int, layout: Iterable[int]) -> NDArray:
     """All numbers of a text at once.
 
-    count : how many there must be; layout : how many stand on each line that is not blank, which is only
-    looked at to name the place of an error; first_line : number of the text's first line in its file.
-    Raises InputError naming file and line for a text that is truncated, garbled, or not finite.
+    count : how many there must be, None for any; layout : how many stand on each line that is not blank,
+    which is only looked at to name the place of an error; first_line : number of the text's first line in its
+    file. Raises InputError naming file and line for a text that is truncated, garbled, or holds a number
+    that is not finite or not below `LARGEST`.
     """
     for parse in (_plain_numbers, _fortran_numbers):
         values = parse(text)
-        if len(values) == count and np.isfinite(values).all():
+        if (len(values) == count or (count is None and values.size)) and within(values, LARGEST):
             return values
     raise locate_problem(text, path, first_line, layout)
 
 
+def whole(values: NDArray, path: Path, what: str) -> NDArray[np.int64]:
+    """Numbers that must be whole, as integers. Raises InputError for the first that is not."""
+    integers = values.astype(np.int64)
+    wrong = integers != values
+    if wrong.any():
+        raise InputError(
+            f"{path}: expected whole numbers as {what}, found {values[wrong].flat[0]:g}; the file looks "
+            "damaged."
+        )
+    return integers
+
+
 def _plain_numbers(text: str) -> NDArray:
     """Fast; empty where NumPy meets anything else, which it says by an error or, before 2.4, a warning."""
+    if text.isspace():
+        return np.empty(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)
         try:
@@ -86,13 +86,12 @@ def locate_problem(text: str, path: Path, first_line: int, layout: Iterable[int]
         wanted = next(expected, None)
         if wanted is None:
             return InputError(
-                f"{path}, line {number}: expected the end of the file, found {line.strip()[:60]!r}."
+                f"{path}, line {number}: expected the end of the file, found {quoted(line.strip())}."
             )
-        values = [_as_number(token) for token in fields]
-        if len(fields) != wanted or not np.isfinite(values).all():
+        if len(fields) != wanted or not all(abs(_as_number(token)) < LARGEST for token in fields):
             return InputError(
-                f"{path}, line {number}: expected {wanted} finite numbers, found "
-                f"{line.strip()[:60]!r}; the file looks damaged, write it again with Wannier90."
+                f"{path}, line {number}: expected {wanted} finite numbers below {LARGEST:g}, found "
+                f"{quoted(line.strip())}; the file looks damaged, write it again with Wannier90."
             )
     return InputError(
         f"{path}, line {last}: the file ends here, expected more data; it looks truncated, "
@@ -119,11 +118,11 @@ def split_lines(text: str, count: int, path: Path) -> tuple[list[str], str]:
 
 
 def whole_number(text: str, path: Path, line: int, what: str) -> int:
-    """A whole number above zero. Raises InputError naming the line."""
+    """A whole number above zero and below `LARGEST`. Raises InputError naming the line."""
     try:
         value = int(text.split()[0])
     except (ValueError, IndexError):
         value = 0
-    if value < 1:
-        raise InputError(f"{path}, line {line}: expected the {what}, found {text.strip()[:60]!r}.")
+    if not 1 <= value < LARGEST:
+        raise InputError(f"{path}, line {line}: expected the {what}, found {quoted(text.strip())}.")
     return value

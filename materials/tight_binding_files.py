@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import tbmodels
 from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .text import locate_problem, numbers, read_bytes, read_text, split_lines, whole_number
+from .files import Announced, justified_size, pieces, reason
+from .text import locate_problem, numbers, read_text, split_lines, whole, whole_number
 
 _DEGENERACIES_PER_LINE = 15
+
+#: Bytes that a line of numbers may take, several times what Wannier90 writes.
+LONGEST_LINE = 256
+
+
+#: Bytes that sparse matrices of a TBmodels file may take more than they do on the disk.
+_LARGEST_SPARSE = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +45,22 @@ class RawMatrices:
     position: NDArray[np.complex128] | None = None
 
 
+def _announced(line: int, matrices: int) -> Announced:
+    """What a packed file may hold by the numbers of Wannier functions and of R vectors from `line` on."""
+
+    def bytes_of(head: bytes) -> int | None:
+        try:
+            size, count = (int(text.split()[0]) for text in head.split(b"\n", line + 2)[line - 1 : line + 1])
+        except (ValueError, IndexError):
+            return None
+        return LONGEST_LINE * (line + count * (matrices * size**2 + 5))
+
+    return bytes_of
+
+
 def read_tb(path: Path) -> RawMatrices:
     """Read H(R) and <0m|r|Rn> of seedname_tb.dat. Raises InputError naming the line of any damage."""
-    header, rest = split_lines(read_text(path), 6, path)
+    header, rest = split_lines(read_text(path, _announced(5, 2)), 6, path)
     lattice = numbers("\n".join(header[1:4]), 9, path, 2, [3, 3, 3]).reshape(3, 3)
     size = whole_number(header[4], path, 5, "number of Wannier functions")
     count = whole_number(header[5], path, 6, "number of R vectors")
@@ -71,7 +94,7 @@ def _degeneracies(rest: str, count: int, path: Path, first_line: int) -> tuple[N
     lines = -(-count // _DEGENERACIES_PER_LINE)
     head, body = split_lines(rest, lines, path)
     layout = [_DEGENERACIES_PER_LINE] * (lines - 1) + [count - _DEGENERACIES_PER_LINE * (lines - 1)]
-    degeneracy = numbers("\n".join(head), count, path, first_line, layout).astype(np.int64)
+    degeneracy = whole(numbers("\n".join(head), count, path, first_line, layout), path, "degeneracies")
     if (degeneracy < 1).any():
         raise InputError(
             f"{path}, line {first_line}: expected degeneracies of at least 1, found {int(degeneracy.min())}."
@@ -83,7 +106,7 @@ def _matrices(
     values: NDArray[np.float64], count: int, size: int, components: int, path: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
     blocks = values.reshape(count, -1)
-    translations = blocks[:, :3].astype(np.int64)
+    translations = whole(blocks[:, :3], path, "R vectors")
     table = blocks[:, 3:].reshape(count, size, size, 2 + 2 * components)
     _check_orbital_order(table[..., :2], size, path)
     elements = np.ascontiguousarray(table[..., 2:]).view(complex)
@@ -96,15 +119,16 @@ def _check_orbital_order(labels: NDArray[np.float64], size: int, path: Path) -> 
     wrong = (labels[..., 0] != row) | (labels[..., 1] != column)
     if wrong.any():
         block, j, i = (int(x) for x in np.argwhere(wrong)[0])
+        found = ", ".join(f"{label:g}" for label in labels[block, j, i])
         raise InputError(
-            f"{path}: in R block {block + 1} expected the element {i + 1} {j + 1}, found "
-            f"{labels[block, j, i].astype(int).tolist()}; lines are missing or in another order."
+            f"{path}: in R block {block + 1} expected the element {i + 1} {j + 1}, found [{found}]; lines "
+            "are missing or in another order."
         )
 
 
 def read_hr(path: Path) -> RawMatrices:
     """Read seedname_hr.dat as it stands. Raises InputError naming the line of any damage."""
-    header, rest = split_lines(read_text(path), 3, path)
+    header, rest = split_lines(read_text(path, _announced(2, 1)), 3, path)
     size = whole_number(header[1], path, 2, "number of Wannier functions")
     count = whole_number(header[2], path, 3, "number of R vectors")
     degeneracy, body, first = _degeneracies(rest, count, path, 4)
@@ -112,7 +136,7 @@ def read_hr(path: Path) -> RawMatrices:
     values = numbers(body, 7 * count * size**2, path, first, layout).reshape(-1, 7)
     table = values.reshape(count, size, size, 7)
     _check_orbital_order(table[..., 3:5], size, path)
-    translations = table[:, 0, 0, :3].astype(np.int64)
+    translations = whole(table[:, 0, 0, :3], path, "R vectors")
     if (table[..., :3] != translations[:, None, None]).any():
         raise locate_problem(body, path, first, itertools.repeat(7))
     elements = table[..., 5] + 1j * table[..., 6]
@@ -137,11 +161,10 @@ def hr_through_tbmodels(
                 uc=lattice,
                 cc_check_tolerance=tolerance,
             )
-        except (ValueError, KeyError, IndexError) as problem:
-            reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        except Exception as problem:  # the library raises whatever it meets
             raise InputError(
-                f"{hr_file}: TBmodels cannot use it ({reason}), expected a Hermitian Hamiltonian and a "
-                "_wsvec.dat of the same calculation."
+                f"{hr_file}: TBmodels cannot use it ({reason(problem)}), expected a Hermitian Hamiltonian "
+                "and a _wsvec.dat of the same calculation."
             ) from None
 
 
@@ -149,8 +172,33 @@ def _uncompressed(path: Path, folder: Path) -> Path:
     if path.suffix != ".gz":
         return path
     copy = folder / path.stem
-    copy.write_bytes(read_bytes(path))
+    with copy.open("wb") as stream:
+        stream.writelines(pieces(path))
     return copy
+
+
+def read_tbmodels(path: Path) -> tbmodels.Model:
+    """Read a TBmodels HDF5 file. Raises InputError where its matrices are too large, else what the library
+    raises.
+    """
+    with h5py.File(path, "r") as file:
+        group = file.get("tb_model", file)
+        hops = list(group["hop"].values())
+        shapes = [hop["shape"][()] for hop in hops if "shape" in hop]
+        sizes = [int(length) for shape in (*shapes, group["size"][()]) for length in np.ravel(shape)]
+    largest = max(sizes, key=abs)
+    limit = justified_size(path.stat().st_size) + (_LARGEST_SPARSE if shapes else 0)
+    need = 2 * np.dtype(complex).itemsize * largest**2 * max(1, len(hops))
+    if need > limit:
+        raise InputError(
+            f"{path}: has {largest} orbitals, its matrices would take {need / 1e9:.3g} GB, expected at most "
+            f"{limit / 1e9:.3g} GB."
+        )
+    with warnings.catch_warnings():
+        # Files of old versions are read as well. The library's own loader would pick the class by a name in
+        # the file, and one of those evaluates text.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return tbmodels.Model.from_hdf5_file(str(path))
 
 
 def matrices_of_tbmodels(

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .text import numbers, read_text, split_lines
+from .text import numbers, read_text, split_lines, whole
+
+#: Elements go to cells around the one they were printed for, which makes a few times as many R vectors.
+_MOST_IMAGES = 64
+
+#: Bytes of a record of seedname_wsvec.dat with as many T vectors, several times what Wannier90 writes.
+_LONGEST_RECORD = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +46,8 @@ class WignerSeitz:
         """Divide the degeneracies out and move every element to its minimal images.
 
         matrices : (R, ..., wannier, wannier); returns the R vectors that result, closed under R -> -R,
-        and the matrices on them. All operators on one R set come out on one R set.
+        and the matrices on them. All operators on one R set come out on one R set. Raises InputError where
+        the images lead to more cells than there can be around them.
         """
         weight = self.degeneracy.reshape(-1, *[1] * (matrices.ndim - 1))
         divided = matrices / weight
@@ -50,6 +57,11 @@ class WignerSeitz:
         targets = self.translations[images.source] + images.shift
         translations, position = np.unique(np.concatenate([targets, -targets]), axis=0, return_inverse=True)
         position = position.reshape(-1)[: len(targets)]
+        if len(translations) > _MOST_IMAGES * len(self.translations):
+            raise InputError(
+                f"_wsvec.dat: its T vectors make {len(translations)} R vectors of {len(self.translations)}, "
+                f"expected at most {_MOST_IMAGES} of each; it belongs to another calculation or is damaged."
+            )
         moved = np.zeros((len(translations), *matrices.shape[1:]), dtype=complex)
         elements = divided[images.source, ..., images.row, images.column]
         share = images.share.reshape(-1, *[1] * (elements.ndim - 1))
@@ -60,14 +72,14 @@ class WignerSeitz:
 
 def read_minimal_images(path: Path, translations: NDArray[np.int64], size: int) -> MinimalImages:
     """Read seedname_wsvec.dat. Raises InputError unless it lists every element of every R once."""
-    _, body = split_lines(read_text(path), 1, path)
+    complete = len(translations) * size**2
+    _, body = split_lines(read_text(path, lambda head: _LONGEST_RECORD * complete), 1, path)
     tokens = _integers(body, path)
     starts = _record_starts(tokens, path)
     labels, counts = tokens[starts[:, None] + np.arange(5)], tokens[starts + 5]
     source = _rows_of(labels[:, :3], translations, path)
     row, column = labels[:, 3] - 1, labels[:, 4] - 1
     element = (source * size + row) * size + column
-    complete = len(translations) * size**2
     inside = ((row >= 0) & (row < size) & (column >= 0) & (column < size)).all()
     if not inside or len(starts) != complete or len(np.unique(element)) != complete:
         raise InputError(
@@ -81,10 +93,9 @@ def read_minimal_images(path: Path, translations: NDArray[np.int64], size: int) 
 
 
 def _integers(body: str, path: Path) -> NDArray[np.int64]:
-    count = len(body.split())
     # Records differ in length, so there is no fixed layout; a line holds 5, 1 or 3 numbers.
     layout = (len(line.split()) for line in body.splitlines() if line.strip())
-    return numbers(body, count, path, 2, layout).astype(np.int64)
+    return whole(numbers(body, None, path, 2, layout), path, "R and T vectors")
 
 
 def _record_starts(tokens: NDArray[np.int64], path: Path) -> NDArray[np.int64]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .model import Atom
+from .files import quoted
+from .model import LARGEST, Atom
 from .text import read_text
 
 #: angstrom, the value Wannier90 3 uses (CODATA 2010)
@@ -135,13 +136,14 @@ class WinFile:
             values = [float(w.lower().replace("d", "e")) for w in words]
         except ValueError:
             values = []
-        fits = len(values) == count and np.isfinite(values).all()
+        fits = len(values) == count and all(abs(v) < LARGEST for v in values)
         if not fits or (whole and any(v != int(v) for v in values)):
-            raise self._unexpected(line, f"{count} {'whole ' if whole else ''}number(s)")
+            limit = f" below {LARGEST:g}" if len(values) == count else ""
+            raise self._unexpected(line, f"{count} {'whole ' if whole else ''}number(s){limit}")
         return values
 
     def _unexpected(self, line: Line, expected: str) -> InputError:
-        return InputError(f"{self.path}, line {line.number}: expected {expected}, found {line.text[:60]!r}.")
+        return InputError(f"{self.path}, line {line.number}: expected {expected}, found {quoted(line.text)}.")
 
 
 def _canonical(name: str) -> str:
@@ -168,8 +170,8 @@ def read_win(path: Path) -> WinFile:
         elif open_block is not None and verb == "end":
             if _canonical(rest) != open_block[0]:
                 raise InputError(
-                    f"{path}, line {number}: expected the end of block {open_block[0]!r} from line "
-                    f"{open_block[1]}, found {text!r}."
+                    f"{path}, line {number}: expected the end of block {quoted(open_block[0])} from line "
+                    f"{open_block[1]}, found {quoted(text)}."
                 )
             blocks[open_block[0]] = tuple(content)
             open_block = None
@@ -179,12 +181,12 @@ def read_win(path: Path) -> WinFile:
             match = re.match(r"([A-Za-z][\w\-]*)\s*[=:]?\s*(.*)", text)
             if match is None:
                 raise InputError(
-                    f"{path}, line {number}: expected a keyword and its value, found {text[:60]!r}."
+                    f"{path}, line {number}: expected a keyword and its value, found {quoted(text)}."
                 )
             keywords[_canonical(match[1])] = Line(number, match[2].strip())
     if open_block is not None:
         raise InputError(
-            f"{path}, line {open_block[1]}: block {open_block[0]!r} has no end, expected "
-            f"'end {open_block[0]}'."
+            f"{path}, line {open_block[1]}: block {quoted(open_block[0])} has no end, expected "
+            f"'end {open_block[0][:60]}'."
         )
     return WinFile(path, keywords, blocks)

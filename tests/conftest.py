@@ -22,6 +22,16 @@ settings.load_profile("spinscreen")
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=300,
+        help="damaged files that tests/test_fuzz.py reads; CI reads the default",
+    )
+    parser.addoption("--fuzz-seed", type=int, default=0, help="other damages of the same kind")
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """Folder with real Wannier90 outputs and the peers' numbers."""

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from campaigns import campaign
+from inputs import CIF, OPTIMADE, POSCAR
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import (
@@ -29,63 +30,14 @@ ROWS = [
     {"id": "second", "path": "km", "family": "toy", "formula": "C2", "space_group": "191"},
 ]
 
-POSCAR = """GaAs
-1.0
-0.0 2.8265 2.8265
-2.8265 0.0 2.8265
-2.8265 2.8265 0.0
-Ga As
-1 1
-Direct
-0.0 0.0 0.0
-0.25 0.25 0.25
-"""
-
-CIF = """data_GaAs
-_cell_length_a 5.653
-_cell_length_b 5.653
-_cell_length_c 5.653
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_space_group_name_H-M_alt 'F -4 3 m'
-_space_group_IT_number 216
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-Ga1 Ga 0 0 0
-As1 As 0.25 0.25 0.25
-"""
-
-OPTIMADE = {
-    "data": {
-        "id": "example-1",
-        "type": "structures",
-        "attributes": {
-            "last_modified": "2024-01-01T00:00:00Z",
-            "elements": ["As", "Ga"],
-            "nelements": 2,
-            "elements_ratios": [0.5, 0.5],
-            "chemical_formula_descriptive": "GaAs",
-            "chemical_formula_reduced": "AsGa",
-            "chemical_formula_anonymous": "AB",
-            "dimension_types": [1, 1, 1],
-            "nperiodic_dimensions": 3,
-            "lattice_vectors": [[0, 2.8265, 2.8265], [2.8265, 0, 2.8265], [2.8265, 2.8265, 0]],
-            "cartesian_site_positions": [[0, 0, 0], [1.41325, 1.41325, 1.41325]],
-            "nsites": 2,
-            "species": [
-                {"name": "Ga", "chemical_symbols": ["Ga"], "concentration": [1.0]},
-                {"name": "As", "chemical_symbols": ["As"], "concentration": [1.0]},
-            ],
-            "species_at_sites": ["Ga", "As"],
-            "structure_features": [],
-        },
-    }
-}
+#: Lists that repeat each other, ten times at each level, and mappings that merge each other.
+LEVELS = range(1, 40)
+LAUGHS = "- id: x\n  path: &a0 [y]\n" + "".join(
+    f"  n{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in LEVELS
+)
+MERGES = "- &a0 {id: x, path: y, 1: 1, 2: 2}\n" + "".join(
+    f"- &a{n}\n  k{n}: 1\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in LEVELS
+)
 
 
 @pytest.fixture
@@ -147,12 +99,118 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
         ("list.yaml", "- id: [", "cannot be read as yaml .*line"),
         ("list.yaml", "id: x", "expected a list of entries"),
         ("list.txt", "id", "ends in .csv, .json or .yaml"),
+        # Columns and keys.
+        ("list.csv", "id,path,id\na,x,b\n", "cannot be read as csv .'id' is given twice, expected each once"),
+        (
+            "list.csv",
+            "id,path\na,x,1,2\n",
+            "line 2 has 4 cells, the heading 2; put text with a comma in quotes",
+        ),
+        ("list.csv", f"id,path\na,{'x' * 200_000}\n", "cannot be read as csv .line 2: field larger"),
+        ("list.json", '[{"id": "a", "id": "b", "path": "x"}]', "'id' is given twice"),
+        ("list.yaml", "- id: a\n  id: b\n  path: x\n", "'id' is given twice"),
+        (
+            "list.json",
+            json.dumps([{"id": "a", "path": "x", "n": "y" * 200_000}]),
+            "a value of 200000 characters",
+        ),
+        # Ids and paths.
+        ("list.json", '[{"id": NaN, "path": "x"}]', "entry 1: id: expected text, found nan"),
+        ("list.json", '[{"id": 1e999, "path": "x"}]', "entry 1: id: expected text, found inf"),
+        ("list.json", '[{"id": true, "path": "x"}]', "entry 1: id: expected text, found True"),
+        ("list.json", '[{"id": ["a"], "path": "x"}]', "entry 1: expected an id and a path"),
+        (
+            "list.json",
+            '[{"id": "a\\u0000b", "path": "x"}]',
+            r"entry 1: id: expected text that can be printed",
+        ),
+        ("list.json", '[{"id": "a\\nb", "path": "x"}]', r"entry 1: id: .* found 'a\\nb'"),
+        ("list.json", '[{"id": "a\\udc00b", "path": "x"}]', r"entry 1: id: .* found 'a\\udc00b'"),
+        ("list.json", '[{"id": "a", "path": "x\\u0000y"}]', "entry 1: path: holds a NUL character"),
+        ("list.csv", "id,path\na,x\0y\n", "cannot be read as csv .it holds a NUL byte"),
+        # Numbers.
+        (
+            "list.json",
+            '[{"id": "a", "path": "x", "fermi_level": NaN}]',
+            "fermi_level .* less than 1000000, found nan",
+        ),
+        (
+            "list.json",
+            f'[{{"id": "a", "path": "x", "n": {"1" * 5000}}}]',
+            "cannot be read as json .Exceeds the",
+        ),
+        ("list.csv", "id,path,fermi_level\na,x,1e300\n", "fermi_level .* less than 1000000, found '1e300'"),
+        ("list.csv", "id,path,electrons\na,x,inf\n", "electrons .* less than 1000000, found 'inf'"),
+        # What has no end.
+        ("list.json", "[" * 100_000, "cannot be read as json .nested too deeply"),
+        ("list.yaml", "[" * 100_000, "cannot be read as yaml .nested too deeply"),
+        ("list.yaml", "- id: !!python/object:os.system {}\n", "cannot be read as yaml .could not determine"),
+        ("list.yaml", "- &a {id: x, path: *a}\n", "entry 1: has more than 10000 values"),
+        ("list.yaml", LAUGHS, "entry 1: has more than 10000 values"),
+        ("list.yaml", MERGES, "list.yaml"),
     ],
 )
 def test_a_wrong_manifest_is_named(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         find_materials(tmp_path / name)
+
+
+def test_ids_may_be_whatever_can_be_printed(tmp_path):
+    ids = [
+        "Fe/bcc",
+        "..",
+        "../materials",
+        "a'b\"c",
+        "x" * 300,
+        "[bold]",
+        "=cmd",
+        "é",
+        " ",
+        "1:30",
+        "010",
+        "NO",
+    ]
+    rows = [{"id": name, "path": "x"} for name in ids]
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    (tmp_path / "list.yaml").write_text("".join(f"- {{id: {json.dumps(n)}, path: x}}\n" for n in ids))
+    pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
+    for ending in ("json", "yaml", "csv"):
+        assert [source.id for source in find_materials(tmp_path / f"list.{ending}")] == ids
+
+
+def test_yaml_keeps_what_was_written(tmp_path):
+    """YAML 1.1 reads 1:30 as 90, 010 as 8 and NO as false."""
+    (tmp_path / "list.yaml").write_text(
+        "- &first {id: 1:30, path: a, formula: NO, space_group: 010, tc: 4.5, magnetic: true, gap: .nan}\n"
+        "- {<<: *first, id: 2, path: 3, tc: ~}\n"
+    )
+    first, second = find_materials(tmp_path / "list.yaml")
+    assert (first.id, second.id, Path(second.path).name) == ("1:30", "2", "3")
+    expected = {
+        "formula": "NO",
+        "space_group": "010",
+        "magnetic": "True",
+        "gap": pytest.approx(np.nan, nan_ok=True),
+    }
+    assert first.columns == {**expected, "tc": 4.5}
+    assert second.columns == expected
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".yaml"])
+def test_a_manifest_from_a_spreadsheet(folder, ending):
+    """It begins with a byte order mark and has an empty column."""
+    manifest = write_rows(folder, ending)
+    text = manifest.read_text()
+    if ending == ".csv":
+        text = "".join(f"{line},\n" for line in text.splitlines())
+    manifest.write_text(text, encoding="utf-8-sig")
+    first, second = find_materials(manifest)
+    assert first.columns == {"tc": 4.2}
+    assert second.columns["family"] == "toy"
+    manifest.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
+    with pytest.raises(InputError, match=f"cannot be read as {ending[1:]} .*save it as UTF-8"):
+        find_materials(manifest)
 
 
 def test_a_tree_names_materials_by_their_folders(tmp_path):

@@ -1,0 +1,182 @@
+"""Opening files that anybody may have written: regular ones only, unpacked as far as they can justify."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spinscreen.kernels import InputError
+
+#: From the first bytes of a file, how many bytes its header can justify; None where it cannot be told.
+Announced = Callable[[bytes], int | None]
+
+#: A packed file may unpack to so many bytes whatever its size ...
+_FLOOR = 1 << 24
+
+#: ... and beyond that to so many times its size: numbers shrink to a third, tables of zeros to a thirtieth.
+_RATIO = 200
+
+_PIECE = 1 << 20
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def printable(text: str) -> str:
+    """The text with whatever a terminal, JSON or UTF-8 cannot hold written as a backslash escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode() if is_unprintable(character) else character
+        for character in text
+    )
+
+
+def is_unprintable(character: str) -> bool:
+    """True for control characters, line ends and halves of characters, as names that are not UTF-8 hold."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def quoted(value: object, length: int = 60) -> str:
+    """A value as messages show it: on one line and not too long."""
+    if isinstance(value, str):
+        return repr(value[:length]) if len(value) <= length else f"{value[:length]!r}..."
+    shown = repr(value)
+    return shown if len(shown) <= length else f"{shown[:length]}..."
+
+
+def reason(problem: BaseException, length: int = 200) -> str:
+    """The first words of what a library or the system says."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    told = printable(" ".join(str(problem).split())) or type(problem).__name__
+    return told if len(told) <= length else f"{told[:length]}..."
+
+
+def justified_size(packed: int) -> int:
+    """Bytes of memory that so many packed bytes on the disk can justify."""
+    return _FLOOR + _RATIO * packed
+
+
+@contextmanager
+def at_the_door(source: object) -> Iterator[None]:
+    """What the system says about a file becomes an InputError, and every message is one printable line."""
+    place = printable(str(source))
+    try:
+        yield
+    except InputError as problem:
+        told = printable(str(problem))
+        if Path(place).name not in told:
+            told = f"{place}: {told}"
+        if told == str(problem):
+            raise
+        raise InputError(told) from None
+    except OSError as problem:
+        place = printable(os.fsdecode(problem.filename)) if problem.filename else place
+        raise InputError(f"{place}: cannot be read ({reason(problem)}).") from None
+    except MemoryError:
+        raise InputError(
+            f"{place}: does not fit into the memory that is free, expected a smaller model."
+        ) from None
+
+
+def kind_of(path: Path) -> str | None:
+    """What stands in the place of a regular file ("a folder", "a pipe" ...), None for a regular file.
+
+    Raises OSError where there is nothing or it cannot be seen.
+    """
+    mode = path.stat().st_mode
+    return next((kind for test, kind in _KINDS if test(mode)), None)
+
+
+def is_there(path: Path) -> bool:
+    """True where anything has this name, also a link to nothing: what is there is told, not passed over."""
+    return os.path.lexists(path)
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """A file opened for reading. Raises InputError where it is missing, unreadable, or no regular file."""
+    try:
+        kind = kind_of(path)
+        if kind is None:
+            # A pipe that took the place of the file meanwhile must not keep us waiting for its writer.
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+            return os.fdopen(os.open(path, flags), "rb")
+    except FileNotFoundError:
+        told = (
+            "is a link to a file that is gone, mend or remove it." if path.is_symlink() else "no such file."
+        )
+        raise InputError(f"{path}: {told}") from None
+    except OSError as problem:
+        raise InputError(
+            f"{path}: cannot be read ({reason(problem)}); is the file complete and readable?"
+        ) from None
+    except ValueError:
+        raise InputError(f"{path}: holds a NUL character, expected the name of a file.") from None
+    raise InputError(f"{path}: is {kind}, expected a regular file.")
+
+
+def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytearray:
+    """Content of a file, unpacked where its name ends in .gz. Raises InputError if it cannot be read."""
+    if path.suffix == ".gz":
+        content = bytearray()
+        for piece in pieces(path, announced):
+            content += piece
+        return content
+    with open_regular(path) as stream, _told(path):
+        return stream.read()
+
+
+def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
+    """The same content a megabyte at a time.
+
+    announced : what the header of a packed file justifies; a file that unpacks to more is refused
+    Raises InputError where the file cannot be read.
+    """
+    with open_regular(path) as stream, _told(path):
+        if path.suffix != ".gz":
+            while piece := stream.read(_PIECE):
+                yield piece
+            return
+        limit = justified_size(os.fstat(stream.fileno()).st_size)
+        size = 0
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            while piece := unpacked.read(_PIECE):
+                if announced is not None and not size:
+                    limit = min(limit, max(announced(piece) or limit, _PIECE))
+                size += len(piece)
+                if size > limit:
+                    raise InputError(
+                        f"{path}: unpacks to more than {limit / 1e6:.1f} MB, the most that its header and "
+                        "its size on disk justify; it is damaged or not what its name says."
+                    )
+                yield piece
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as problem:
+        raise InputError(
+            f"{path}: cannot be read ({reason(problem)}); is the file complete and readable?"
+        ) from None
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file as it stands on the disk. Raises InputError if it cannot be read."""
+    with open_regular(path) as stream, _told(path):
+        return hashlib.file_digest(stream, "sha256").hexdigest()

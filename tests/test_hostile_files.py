@@ -1,0 +1,502 @@
+"""Files made to hurt: bombs, counts that nothing backs, pipes and loops, links out of HDF5 files, odd names.
+
+Memory is watched with tracemalloc, which sees what NumPy allocates: inputs here are below 1 MB, so what
+their header announces must not be made.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import socket
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from damage import bomb
+from inputs import (
+    POSCAR,
+    SEED,
+    as_records,
+    write_ab_initio,
+    write_archive,
+    write_hr,
+    write_scf,
+    write_structures,
+    write_tb,
+    write_tbmodels,
+)
+from support import random_model
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import MaterialSource, check_material, find_materials, load_model, read_structure
+from spinscreen.materials.checkpoint import read_checkpoint, read_eigenvalues, read_spin
+from spinscreen.materials.fermi_level import level_of_outputs
+from spinscreen.materials.structure import find_structure_file
+from spinscreen.materials.wigner_seitz import WignerSeitz, read_minimal_images
+
+#: Bytes: a packed file may unpack to 16 MiB whatever it says, and becomes text and numbers then.
+BOUNDED = 160 << 20
+
+
+@contextmanager
+def refused(*parts: str) -> Iterator[None]:
+    """One printable sentence with all parts in this order, and little memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as caught:
+            yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 600
+    assert re.search(".*".join(map(re.escape, parts)), message), message
+    assert peak < BOUNDED
+
+
+@contextmanager
+def as_nobody() -> Iterator[Path]:
+    """A folder, and no right to read what is forbidden: root may read everything."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        root = os.geteuid() == 0
+        if root:
+            os.chown(name, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def pack(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.with_name(f"{path.name}.gz").write_bytes(content)
+
+
+def test_a_damaged_gzip_file(tmp_path):
+    write_tb(tmp_path)
+    path = tmp_path / f"{SEED}_tb.dat"
+    packed = bytearray(gzip.compress(path.read_bytes()))
+    packed[len(packed) // 2] ^= 0xFF
+    pack(path, packed)
+    with refused("toy_tb.dat.gz: cannot be read", "is the file complete"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("filler", [b"1.0 0.0\n", b"\0"])
+@pytest.mark.parametrize(
+    "name",
+    ["toy_hr.dat", "toy_wsvec.dat", "toy.win", "toy.eig", "toy.chk", "toy.spn", "toy.chk.fmt", "toy.spn.fmt"],
+)
+def test_a_gzip_bomb_stops_where_its_header_does(tmp_path, name, filler):
+    write_ab_initio(tmp_path, formatted=name.endswith(".fmt"))
+    content = (tmp_path / name).read_bytes()
+    pack(tmp_path / name, bomb(content, filler, 64 << 20))
+    # What has a header is stopped at 1 MiB, for the rest its size on the disk counts.
+    with refused(f"{name}.gz: unpacks to more than"):
+        load_model(tmp_path)
+
+
+def test_a_gzip_bomb_that_announces_itself(tmp_path):
+    write_hr(tmp_path)
+    path = tmp_path / f"{SEED}_hr.dat"
+    pack(path, bomb(b" comment\n 999999\n 999999\n", b"1 ", 64 << 20))
+    with refused("toy_hr.dat.gz: unpacks to more than", "its size on disk"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("count", ["10000000000", "-3", "1e10", "9" * 5000])
+@pytest.mark.parametrize("line", [2, 3])
+def test_a_count_that_the_file_does_not_back(tmp_path, line, count):
+    write_hr(tmp_path)
+    path = tmp_path / f"{SEED}_hr.dat"
+    lines = path.read_text().splitlines()
+    lines[line - 1] = count
+    path.write_text("\n".join(lines))
+    with refused(f"toy_hr.dat, line {line}: expected the number of"):
+        load_model(tmp_path)
+
+
+def test_one_huge_number_among_eigenvalues(tmp_path):
+    path = tmp_path / "toy.eig"
+    path.write_text("1 1 0.5\n999999 1 0.6\n")
+    with refused("toy.eig: expected 999999 bands at each of 1 k points, found 2 lines"):
+        read_eigenvalues(path)
+    path.write_text("1 1 0.5\n1 1000000000 0.6\n")
+    with refused("toy.eig, line 2: expected 3 finite numbers below 1e+06"):
+        read_eigenvalues(path)
+
+
+def _items(*counts: int) -> list[str | np.ndarray]:
+    bands, excluded, kpoints = counts
+    head = ["comment".ljust(33), *(np.array([n], "<i4") for n in (bands, excluded)), np.zeros(0, "<i4")]
+    return [*head, np.eye(3), np.eye(3), np.array([kpoints], "<i4"), np.ones(3, "<i4"), np.zeros((1, 3))]
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ((10**9, 0, 1), "the number of bands is 1000000000"),
+        ((-1, 0, 1), "the number of bands is -1"),
+        ((2, -5, 1), "the number of excluded bands is -5"),
+        ((2, 0, 2**31 - 1), "the number of k points is 2147483647"),
+        ((2, 0, 999_999), "a record holds 24 bytes, expected 2999997"),
+    ],
+)
+def test_counts_of_a_checkpoint(tmp_path, counts, told):
+    path = tmp_path / "toy.chk"
+    path.write_bytes(as_records(_items(*counts)))
+    with refused("toy.chk: not a complete Wannier90 checkpoint", told):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("mark", "told"),
+    [(">i", "4-byte big-endian"), ("<q", "8-byte little-endian"), (">q", "8-byte big-endian")],
+)
+@pytest.mark.parametrize("read", [read_checkpoint, read_spin])
+def test_records_of_another_machine(tmp_path, mark, told, read):
+    path = tmp_path / "toy.chk"
+    path.write_bytes(as_records(_items(2, 0, 1), mark))
+    with refused(f"its records have {told} lengths", "make a formatted file"):
+        read(path)
+
+
+@pytest.mark.parametrize("counts", [(999_999, 1), (999_999, 0), (2, 999_999), (-2, 3)])
+def test_counts_of_a_spin_file(tmp_path, counts):
+    binary, text = tmp_path / "toy.spn", tmp_path / "toy.spn.fmt"
+    binary.write_bytes(as_records(["comment".ljust(60), np.array(counts, "<i4"), np.zeros(9, complex)]))
+    text.write_text(f"comment\n{counts[0]} {counts[1]}\n0.0 0.0\n")
+    for path in (binary, text):
+        with refused(path.name):
+            read_spin(path)
+
+
+def test_images_that_lead_everywhere(tmp_path):
+    """Few lines of T vectors would make a matrix for each of very many cells."""
+    path = tmp_path / "toy_wsvec.dat"
+    far = "\n".join(f"{n} {n % 97} {n % 89}" for n in range(1, 5000))
+    path.write_text(f"# comment\n0 0 0 1 1\n4999\n{far}\n")
+    home = np.zeros((1, 3), dtype=np.int64)
+    images = read_minimal_images(path, home, 1)
+    with refused("_wsvec.dat: its T vectors make 9998 R vectors of 1"):
+        WignerSeitz(home, np.ones(1, dtype=np.int64), images).expand(np.ones((1, 1, 1), dtype=complex))
+
+
+def _make_virtual(file: h5py.File) -> None:
+    del file["hamiltonian"]
+    file.create_dataset("hamiltonian", (10**12,), dtype=complex, chunks=(1000,))
+
+
+def _make_objects(file: h5py.File) -> None:
+    del file["hamiltonian"]
+    file.create_dataset("hamiltonian", (2,), dtype=h5py.vlen_dtype(float))
+
+
+def _make_external(file: h5py.File) -> None:
+    del file["hamiltonian"]
+    file.create_dataset("hamiltonian", (4,), dtype="f8", external=[("/etc/passwd", 0, 32)])
+
+
+def _link(link: object):
+    def change(file: h5py.File) -> None:
+        del file["position"]
+        file["position"] = link
+
+    return change
+
+
+def _set(name: str, value: object):
+    return lambda file: file.attrs.__setitem__(name, value)
+
+
+def _header(**changes: object):
+    def change(file: h5py.File) -> None:
+        header = json.loads(file.attrs["header"])
+        file.attrs["header"] = json.dumps({**header, **changes})
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_make_virtual, "up to 'hamiltonian' it announces 1.6e+13 bytes"),
+        (_make_objects, "'hamiltonian' is of type 'object', expected numbers"),
+        (_make_external, "'hamiltonian' lies in another file"),
+        (_link(h5py.ExternalLink("other.hdf5", "/position")), "'position' is a link"),
+        (_link(h5py.SoftLink("/hamiltonian")), "'position' is a link"),
+        (_link(np.zeros(3, "S4")), "'position' is <HDF5 dataset"),
+        (lambda file: file.move("position", "elsewhere"), "damaged, expected a saved spinscreen model"),
+        (lambda file: file.attrs.__delitem__("version"), "damaged, expected a saved spinscreen model"),
+        (_set("version", "two"), "the attribute version is 'two', expected a whole number"),
+        (_set("version", [1, 2]), "the attribute version is array"),
+        (_set("version", 9), "has format version 9, expected at most 1; update spinscreen"),
+        (_set("header", 3.0), "the attribute header is"),
+        (_set("header", "no JSON"), "damaged, expected a saved spinscreen model"),
+        (_set("header", "[1, 2]"), "header: Input should be a valid dictionary"),
+        (_set("header", "[" * 20_000), "damaged, expected a saved spinscreen model"),
+        (_header(periodic=[True]), "periodic"),
+        (_header(fermi_level="high"), "fermi_level: Input should be a valid number"),
+        (_header(fermi_level=1e300), "fermi_level is 1e+300 eV, expected a number below 1e+06"),
+        (_header(atoms=[{"symbol": "C", "position": [0, 0]}]), "atoms.0.position.2: Field required"),
+        (_header(removed=3), "removed: Input should be a valid dictionary"),
+    ],
+)
+def test_an_archive_with_foreign_contents(tmp_path, change, told):
+    write_archive(tmp_path)
+    path = tmp_path / f"{SEED}.hdf5"
+    with h5py.File(path, "a") as file:
+        change(file)
+    with refused("toy.hdf5: ", told):
+        load_model(path)
+
+
+def test_a_tbmodels_file_with_foreign_contents(tmp_path):
+    write_tbmodels(tmp_path)
+    for name in (f"{SEED}.hdf5", "sparse.hdf5"):
+        path = tmp_path / name
+        with h5py.File(path, "a") as file:
+            file["size"][()] = 10**6
+        with refused(f"{name}: has 1000000 orbitals, its matrices would take"):
+            load_model(path)
+
+
+def test_a_class_named_in_a_file_is_not_made(tmp_path):
+    """Of the classes that TBmodels' loader knows one evaluates text."""
+    path, mark = tmp_path / "toy.hdf5", tmp_path / "mark"
+    with h5py.File(path, "w") as file:
+        file["type_tag"] = "sympy.object"
+        file["value"] = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    with refused("toy.hdf5: neither a saved spinscreen model nor a TBmodels HDF5 file"):
+        load_model(path)
+    assert not mark.exists()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    # The name of a socket is short, wherever tests run.
+    here = Path.cwd()
+    os.chdir(path.parent)
+    try:
+        socket.socket(socket.AF_UNIX).bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (_pipe, "is a pipe, expected a regular file"),
+        (_socket, "is a socket, expected a regular file"),
+        (Path.mkdir, "is a folder, expected a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is a device, expected a regular file"),
+        (lambda path: path.symlink_to(path.name), "cannot be read (Too many levels of symbolic links)"),
+        (lambda path: path.symlink_to("nowhere"), "is a link to a file that is gone"),
+    ],
+)
+@pytest.mark.parametrize("name", ["toy_tb.dat", "toy.win", "POSCAR"])
+def test_what_stands_in_the_place_of_a_file(tmp_path, name, make, told):
+    write_tb(tmp_path)
+    path = tmp_path / name
+    path.unlink(missing_ok=True)
+    make(path)
+    with refused(name, told):
+        read_structure(path) if name == "POSCAR" else load_model(tmp_path)
+    for source in (MaterialSource("a", str(path)), MaterialSource("a", str(tmp_path))):
+        source.stamp()
+        check_material(source)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (_pipe, "is a pipe, expected"),
+        (_socket, "is a socket, expected"),
+        (lambda path: path.symlink_to("/dev/zero"), "is a device, expected"),
+        (lambda path: path.symlink_to(path.name), "cannot be read (Too many levels of symbolic links)"),
+        (lambda path: path.symlink_to("nowhere"), "no such"),
+    ],
+)
+@pytest.mark.parametrize(("name", "read"), [("toy.hdf5", load_model), ("list.csv", find_materials)])
+def test_what_stands_in_the_place_of_an_archive_or_a_manifest(tmp_path, name, read, make, told):
+    make(tmp_path / name)
+    told = {"no such": "is a link to a file that is gone"}.get(told, told) if read is load_model else told
+    with refused(name, told):
+        read(tmp_path / name)
+
+
+def test_what_may_not_be_read(tmp_path):
+    with as_nobody() as folder:
+        for name in ("closed", "open"):
+            (folder / name).mkdir()
+            write_tb(folder / name)
+        (folder / "open" / f"{SEED}.win").chmod(0)
+        with refused(f"{SEED}.win: cannot be read (Permission denied)"):
+            load_model(folder / "open")
+        (folder / "closed").chmod(0)
+        with refused("closed: cannot be read (Permission denied)"):
+            load_model(folder / "closed")
+        first, second = find_materials(folder)
+        assert (first.id, second.id) == ("closed", "open")
+        assert "closed: cannot be read (Permission denied)" in (check_material(first).error or "")
+        assert first.stamp() is None
+        with refused("closed: cannot be read (Permission denied)"):
+            find_materials(folder / "closed")
+        (folder / "closed").chmod(0o700)
+
+
+def test_links_in_a_tree_that_lead_in_a_circle(tmp_path):
+    (tmp_path / "a").mkdir()
+    write_tb(tmp_path / "a")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    assert [source.id for source in find_materials(tmp_path)] == ["a"]
+    with refused("loop"):
+        find_materials(tmp_path / "loop")
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n"))
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    write_tb(folder)
+    (source,) = find_materials(tmp_path)
+    assert source.id == r"caf\udce9\n"
+    assert source.stamp()
+    assert check_material(source).error is None
+    model = load_model(folder)
+    assert all(path.encode() for path, _ in model.provenance.files)
+    model.save(tmp_path / "saved.hdf5")
+    assert load_model(tmp_path / "saved.hdf5").provenance.files == model.provenance.files
+    (folder / f"{SEED}_tb.dat").write_text("nonsense")
+    with refused(r"caf\udce9\n/toy_tb.dat, line 1"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "\udcff", "a" * 300 + "/b"])
+def test_a_stamp_and_a_check_never_raise(path):
+    source = MaterialSource("a", path)
+    source.stamp()
+    assert (check_material(source).error or "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "told"),
+    [
+        (12, "3 1 1e300 0.0", "toy_tb.dat, line 12: expected 4 finite numbers below 1e+06"),
+        (9, "99999999999999999999 0 0", "toy_tb.dat, line 9: expected 3 finite numbers below 1e+06"),
+        (9, "0.5 0 0", "toy_tb.dat: expected whole numbers as R vectors, found 0.5"),
+        (7, "1 1 1.5 1 1 1 1", "toy_tb.dat: expected whole numbers as degeneracies, found 1.5"),
+        (2, "1e155 0 0", "toy_tb.dat, line 2: expected 3 finite numbers"),
+        (2, "1e-9 0 0", "lattice is singular"),
+    ],
+)
+def test_numbers_beyond_sense(tmp_path, line, text, told):
+    write_tb(tmp_path)
+    path = tmp_path / f"{SEED}_tb.dat"
+    lines = path.read_text().splitlines()
+    lines[line - 1] = text
+    path.write_text("\n".join(lines))
+    with refused(told):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"position": 1e155}, "position has an element that is too large at index (0, 0, 0, 0)"),
+        ({"hamiltonian": 1e300j}, "hamiltonian has an element that is too large"),
+        ({"lattice": 1e7}, "lattice has an element that is too large"),
+        ({"fermi_level": float("nan")}, "fermi_level is nan eV, expected a number below 1e+06"),
+        ({"translations": 10**30}, "expected an array of int64"),
+        ({"translations": 10**12}, "translations has an element that is too large"),
+        (
+            {"observables": {"odd": np.full((4, 4), 1e13)}},
+            "observable 'odd' has an element that is too large",
+        ),
+    ],
+)
+def test_a_model_of_numbers_beyond_sense(changes, told):
+    model = random_model(0)
+    (name, value) = next(iter(changes.items()))
+    if isinstance(getattr(model, name), np.ndarray):
+        value = np.full(getattr(model, name).shape, value, dtype=object if isinstance(value, int) else None)
+    with refused(told):
+        replace(model, **{name: value})
+
+
+def test_a_cell_too_small_to_count_electrons(tmp_path):
+    write_tb(tmp_path)
+    lines = (tmp_path / f"{SEED}_tb.dat").read_text().splitlines()
+    lines[1:4] = ["0.002 0 0", "0 0.002 0", "0 0 0.002"]
+    (tmp_path / f"{SEED}_tb.dat").write_text("\n".join(lines))
+    with refused("model 'toy': electrons would be counted on", "is the unit cell in angstrom?"):
+        load_model(tmp_path, electrons=2)
+
+
+def test_levels_in_long_outputs(tmp_path):
+    write_scf(tmp_path)
+    (tmp_path / "toy.scf.out").unlink()
+    path = tmp_path / "OUTCAR"
+    digits = b" E-fermi :" + b"1" * (3 << 20)
+    # The last level lies across the pieces of 1 MiB in which an output is read.
+    told = b" E-fermi :   0.7321     XC(G=0)\n"
+    for shift in range(0, len(told), 5):
+        path.write_bytes(digits + b"\n" * ((1 << 20) - shift) + told + b" " * (2 << 20))
+        level, _ = level_of_outputs(tmp_path, SEED) or (None, None)
+        assert level == 0.7321
+    path.write_bytes(told + b" E-fermi : 1e300\n")
+    with refused("OUTCAR: its Fermi level is 1e+300 eV, expected one below 1e+06"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda text: text.replace("\n1 1\n", "\n1000000000 1\n"),
+            "found 1000000000 atoms, expected 1 to 5000",
+        ),
+        (lambda text: text.replace("0.25", "nan", 1), "a length or position is not finite"),
+        (lambda text: text.replace("1.0", "1e155", 1), "cannot be read as a structure"),
+        (lambda text: text.replace("2.8265", "0.0"), "cannot be read as a structure"),
+        (lambda text: text + " " * (5 << 20), "expected a structure file of at most 4 MB"),
+    ],
+)
+def test_a_poscar_made_to_hurt(tmp_path, change, told):
+    (tmp_path / "POSCAR").write_text(change(POSCAR))
+    with refused("POSCAR: ", told):
+        read_structure(tmp_path / "POSCAR")
+
+
+def test_a_pipe_beside_an_old_poscar(tmp_path):
+    """Its elements are looked for in POTCAR and OUTCAR."""
+    (tmp_path / "POSCAR").write_text(POSCAR.replace("Ga As\n", "").replace("GaAs", "unknown"))
+    os.mkfifo(tmp_path / "OUTCAR")
+    with refused("POSCAR: cannot be read as a structure (OUTCAR beside it is a pipe)"):
+        read_structure(tmp_path / "POSCAR")
+
+
+def test_a_large_json_file_is_no_structure(tmp_path):
+    write_structures(tmp_path)
+    folder = tmp_path / "toy_json"
+    (folder / "toy.json").write_text('"cartesian_site_positions"' + " " * (5 << 20))
+    assert find_structure_file(folder / SEED) is None
