@@ -48,5 +48,5 @@ def short(value: Any, longest: int = 80) -> str:
         text = repr(value)
     except ValueError:
         # Python refuses to write whole numbers of thousands of digits.
-        text = f"a {type(value).__name__} of thousands of digits"
+        text = "a whole number of thousands of digits"
     return text if len(text) <= longest else f"{text[:longest]}..."
