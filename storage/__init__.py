@@ -11,9 +11,11 @@ from .rows import CatalogRow, read_row
 from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
 from .screening import screen
 from .store import StoreError, is_published, material_group, open_store, publish, published, published_stamps
+from .targets import TABLES, check_figure, checked_store, save_figure
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TABLES",
     "BandStream",
     "CatalogRow",
     "Checkpoints",
@@ -23,6 +25,8 @@ __all__ = [
     "band_dataset",
     "build_catalog",
     "campaigns",
+    "check_figure",
+    "checked_store",
     "failures",
     "forget_failure",
     "in_natural_units",
@@ -40,5 +44,6 @@ __all__ = [
     "read_row",
     "record_campaign",
     "record_failure",
+    "save_figure",
     "screen",
 ]

@@ -191,8 +191,8 @@ class _Evaluation:
             case ast.BoolOp(op=op, values=values):
                 combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
                 found = self._truth(values[0])
-                for value in values[1:]:
-                    found = np.asarray(combine(found, self._truth(value)))
+                for part in values[1:]:
+                    found = np.asarray(combine(found, self._truth(part)))
                 return found
             case ast.Compare(left=left, ops=ops, comparators=others) if {*map(type, ops)} <= set(
                 _COMPARISONS

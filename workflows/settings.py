@@ -151,10 +151,7 @@ def checked_names(quantities: Sequence[str]) -> tuple[str, ...]:
     """Names of quantities. Raises InputError for one text, or for what is no text."""
     if isinstance(quantities, str):
         raise InputError(f"quantities: expected a list of names, found the text {short(quantities)}.")
-    try:
-        names = tuple(quantities)
-    except TypeError:
-        names = (quantities,)
+    names = tuple(quantities) if isinstance(quantities, Iterable) else (quantities,)
     for name in names:
         if not isinstance(name, str):
             raise InputError(f"quantities: expected a list of names, found {short(name)} in it.")
@@ -193,7 +190,7 @@ def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tu
         if len(counts) == model.dimension < 3:
             given = iter(counts)
             counts = [next(given) if repeats else 1 for repeats in model.periodic]
-    x, y, z = KMesh(tuple(counts)).shape  # type: ignore[arg-type]
+    x, y, z = KMesh(tuple(counts)).shape
     for axis, (count, repeats) in enumerate(zip((x, y, z), model.periodic, strict=True)):
         if count > 1 and not repeats:
             raise InputError(
