@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import time
 from contextlib import suppress
+from multiprocessing import resource_tracker
+from threading import Thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -29,33 +32,66 @@ class Interruptions:
 
     Before there is any work (imports), after it, and when the user does not wait for the cleaning up, the
     process ends at once: workers notice and follow, and nothing that was published depends on it.
+
+    A terminal sends Ctrl-C to workers as well, which would print how it met them. So it is blocked in this
+    process, hence in all that it starts, and a thread that waits for it hands it on as a SIGTERM.
     """
 
     def __init__(self) -> None:
-        self.working = False
-        self._number, self._received = 0, 0.0
+        self.working = self.told = False
+        self._number: int | None = None
+        self._received: float | None = None
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             # What is ignored was so by intention, as with nohup.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self)
+        self._hands_on = signal.getsignal(signal.SIGINT) is self and hasattr(signal, "pthread_sigmask")
+        if self._hands_on:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            Thread(target=self._wait_for_interrupt, daemon=True).start()
+
+    def begin_work(self) -> None:
+        """From now on the work is to be cleaned up after."""
+        self.working = True
+        if self._hands_on:
+            # Else Python starts it with the first worker, and unblocks the signal where it does so.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+    def _wait_for_interrupt(self) -> None:
+        while True:
+            number = signal.sigwait({signal.SIGINT})
+            self._number = self._number or number
+            # To the main thread, where alone Python handles signals, whatever it waits for.
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        first = not self._number
-        if first:
-            self._number, self._received = number, time.monotonic()
+        self._number = self._number or number
+        first = self._received is None
+        if self._received is None:
+            self._received = time.monotonic()
         if self.working and first:
+            # Dask reports whatever it loses while it is being closed.
+            logging.disable()
             raise KeyboardInterrupt
         if self.working and time.monotonic() - self._received < _SAME:
             return
-        with suppress(OSError):
-            os.write(2, f"{_STOPPED}\n".encode())
+        if not self.told:
+            self.tell()
         os._exit(self.exit_code)
 
     @property
     def exit_code(self) -> int:
-        """As a shell reports it: 130 after Ctrl-C, 143 after SIGTERM."""
+        """As a shell expects it: 130 after Ctrl-C, 143 after SIGTERM."""
         return SIGNALLED + (self._number or signal.SIGINT)
+
+    def tell(self) -> None:
+        """Say that the work has ended, and be silent from then on: what is closed now may be half made."""
+        self.told = True
+        with suppress(OSError):
+            os.write(2, f"{_STOPPED}\n".encode())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def main() -> None:
@@ -65,15 +101,18 @@ def main() -> None:
     from .terminal import err, guard_streams
 
     guard_streams()
+    # Of worker processes of this one, which start later: their driver tells what became of their work.
+    for name in ("DISTRIBUTED", "ASYNCIO"):
+        os.environ.setdefault(f"DASK_LOGGING__{name}", "critical")
     try:
-        interruptions.working = True
+        interruptions.begin_work()
         code = _run(app, err)
     except KeyboardInterrupt:
         code = SIGNALLED + signal.SIGINT
     finally:
         interruptions.working = False
     if code == SIGNALLED + signal.SIGINT:
-        err.say(_STOPPED)
+        interruptions.tell()
         code = interruptions.exit_code
     sys.exit(code)
 

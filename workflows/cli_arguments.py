@@ -38,7 +38,9 @@ def parse_energies(text: str | None) -> np.ndarray | None:
         if ":" not in text:
             return np.array([float(word) for word in text.split(",")])
         start, stop, step = (float(word) for word in text.split(":"))
-        if not (stop - start) / step < MOST_ENERGIES:
+        if not np.isfinite([start, stop, step]).all():
+            raise ValueError
+        if (stop - start) / step > MOST_ENERGIES:
             raise InputError(
                 f"--fermi-energy: expected at most {MOST_ENERGIES:,} energies, found {short(text)}."
             )
@@ -88,19 +90,26 @@ def confirm_cost(model: WannierModel, mesh: KMesh, yes: bool) -> None:
 
 
 @contextmanager
-def attempts() -> Iterator[Callable[..., None]]:
-    """A way to call functions of which none keeps the next from its work; the first error comes last."""
-    problems: list[Exception] = []
+def attempts(kept: str) -> Iterator[Callable[..., None]]:
+    """A way to call functions of which none keeps the next from its work; the first error comes last.
+
+    kept : where the result is nevertheless, "" if nowhere; told with what went wrong
+    """
+    problems: list[BaseException] = []
 
     def attempt(function: Callable[..., object], *arguments: object) -> None:
         try:
             function(*arguments)
-        except Exception as problem:  # whatever it is, it is raised below
+        except (Exception, SystemExit) as problem:  # the latter where nobody reads any more, as in `| head`
             problems.append(problem)
 
     yield attempt
-    if problems:
-        raise problems[0]
+    for problem in problems:
+        if isinstance(problem, OSError):
+            raise InputError(f"output: cannot be written ({problem.strerror or problem}){kept}.") from None
+        if isinstance(problem, InputError):
+            raise InputError(f"{str(problem).rstrip('.')}{kept}.") from None
+        raise problem
 
 
 def _corner(part: str, whole: str) -> tuple[str, list[float]]:

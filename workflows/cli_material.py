@@ -175,23 +175,31 @@ def run(
         return
     confirm_cost(model, settings.mesh, yes)
     if pairing is not None:
-        out.print(superconductor_table(model, bcs_gap(gap, temperature)))
-    out.print(model_table(model))
+        _announce(superconductor_table(model, bcs_gap(gap, temperature)), place)
+    _announce(model_table(model), place)
+    # What cannot be had again comes first: a terminal or a figure that fails must not cost the result.
     with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
         checkpoints = Checkpoints(str(place), material_id) if place is not None else None
         dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
-    # First what cannot be had again: a terminal or a figure that fails must not cost the result.
-    if place is not None:
-        publish(dataset, place, material_id)
-    if checkpoints is not None:
-        checkpoints.clear()
-    with attempts() as attempt:
+        if place is not None and checkpoints is not None:
+            publish(dataset, place, material_id)
+            checkpoints.clear()
+    group = material_group(material_id)
+    with attempts("" if place is None else f"; the result is published in {store}, group {group}") as attempt:
         attempt(out.print, result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
         if place is not None:
-            group = material_group(material_id)
             attempt(out.say, f'published: xr.open_zarr("{store}", group="{group}", consolidated=False)')
         if plot is not None:
             attempt(_draw, dataset, plot)
+
+
+def _announce(table: Table, store: Path | None) -> None:
+    """Print what is known before the work. It goes on without a reader if its result is stored."""
+    try:
+        out.print(table)
+    except (OSError, SystemExit):
+        if store is None:
+            raise
 
 
 def _draw(dataset: xr.Dataset, plot: Path) -> None:

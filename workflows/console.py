@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import xarray as xr
@@ -42,9 +42,16 @@ def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(one_line(label), total=total)
+    progress = Progress(*columns, console=console)
+    task = progress.add_task(one_line(label), total=total)
+    # A bar that cannot be drawn, on a full disk or for a reader who has gone, stops no work.
+    with suppress(OSError, SystemExit):
+        progress.start()
+    try:
         yield lambda kpoints: progress.update(task, advance=kpoints)
+    finally:
+        with suppress(OSError, SystemExit):
+            progress.stop()
 
 
 def model_table(model: WannierModel) -> Table:

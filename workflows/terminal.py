@@ -22,10 +22,6 @@ _PLAIN = {
     "…": "...",
 }
 
-#: Unicode categories of what moves the cursor, changes colours or turns the direction of writing: control and
-#: format characters, separators of lines, halves of characters.
-_ACTING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
-
 
 def printable(text: str, encoding: str = "utf-8") -> str:
     """The text with everything that a terminal would obey, or cannot show, written out; lines stay lines."""
@@ -42,7 +38,8 @@ def one_line(text: object) -> str:
 def _shown(character: str, encoding: str) -> str:
     if character == "\n":
         return character
-    if unicodedata.category(character) in _ACTING:
+    # Control characters, those that turn the direction of writing, halves of characters; no kind of space.
+    if not character.isprintable() and unicodedata.category(character) != "Zs":
         return character.encode("unicode_escape").decode("ascii")
     try:
         character.encode(encoding)
