@@ -6,7 +6,7 @@ from .campaign_records import campaigns, record_campaign
 from .catalog import build_catalog, open_catalog
 from .checkpoints import Checkpoints
 from .failures import failures, forget_failure, record_failure
-from .plots import in_natural_units, largest_component, plot_bands, plot_hall
+from .plots import check_hall, in_natural_units, largest_component, plot_bands, plot_hall
 from .rows import CatalogRow, read_row
 from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
 from .screening import screen
@@ -26,6 +26,7 @@ __all__ = [
     "build_catalog",
     "campaigns",
     "check_figure",
+    "check_hall",
     "checked_store",
     "failures",
     "forget_failure",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,11 +44,22 @@ def figure_suffixes() -> frozenset[str]:
     return frozenset(new_figure()().canvas.get_supported_filetypes())
 
 
+def check_hall(names: Iterable[str]) -> None:
+    """Raise InputError where none of the names is a Hall conductivity that `plot_hall` draws."""
+    given = list(names)
+    if not {name for name, _, _ in _CURVES} & set(given):
+        raise InputError(
+            "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
+            f"found {', '.join(given) or 'nothing'}."
+        )
+
+
 def largest_component(dataset: xr.Dataset) -> Component:
     """Labels of the component of the conventional Hall conductivity that is largest in the scan.
 
     Raises InputError where the dataset has no Hall conductivity of an observable.
     """
+    check_hall(map(str, dataset.data_vars))
     for name, _, _ in _CURVES:
         if name in dataset:
             values = abs(dataset[name]).max("fermi_energy")
@@ -56,11 +67,8 @@ def largest_component(dataset: xr.Dataset) -> Component:
             observable, current, field = (
                 str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
             )
-            return observable, current, field
-    raise InputError(
-        "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
-        f"found {', '.join(map(str, dataset.data_vars)) or 'nothing'}."
-    )
+            break
+    return observable, current, field
 
 
 def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -133,8 +134,16 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """A table as CSV, in which no text begins as a formula does in a spreadsheet; numbers stay numbers."""
+    safe = _without_formulas(table)
+    texts = [*safe.index, *safe.columns, *safe.select_dtypes(exclude="number").to_numpy().ravel()]
+    # Python's writer puts no quotes about a carriage return, which readers take for the end of a row.
+    returns = any(isinstance(text, str) and "\r" in text for text in texts)
     with written_whole(path) as file:
-        _without_formulas(table).to_csv(file, errors="backslashreplace")
+        safe.to_csv(
+            file,
+            errors="backslashreplace",
+            quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+        )
 
 
 def write_json(table: pd.DataFrame, path: str | Path) -> None:

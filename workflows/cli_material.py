@@ -23,6 +23,7 @@ from spinscreen.materials import (
 from spinscreen.storage import (
     Checkpoints,
     check_figure,
+    check_hall,
     checked_store,
     is_published,
     material_group,
@@ -47,7 +48,7 @@ from .console import (
 )
 from .plan import DEFAULT_MEMORY_BUDGET
 from .preparation import prepared_model
-from .settings import complete_kmesh, make_settings
+from .settings import Settings, complete_kmesh, make_settings
 from .streaming import stream_bands
 from .terminal import out
 
@@ -167,6 +168,8 @@ def run(
     )
     names = parse_names(quantities)
     settings = make_settings(model, mesh, energies, temperature, degeneracy_threshold, broadening, names)
+    if plot is not None:
+        check_hall(settings.quantities)
     material_id = settings.material_id(model)
     if place is not None and is_published(place, material_id):
         out.say(f"{store} already holds {material_id} with these settings: nothing to do.")
@@ -177,13 +180,7 @@ def run(
     if pairing is not None:
         _announce(superconductor_table(model, bcs_gap(gap, temperature)), place)
     _announce(model_table(model), place)
-    # What cannot be had again comes first: a terminal or a figure that fails must not cost the result.
-    with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
-        checkpoints = Checkpoints(str(place), material_id) if place is not None else None
-        dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
-        if place is not None and checkpoints is not None:
-            publish(dataset, place, material_id)
-            checkpoints.clear()
+    dataset = _computed(model, settings, place, workers or 0, memory_budget)
     group = material_group(material_id)
     with attempts("" if place is None else f"; the result is published in {store}, group {group}") as attempt:
         attempt(out.print, result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
@@ -191,6 +188,21 @@ def run(
             attempt(out.say, f'published: xr.open_zarr("{store}", group="{group}", consolidated=False)')
         if plot is not None:
             attempt(_draw, dataset, plot)
+
+
+def _computed(
+    model: WannierModel, settings: Settings, store: Path | None, workers: int, memory_budget: str
+) -> xr.Dataset:
+    """The result, published before anything is said of it: a terminal that fails must not cost it."""
+    material_id = settings.material_id(model)
+    checkpoints = None if store is None else Checkpoints(str(store), material_id)
+    with local_cluster(workers) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
+        dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
+        if store is not None:
+            publish(dataset, store, material_id)
+    if checkpoints is not None:
+        checkpoints.clear()
+    return dataset
 
 
 def _announce(table: Table, store: Path | None) -> None:
