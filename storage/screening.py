@@ -219,7 +219,9 @@ class _Evaluation:
         return number
 
     def _number(self, node: ast.expr) -> NDArray:
-        value = self(node)
+        return self._as_number(node, self(node))
+
+    def _as_number(self, node: ast.expr, value: NDArray) -> NDArray:
         if value.dtype == object:
             raise InputError(
                 f"{self._argument}: {_source(node)} is a text, expected a number there; numbers and texts do "
@@ -230,7 +232,7 @@ class _Evaluation:
     def _truth(self, node: ast.expr) -> NDArray:
         value = self(node)
         # A number, as of a column with 0 and 1, holds where it is known and not 0.
-        return value if value.dtype == bool else np.nan_to_num(self._number(node)) != 0
+        return value if value.dtype == bool else np.nan_to_num(self._as_number(node, value)) != 0
 
     def _check_power(self, node: ast.expr) -> None:
         operand = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
@@ -242,10 +244,13 @@ class _Evaluation:
             )
 
     def _compared(self, nodes: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> NDArray:
-        texts = self(nodes[0]).dtype == object
-        sides = [self(node) if texts else self._number(node) for node in nodes]
-        for node, side in zip(nodes, sides, strict=True):
-            if texts and side.dtype != object:
+        # Each once: a part that is evaluated twice at each level is evaluated without end.
+        sides = [self(node) for node in nodes]
+        texts = sides[0].dtype == object
+        for i, (node, side) in enumerate(zip(nodes, sides, strict=True)):
+            if not texts:
+                sides[i] = self._as_number(node, side)
+            elif side.dtype != object:
                 raise InputError(
                     f"{self._argument}: {_source(node)} is a number, expected a text; numbers and texts do "
                     "not go together, for example formula == 'MoS2' and gap < 0.05."

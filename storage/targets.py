@@ -60,7 +60,7 @@ def check_file(path: str | Path, option: str) -> None:
             raise InputError(
                 f"{option}: the folder of {path} does not exist, expected one that does; make it first."
             )
-        if target.exists():
+        if target.is_file():
             # Open for writing, nothing written: it is replaced when the new one is whole.
             target.open("ab").close()
         if not _is_device(target):

@@ -42,6 +42,8 @@ def found(where: str | None = None, sort: str | None = None, top: int | None = N
         ("gap == gap", "abd"),
         ("name < 'N'", "abc"),
         ("known and gap", "ad"),
+        ("(" * 50 + "gap" + " < 1)" * 50 + " == 1", "acd"),
+        ("(not (1 + " * 20 + "gap" + "))" * 20, ""),
         (" or ".join(f"name == 'WS{i}'" for i in range(500)), "d"),
     ],
 )
