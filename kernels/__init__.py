@@ -4,7 +4,7 @@ Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and t
 """
 
 from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
-from .errors import InputError
+from .errors import InputError, checked_number, short, whole_number
 from .integration import (
     PartialSums,
     Task,
@@ -26,7 +26,15 @@ from .lattice import (
     stacked_count,
 )
 from .mesh import KMesh, KPath, LineSpan, cell_measure, k_path
-from .occupations import BOLTZMANN, FermiScan, Occupations, Weight, band_weight
+from .occupations import (
+    BOLTZMANN,
+    FULLY_OCCUPIED,
+    FermiScan,
+    Occupations,
+    Weight,
+    band_weight,
+    checked_temperature,
+)
 from .quantities import (
     BAND_QUANTITIES,
     CONDUCTANCE,
@@ -48,6 +56,7 @@ __all__ = [
     "BOLTZMANN",
     "CONDUCTANCE",
     "DEFAULT_DEGENERACY_THRESHOLD",
+    "FULLY_OCCUPIED",
     "INTEGRALS",
     "PARTS",
     "QUANTITIES",
@@ -80,13 +89,17 @@ __all__ = [
     "bytes_per_kpoint",
     "cell_measure",
     "checked_kpoints",
+    "checked_number",
+    "checked_temperature",
     "find_quantity",
     "finish",
     "integrals",
     "k_path",
     "mesh_blocks",
+    "short",
     "solve_bands",
     "stacked_count",
     "sum_span",
     "terms_of",
+    "whole_number",
 ]

@@ -1,4 +1,12 @@
-"""The one error that every room raises for bad input."""
+"""The one error that every room raises for bad input, and checks of single numbers that lead to it."""
+
+from __future__ import annotations
+
+import operator
+from numbers import Real
+from typing import Any
+
+import numpy as np
 
 
 class InputError(ValueError):
@@ -7,3 +15,38 @@ class InputError(ValueError):
     It names the file, line or argument, what was expected, what was found, and how to mend it.
     The command line prints it without a traceback.
     """
+
+
+def checked_number(name: str, value: Any, expected: str = "a finite number") -> float:
+    """A finite number as a float. Raises InputError for NaN, infinity, truth values and whatever else."""
+    plain = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    try:
+        number = float(plain) if isinstance(plain, Real) and not isinstance(plain, bool) else np.nan
+    except OverflowError:
+        number = np.inf
+    if not np.isfinite(number):
+        raise InputError(f"{name}: expected {expected}, found {short(value)}.")
+    return number
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number as an int, also where it comes as 4.0; None for truth values and whatever else."""
+    plain = value.item() if isinstance(value, np.generic | np.ndarray) and value.ndim == 0 else value
+    if isinstance(plain, bool):
+        return None
+    if isinstance(plain, float) and plain.is_integer():
+        return int(plain)
+    try:
+        return operator.index(plain)
+    except TypeError:
+        return None
+
+
+def short(value: Any, longest: int = 80) -> str:
+    """What was found, as it would be typed, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python refuses to write whole numbers of thousands of digits.
+        text = "a whole number of thousands of digits"
+    return text if len(text) <= longest else f"{text[:longest]}..."

@@ -52,10 +52,13 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
     """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
     totals: dict[Term, Real] = {}
     slopes = any(term.needs_observable_slopes for term in task.terms)
-    for bloch in mesh_blocks(operators, task.mesh, span, task.block_size, slopes):
-        bands = solve_bands(bloch, task.resolution)
-        for term, part in _sum_block(bands, task).items():
-            totals[term] = totals[term] + part if term in totals else part
+    resolution = task.resolution.floored(operators)
+    # A number that is not finite is refused, with its reason, where the result is put together.
+    with np.errstate(all="ignore"):
+        for bloch in mesh_blocks(operators, task.mesh, span, task.block_size, slopes):
+            bands = solve_bands(bloch, resolution)
+            for term, part in _sum_block(bands, task).items():
+                totals[term] = totals[term] + part if term in totals else part
     return totals
 
 
@@ -94,7 +97,8 @@ def band_values(
 ) -> dict[str, Real]:
     """Per-k quantities at any list of reduced k points, {name: (k, dims ..., band)}."""
     pieces = (kpoints[start : start + block] for start in range(0, len(kpoints), block))
-    return _values_of((bloch_operators(operators, piece) for piece in pieces), resolution, chosen)
+    blocks = (bloch_operators(operators, piece) for piece in pieces)
+    return _values_of(blocks, resolution.floored(operators), chosen)
 
 
 def band_values_on_mesh(
@@ -106,15 +110,17 @@ def band_values_on_mesh(
     block: int,
 ) -> dict[str, Real]:
     """Per-k quantities on a span of mesh lines, in the order of `KMesh.points`."""
-    return _values_of(mesh_blocks(operators, mesh, span, block, False), resolution, chosen)
+    blocks = mesh_blocks(operators, mesh, span, block, False)
+    return _values_of(blocks, resolution.floored(operators), chosen)
 
 
 def _values_of(
     blocks: Iterable[BlochOperators], resolution: Resolution, chosen: Sequence[BandQuantity]
 ) -> dict[str, Real]:
     parts: dict[str, list[Real]] = {quantity.name: [] for quantity in chosen}
-    for bloch in blocks:
-        bands = solve_bands(bloch, resolution)
-        for quantity in chosen:
-            parts[quantity.name].append(quantity.kernel(bands))
+    with np.errstate(all="ignore"):
+        for bloch in blocks:
+            bands = solve_bands(bloch, resolution)
+            for quantity in chosen:
+                parts[quantity.name].append(quantity.kernel(bands))
     return {name: np.concatenate(pieces) for name, pieces in parts.items()}

@@ -17,6 +17,9 @@ Integer = NDArray[np.int64]
 #: (a, b) of the components c = x, y, z of an antisymmetric tensor, (a, b, c) cyclic.
 CYCLIC = ((1, 2), (2, 0), (0, 1))
 
+#: R vectors whose absolute values are held at a time.
+_SLAB = 64
+
 
 @dataclass(frozen=True, eq=False)
 class RealSpaceOperator:
@@ -72,6 +75,16 @@ class LatticeOperators:
         """Bytes held by the R-space matrices."""
         parts = (self.hamiltonian, self.position, self.observables)
         return sum(part.matrices.nbytes for part in parts)
+
+    @cached_property
+    def energy_scale(self) -> float:
+        """A bound of |H(k)| at every k (eV): the largest row of sum_R |H(R)|, whatever its phases."""
+        blocks = self.hamiltonian.matrices[:, 0]
+        rows = np.zeros(self.size)
+        with np.errstate(over="ignore"):
+            for start in range(0, len(blocks), _SLAB):
+                rows += np.abs(blocks[start : start + _SLAB]).sum(axis=(0, 2))
+        return float(rows.max(initial=0.0))
 
 
 @dataclass(frozen=True, eq=False)

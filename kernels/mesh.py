@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, short, whole_number
 from .lattice import Integer, Real
+
+#: Points along one axis, and of a whole mesh, beyond which a number is a slip: years on a thousand cores.
+MOST_POINTS_PER_AXIS = 10**6
+MOST_POINTS = 10**12
+
+#: Points of a path, all of which are held.
+_MOST_POINTS_OF_A_PATH = 10**6
 
 
 @dataclass(frozen=True)
@@ -23,25 +31,35 @@ class KMesh:
     shape: tuple[int, int, int]
 
     def __post_init__(self) -> None:
-        if len(self.shape) != 3 or any(int(n) != n or n < 1 for n in self.shape):
+        counts = [whole_number(n) for n in self.shape]
+        if len(counts) != 3 or any(n is None or n < 1 for n in counts):
             raise InputError(
-                f"kmesh: expected three whole numbers of at least 1, found {self.shape}; "
+                f"kmesh: expected three whole numbers of at least 1, found {short(self.shape)}; "
                 "use for example (48, 48, 48), or (60, 60, 1) for a 2D material."
+            )
+        x, y, z = (n for n in counts if n is not None)
+        object.__setattr__(self, "shape", (x, y, z))
+        if max(self.shape) > MOST_POINTS_PER_AXIS or self.size > MOST_POINTS:
+            raise InputError(
+                f"kmesh: expected at most {MOST_POINTS_PER_AXIS:,} points along an axis and {MOST_POINTS:,} "
+                f"in all, found {short(self.shape)}; use for example (48, 48, 48)."
             )
 
     @classmethod
     def of_spacing(cls, cell: Real, periodic: Sequence[bool], spacing: float) -> KMesh:
         """Points at most `spacing` (1/angstrom) apart along each axis that repeats."""
         lengths = np.linalg.norm(2 * np.pi * np.linalg.inv(cell).T, axis=1)
+        # Beyond the limit, infinity included, it is the constructor that says so.
+        longest = spacing * (MOST_POINTS_PER_AXIS + 1)
         x, y, z = (
-            max(1, int(np.ceil(length / spacing))) if repeats else 1
+            max(1, int(np.ceil(min(length, longest) / spacing))) if repeats else 1
             for length, repeats in zip(lengths, periodic, strict=True)
         )
         return cls((x, y, z))
 
     @property
     def size(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def axis_order(self) -> tuple[int, ...]:
@@ -104,10 +122,11 @@ class KPath:
 def k_path(corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_per_segment: int = 60) -> KPath:
     """Path through labelled reduced points, `points_per_segment` points from each corner to the next.
 
-    Raises InputError for fewer than two corners.
+    Raises InputError for fewer than two corners, numbers that are not finite, or too many points.
     """
     if len(corners) < 2:
         raise InputError("path: expected at least two labelled k points, found fewer.")
+    _check_path(corners, points_per_segment)
     reciprocal = 2 * np.pi * np.linalg.inv(cell).T
     points, distance, ticks = [np.asarray(corners[0][1], float)], [0.0], [(0.0, corners[0][0])]
     for (_, begin), (label, finish) in pairwise(corners):
@@ -118,6 +137,22 @@ def k_path(corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_pe
         distance.extend(ticks[-1][0] + f * length for f in fractions)
         ticks.append((distance[-1], label))
     return KPath(np.array(points), np.array(distance), tuple(ticks))
+
+
+def _check_path(corners: Sequence[tuple[str, Sequence[float]]], points_per_segment: int) -> None:
+    count = whole_number(points_per_segment)
+    if count is None or not 1 <= count <= _MOST_POINTS_OF_A_PATH // len(corners):
+        raise InputError(
+            f"path: expected between 1 and {_MOST_POINTS_OF_A_PATH // len(corners):,} points per segment, "
+            f"found {short(points_per_segment)}."
+        )
+    for label, corner in corners:
+        place = np.asarray(corner)
+        if place.shape != (3,) or place.dtype.kind not in "fiu" or not (np.abs(place) < 1e6).all():
+            raise InputError(
+                f"path: expected three reduced coordinates for {label!r}, for example 0.5 0 0.5, found "
+                f"{short(corner)}."
+            )
 
 
 def cell_measure(cell: Real, periodic: Sequence[bool]) -> float:

@@ -12,7 +12,7 @@ from scipy import constants
 from scipy.special import expit, spence
 
 from .contractions import scatter, spread
-from .errors import InputError
+from .errors import InputError, checked_number, short
 from .lattice import Integer, Real
 
 #: Beyond this many k_B T from the Fermi energy a level is occupied or empty to double precision.
@@ -23,6 +23,25 @@ FULL_HEAT = np.pi**2 / 3
 
 #: eV / K
 BOLTZMANN = constants.k / constants.e
+
+#: K: below the first, k_B T is lost in the rounding of energies; above the second no solid is left. What
+#: divides by k_B T or its square stays far from the ends of the floating-point range.
+_TEMPERATURES = (1e-6, 1e6)
+
+
+def checked_temperature(temperature: float) -> float:
+    """Kelvin, 0 or something that a solid can have. Raises InputError for anything else."""
+    lowest, highest = _TEMPERATURES
+    value = checked_number("temperature", temperature, "kelvin of at least 0")
+    if value < 0:
+        raise InputError(f"temperature: expected kelvin of at least 0, found {value:g}.")
+    if value and not lowest <= value <= highest:
+        raise InputError(
+            f"temperature: expected 0, the limit of low temperatures, or between {lowest:g} and {highest:g} "
+            f"K, found {value:g}."
+        )
+    # Not -0.0, which would make another key.
+    return abs(value)
 
 
 class Weight(Enum):
@@ -51,12 +70,12 @@ class FermiScan:
         energies = self.energies
         if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all():
             raise InputError(
-                f"fermi_energy: expected a number or a list of finite energies in eV, found {energies!r}."
+                "fermi_energy: expected a number or a list of finite energies in eV, found "
+                f"{short(energies)}."
             )
         if (np.diff(energies) < 0).any():
             raise InputError("fermi_energy: expected ascending energies.")
-        if not (np.isfinite(self.temperature) and self.temperature >= 0):
-            raise InputError(f"temperature: expected kelvin of at least 0, found {self.temperature}.")
+        object.__setattr__(self, "temperature", checked_temperature(self.temperature))
 
     @property
     def thermal_energy(self) -> float:

@@ -8,7 +8,7 @@ from .checkpoints import Checkpoints
 from .failures import failures, forget_absent, forget_failure, record_failure
 from .files import StoreError, group_name
 from .migration import Migration, migrate
-from .plots import in_natural_units, largest_component, plot_bands, plot_hall
+from .plots import check_hall, in_natural_units, largest_component, plot_bands, plot_hall
 from .rows import CatalogRow
 from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
 from .screening import screen
@@ -24,11 +24,13 @@ from .store import (
     read_material,
     read_row,
 )
+from .targets import TABLES, check_figure, checked_store, save_figure
 from .tree import open_store
 from .verification import Damage, verify
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TABLES",
     "BandStream",
     "CatalogRow",
     "Checkpoints",
@@ -41,6 +43,9 @@ __all__ = [
     "band_dataset",
     "build_catalog",
     "campaigns",
+    "check_figure",
+    "check_hall",
+    "checked_store",
     "failures",
     "forget_absent",
     "forget_failure",
@@ -65,6 +70,7 @@ __all__ = [
     "read_rows",
     "record_campaign",
     "record_failure",
+    "save_figure",
     "screen",
     "verify",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,11 +39,27 @@ def new_figure() -> type:
     return Figure
 
 
+def figure_suffixes() -> frozenset[str]:
+    """Endings of files that figures can be drawn into. Raises InputError without matplotlib."""
+    return frozenset(new_figure()().canvas.get_supported_filetypes())
+
+
+def check_hall(names: Iterable[str]) -> None:
+    """Raise InputError where none of the names is a Hall conductivity that `plot_hall` draws."""
+    given = list(names)
+    if not {name for name, _, _ in _CURVES} & set(given):
+        raise InputError(
+            "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
+            f"found {', '.join(given) or 'nothing'}."
+        )
+
+
 def largest_component(dataset: xr.Dataset) -> Component:
     """Labels of the component of the conventional Hall conductivity that is largest in the scan.
 
     Raises InputError where the dataset has no Hall conductivity of an observable.
     """
+    check_hall(map(str, dataset.data_vars))
     for name, _, _ in _CURVES:
         if name in dataset:
             values = abs(dataset[name]).max("fermi_energy")
@@ -51,11 +67,8 @@ def largest_component(dataset: xr.Dataset) -> Component:
             observable, current, field = (
                 str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
             )
-            return observable, current, field
-    raise InputError(
-        "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
-        f"found {', '.join(map(str, dataset.data_vars)) or 'nothing'}."
-    )
+            break
+    return observable, current, field
 
 
 def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure:
@@ -65,6 +78,8 @@ def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure
     units of e/(2 pi). Raises InputError without matplotlib or without a Hall conductivity.
     """
     observable, current, field = component or largest_component(dataset)
+    # Energies may come in any order, a line is drawn from left to right.
+    dataset = dataset.sortby("fermi_energy")
     figure = new_figure()(figsize=(6.4, 4.2), layout="constrained")
     ax = figure.subplots()
     for name, label, style in _CURVES:
@@ -79,12 +94,12 @@ def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure
     if level is not None:
         ax.axvline(float(level), color="0.6", linewidth=0.8, linestyle=":", label="Fermi level")
     ax.set_xlabel("Fermi energy (eV)")
-    spin = observable.removeprefix("spin_")
-    ax.set_ylabel(rf"$\sigma^{{{spin}}}_{{{current}{field}}}$ ({units})")
+    ax.set_ylabel(f"{_symbol(observable, current + field)} ({units})")
     ax.set_title(
         f"{dataset.attrs.get('model_name', '')}: Hall conductivity of {observable}, "
         f"levels resolved to {1e3 * float(dataset.attrs['degeneracy_threshold']):g} meV",
         fontsize="medium",
+        parse_math=False,
     )
     ax.legend()
     return figure
@@ -125,14 +140,14 @@ def plot_bands(
     chosen = " ".join(str(label) for label in selection.values())
     units = str(dataset[color_by].attrs["units"]).replace("hbar", "ħ").replace("angstrom", "Å")
     bar = figure.colorbar(points, extend="both")
-    bar.set_label(f"{dataset[color_by].attrs['long_name']} {chosen} ({units})")
+    bar.set_label(f"{dataset[color_by].attrs['long_name']} {chosen} ({units})", parse_math=False)
     ticks = dataset["distance"].attrs["tick_positions"]
-    ax.set_xticks(ticks, dataset["distance"].attrs["tick_labels"])
+    ax.set_xticks(ticks, dataset["distance"].attrs["tick_labels"], parse_math=False)
     for tick in ticks:
         ax.axvline(tick, color="0.8", linewidth=0.8, zorder=0)
     ax.set_xlim(distance[0], distance[-1])
     ax.set_ylabel("energy (eV)" if fermi_level is None else "energy - Fermi level (eV)")
-    ax.set_title(str(dataset.attrs.get("model_name", "")), fontsize="medium")
+    ax.set_title(str(dataset.attrs.get("model_name", "")), fontsize="medium", parse_math=False)
     return figure
 
 
@@ -157,15 +172,32 @@ def plot_scatter(catalog: xr.Dataset, component: str = "xy_z") -> Figure:
     ax.scatter(x, y, s=18)
     if catalog.sizes["material"] <= _LABELLED:
         for name, a, b in zip(catalog["name"].values, x, y, strict=True):
-            ax.annotate(str(name), (a, b), fontsize="x-small", xytext=(3, 3), textcoords="offset points")
+            ax.annotate(
+                str(name),
+                (a, b),
+                fontsize="x-small",
+                xytext=(3, 3),
+                textcoords="offset points",
+                parse_math=False,
+            )
     ax.set_xscale("symlog", linthresh=near_zero)
     ax.set_yscale("symlog", linthresh=near_zero)
     ab, _, spin = component.partition("_")
     units = " or ".join(sorted(_hall_units(catalog)))
-    symbol = rf"$\sigma^{{{spin}}}_{{{ab}}}$"
+    symbol = _symbol(spin, ab)
     ax.set_xlabel(f"conventional {symbol} ({units})")
     ax.set_ylabel(f"conserved {symbol} ({units})")
     return figure
+
+
+def _symbol(observable: str, axes: str) -> str:
+    """Sigma with indices; an observable of the user's may have a name that is no mathematics."""
+    upper = observable.removeprefix("spin_")
+    if not (upper + axes).isalnum():
+        # Inside \mathrm{} a tilde is a space.
+        words = "".join(c if c.isalnum() else " " for c in upper).split()
+        upper, axes = rf"\mathrm{{{'~'.join(words)}}}", "".join(filter(str.isalnum, axes))
+    return rf"$\sigma^{{{upper}}}_{{{axes}}}$"
 
 
 def _hall_units(catalog: xr.Dataset) -> set[str]:

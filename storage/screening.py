@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, short, whole_number
 
 from .catalog import open_catalog, scalar_columns
 
@@ -38,8 +40,14 @@ _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"abs": np.abs, "sqrt": np.sqrt
 #: Columns that are shown where none are asked for.
 _SHOWN = ("name", "formula", "gap", "conventional_xy_z", "conserved_xy_z", "conserved_xy_z_max")
 
-#: A power beyond this is no screening expression but a way to fill the memory.
+#: A power beyond this is no screening expression.
 _HIGHEST_POWER = 10
+
+#: Characters, parts and levels of an expression: enough for a list of hundreds of names, too few to fill the
+#: memory or the stack.
+_LONGEST, _MOST_PARTS, _DEEPEST = 20_000, 4_000, 60
+
+_EXAMPLE = "gap < 0.05 and abs(conserved_xy_z) > 100"
 
 
 def screen(
@@ -58,10 +66,13 @@ def screen(
     """
     catalog = open_catalog(store)
     known = scalar_columns(catalog)
+    if isinstance(columns, str):
+        raise InputError(f"columns: expected a list of names, found the text {short(columns)}.")
     if columns is None:
         chosen = [c for c in _SHOWN if c in known]
     else:
-        chosen = list(known) if list(columns) == ["all"] else list(columns)
+        # Each once, in the order given.
+        chosen = list(known) if list(columns) == ["all"] else list(dict.fromkeys(columns))
     for column in chosen:
         _check_column(column, known, "columns")
     return select(catalog, where, sort, top)[chosen].to_dataframe()[chosen]
@@ -69,95 +80,197 @@ def screen(
 
 def select(catalog: xr.Dataset, where: str | None, sort: str | None, top: int | None) -> xr.Dataset:
     """Materials of a catalog that pass, in order; only the columns of the expressions are read."""
+    count = whole_number(top)
+    if top is not None and (count is None or count < 1):
+        raise InputError(f"top: expected a number of rows of at least 1, found {short(top)}.")
     columns = _Columns(catalog)
-    rows = np.arange(catalog.sizes["material"])
+    rows = np.arange(len(columns))
     if where is not None:
-        keep = np.asarray(_value(where, columns, "where"))
+        keep = _value(where, columns, "where")
         if keep.dtype != bool:
-            raise InputError(f"where: expected a condition such as 'gap < 0.05', found {where!r}.")
+            raise InputError(f"where: expected a condition such as 'gap < 0.05', found {short(where)}.")
         rows = rows[np.broadcast_to(keep, len(rows))]
     if sort is not None:
-        values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), catalog.sizes["material"]))
+        values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), len(columns)))
         rows = values.iloc[rows].sort_values(ascending=False, kind="stable").index.to_numpy()
-    return catalog.isel(material=rows[:top])
+    return catalog.isel(material=rows[:count])
 
 
 class _Columns:
-    """Scalar columns of a catalog, read when an expression names them."""
+    """Scalar columns of a catalog, each read once, when an expression names it."""
 
     def __init__(self, catalog: xr.Dataset) -> None:
         self._catalog = catalog
         self._known = scalar_columns(catalog)
+        self._read: dict[str, NDArray] = {}
 
     def __len__(self) -> int:
         return int(self._catalog.sizes["material"])
 
     def values(self, name: str, argument: str) -> NDArray:
+        """Numbers, truth values, or texts as an array of objects."""
         _check_column(name, self._known, argument)
-        return np.asarray(self._catalog[name].values)
+        if name not in self._read:
+            found = np.asarray(self._catalog[name].values)
+            if found.dtype.kind not in "fiub":
+                found = np.array([str(value) for value in found], dtype=object)
+            self._read[name] = found
+        return self._read[name]
 
 
-def _value(expression: str, table: _Columns, argument: str) -> Any:
-    try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except SyntaxError as problem:
+def _value(expression: str, table: _Columns, argument: str) -> NDArray:
+    """The value of an expression for every material, or one for all. Raises InputError, nothing else."""
+    body = _parsed(expression, argument)
+    with np.errstate(all="ignore"):
+        return _Evaluation(table, argument)(body)
+
+
+def _parsed(expression: str, argument: str) -> ast.expr:
+    if not isinstance(expression, str):
+        raise InputError(f"{argument}: expected a text such as {_EXAMPLE!r}, found {short(expression)}.")
+    if len(expression) > _LONGEST:
         raise InputError(
-            f"{argument}: cannot be read at character {problem.offset}, found {expression!r}; expected for "
-            "example 'gap < 0.05 and abs(conserved_xy_z) > 100'."
-        ) from None
+            f"{argument}: expected at most {_LONGEST:,} characters, found {len(expression):,}; put what is "
+            "to be compared into a column of the manifest."
+        )
     try:
-        with np.errstate(all="ignore"):
-            return _node(tree.body, table, argument)
-    except (TypeError, OverflowError) as problem:
+        with warnings.catch_warnings():
+            # Python has opinions on 1and or "a" is 1, which are refused below or mean what they say.
+            warnings.simplefilter("ignore")
+            body = ast.parse(expression.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+        place = getattr(problem, "offset", None)
+        where = f" at character {place}" if place else ""
         raise InputError(
-            f"{argument}: numbers and texts do not go together in {expression!r} ({problem}); expected for "
-            "example 'formula == \"MoS2\" and gap < 0.05'."
+            f"{argument}: cannot be read{where}, found {short(expression)}; expected for example "
+            f"{_EXAMPLE!r}."
         ) from None
+    _check_size(body, expression, argument)
+    return body
 
 
-def _node(node: ast.expr, table: _Columns, argument: str) -> Any:
-    def inner(part: ast.expr) -> Any:
-        return _node(part, table, argument)
-
-    match node:
-        case ast.Constant(value=(bool() | int() | float() | str()) as value):
-            return value
-        case ast.Name(id=name):
-            return table.values(name, argument)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            if isinstance(op, ast.Pow) and not _is_small(right):
-                raise InputError(f"{argument}: expected a power of at most {_HIGHEST_POWER}.")
-            return _BINARY[type(op)](inner(left), inner(right))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -inner(operand)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return np.logical_not(inner(operand))
-        case ast.BoolOp(op=op, values=values):
-            combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return combine.reduce([np.broadcast_to(inner(v), len(table)) for v in values])
-        case ast.Compare(left=left, ops=ops, comparators=others) if all(type(o) in _COMPARISONS for o in ops):
-            sides = [inner(part) for part in (left, *others)]
-            pairs = zip(sides, ops, sides[1:], strict=False)
-            found = [np.broadcast_to(_COMPARISONS[type(o)](a, b), len(table)) for a, o, b in pairs]
-            return np.logical_and.reduce(found)
-        case ast.Call(func=ast.Name(id=name), args=[argument_node], keywords=[]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](inner(argument_node))
-    raise InputError(
-        f"{argument}: {ast.unparse(node)!r} is not allowed, expected numbers, texts, columns, + - * / **, "
-        "comparisons, and, or, not, abs, sqrt, log."
-    )
+def _check_size(body: ast.expr, expression: str, argument: str) -> None:
+    # Level by level, not by recursion, which is what it guards.
+    waiting, parts = deque([(body, 1)]), 0
+    while waiting:
+        node, depth = waiting.popleft()
+        parts += 1
+        if depth > _DEEPEST or parts > _MOST_PARTS:
+            raise InputError(
+                f"{argument}: expected at most {_MOST_PARTS:,} parts, {_DEEPEST} deep in each other, found "
+                f"more in {short(expression)}; put what is to be compared into a column of the manifest."
+            )
+        waiting += [(part, depth + 1) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
 
 
-def _is_small(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Constant)
-        and isinstance(node.value, int | float)
-        and abs(node.value) <= _HIGHEST_POWER
-    )
+class _Evaluation:
+    """Values of the nodes of one expression: arrays of numbers, of texts (objects), or of truth values."""
+
+    def __init__(self, table: _Columns, argument: str) -> None:
+        self._table = table
+        self._argument = argument
+
+    def __call__(self, node: ast.expr) -> NDArray:
+        match node:
+            case ast.Constant(value=bool() as value):
+                return np.asarray(value)
+            case ast.Constant(value=(int() | float()) as value):
+                return self._constant(value)
+            case ast.Constant(value=str() as value):
+                return np.asarray(value, dtype=object)
+            case ast.Name(id=name):
+                return self._table.values(name, self._argument)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+                if isinstance(op, ast.Pow):
+                    self._check_power(right)
+                return np.asarray(_BINARY[type(op)](self._number(left), self._number(right)))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return np.asarray(-self._number(operand))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return np.asarray(~self._truth(operand))
+            case ast.BoolOp(op=op, values=values):
+                combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
+                found = self._truth(values[0])
+                for part in values[1:]:
+                    found = np.asarray(combine(found, self._truth(part)))
+                return found
+            case ast.Compare(left=left, ops=ops, comparators=others) if {*map(type, ops)} <= set(
+                _COMPARISONS
+            ):
+                return self._compared([left, *others], ops)
+            case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _FUNCTIONS:
+                return np.asarray(_FUNCTIONS[name](self._number(inner)))
+        raise InputError(
+            f"{self._argument}: {_source(node)} is not allowed, expected numbers, texts, columns, + - * / "
+            "**, comparisons, and, or, not, abs, sqrt, log."
+        )
+
+    def _constant(self, value: float) -> NDArray:
+        # NumPy's numbers: dividing by zero gives infinity, and whole numbers cannot grow without bound.
+        try:
+            number = np.asarray(float(value))
+        except OverflowError:
+            number = np.asarray(np.inf)
+        if not np.isfinite(number):
+            raise InputError(
+                f"{self._argument}: expected numbers of at most {np.finfo(float).max:.2g}, found "
+                f"{short(value)}."
+            )
+        return number
+
+    def _number(self, node: ast.expr) -> NDArray:
+        return self._as_number(node, self(node))
+
+    def _as_number(self, node: ast.expr, value: NDArray) -> NDArray:
+        if value.dtype == object:
+            raise InputError(
+                f"{self._argument}: {_source(node)} is a text, expected a number there; numbers and texts do "
+                "not go together, texts are only compared, for example formula == 'MoS2'."
+            )
+        return value.astype(float)
+
+    def _truth(self, node: ast.expr) -> NDArray:
+        value = self(node)
+        # A number, as of a column with 0 and 1, holds where it is known and not 0.
+        return value if value.dtype == bool else np.nan_to_num(self._as_number(node, value)) != 0
+
+    def _check_power(self, node: ast.expr) -> None:
+        operand = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else node
+        known = isinstance(operand, ast.Constant) and isinstance(operand.value, int | float)
+        if not known or operand.value > _HIGHEST_POWER:  # type: ignore[attr-defined]
+            raise InputError(
+                f"{self._argument}: expected a power of at most {_HIGHEST_POWER}, a number, found "
+                f"{_source(node)}."
+            )
+
+    def _compared(self, nodes: Sequence[ast.expr], ops: Sequence[ast.cmpop]) -> NDArray:
+        # Each once: a part that is evaluated twice at each level is evaluated without end.
+        sides = [self(node) for node in nodes]
+        texts = sides[0].dtype == object
+        for i, (node, side) in enumerate(zip(nodes, sides, strict=True)):
+            if not texts:
+                sides[i] = self._as_number(node, side)
+            elif side.dtype != object:
+                raise InputError(
+                    f"{self._argument}: {_source(node)} is a number, expected a text; numbers and texts do "
+                    "not go together, for example formula == 'MoS2' and gap < 0.05."
+                )
+        found = np.asarray(True)
+        for first, op, second in zip(sides, ops, sides[1:], strict=False):
+            found = np.asarray(np.logical_and(found, _COMPARISONS[type(op)](first, second).astype(bool)))
+        return found
+
+
+def _source(node: ast.expr) -> str:
+    try:
+        return short(ast.unparse(node))
+    except (ValueError, RecursionError):
+        # Python does not write numbers of thousands of digits.
+        return "a part"
 
 
 def _check_column(name: str, known: Sequence[str], argument: str) -> None:
     if name not in known:
-        near = get_close_matches(name, known, n=1, cutoff=0.3)
+        near = get_close_matches(str(name), known, n=1, cutoff=0.3)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
-        raise InputError(f"{argument}: {name!r} is not a column of the catalog; {hint}")
+        raise InputError(f"{argument}: {short(name)} is not a column of the catalog; {hint}")

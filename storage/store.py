@@ -99,13 +99,10 @@ class Store:
 
         Raises StoreError for a folder with other content, an older store, or a place that cannot be written.
         """
-        if not self.exists:
+        if self.exists:
+            self.check_place()
+        else:
             self._make()
-        if self.version < SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path}: has schema version {self.version}, expected {SCHEMA_VERSION} to write into "
-                f"it; `spinscreen migrate {self.path}` rewrites it, nothing is computed again."
-            )
         return replace(self, identity=self._identity())
 
     def check(self) -> None:
@@ -151,9 +148,14 @@ class Store:
         self.remove(*(p for p in old if p.name.endswith(endings) or p.name.startswith(beginnings)))
 
     def check_place(self) -> None:
-        """Raise StoreError where no store can be made: a file, a folder with other content."""
+        """Raise StoreError for a file, a folder with other content, or a store of an older version."""
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path}: is a file, expected a folder for the Zarr store.")
+        if self.exists and self.version < SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path}: has schema version {self.version}, expected {SCHEMA_VERSION} to write into "
+                f"it; `spinscreen migrate {self.path}` rewrites it, nothing is computed again."
+            )
         if self.exists or not self.path.is_dir():
             return
         materials = self.path / MATERIALS

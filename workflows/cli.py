@@ -1,339 +1,150 @@
-"""The command line: one material; many of them are in `cli_campaign`."""
+"""Entry point of the command line: signals and errors. The commands are imported by it, not above it."""
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
-import warnings
-from pathlib import Path
-from typing import Annotated
+import time
+from contextlib import suppress
+from multiprocessing import resource_tracker
+from threading import Thread, main_thread
+from types import FrameType
+from typing import TYPE_CHECKING
 
-import numpy as np
-import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+if TYPE_CHECKING:
+    import typer
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, k_path
-from spinscreen.materials import (
-    PAIRINGS,
-    SpinOrderingWarning,
-    WannierModel,
-    bcs_gap,
-    library,
-    load_model,
-)
-from spinscreen.storage import Checkpoints, is_published, material_file, plot_bands, plot_hall, publish
+    from .terminal import Terminal
 
-from .cli_arguments import parse_energies, parse_mesh, parse_names, path_corners
-from .cli_campaign import add_commands
-from .cli_store import add_store_commands
-from .clusters import local_cluster
-from .computing import compute_settings, evaluate
-from .console import (
-    model_table,
-    out,
-    progress_bar,
-    quantities_markdown,
-    quantities_table,
-    result_table,
-    superconductor_table,
-)
-from .plan import DEFAULT_MEMORY_BUDGET
-from .preparation import prepared_model
-from .settings import complete_kmesh, make_settings
-from .streaming import stream_bands
+#: Exit codes of a shell: of a mistake, and of a command that a signal ended, less the signal's number.
+MISTAKE, SIGNALLED = 2, 128
 
-app = typer.Typer(
-    help="Conserved currents of nonconserved quantities from Wannier models.",
-    epilog="Start with `spinscreen demo`; then `spinscreen info FOLDER` on your own Wannier90 folder.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-#: Exit code of a shell command that was ended by Ctrl-C.
-INTERRUPTED = 130
+#: Seconds in which a signal that comes again is the same one: `timeout` sends it to a command and its group.
+_SAME = 1.0
 
-err = Console(stderr=True)
-
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="Folder, seedname or file of a Wannier90 calculation, a saved model (.hdf5), or the name of a "
-        "built-in model (see `spinscreen library`).",
-    ),
-]
-SpinOrdering = Annotated[
-    str | None,
-    typer.Option(
-        help="Order of the spinors where there is no .chk + .spn: interlaced (up, down, up, down ...), block "
-        "(all up, then all down) or none. Found by a test if not given.",
-    ),
-]
-Threshold = Annotated[
-    float,
-    typer.Option(help="Bands closer than this (eV) are one level. Physical: stored with results."),
-]
-Quantities = Annotated[
-    str | None,
-    typer.Option(help="Names with commas between, see `spinscreen quantities`. Default: all that apply."),
-]
+_STOPPED = "stopped; nothing unfinished was stored."
 
 
-def read_source(source: str, spin_ordering: str | None = None) -> WannierModel:
-    """A model from files or, where no file has that name, from the library. Raises InputError."""
-    if source in library.names() and not Path(source).exists():
-        return library.load(source)
-    options = {} if spin_ordering is None else {"spin_ordering": spin_ordering}
-    with warnings.catch_warnings():
-        # The tables print the assumption with its measured violations.
-        warnings.simplefilter("ignore", SpinOrderingWarning)
-        return load_model(source, **options)
+class Interruptions:
+    """What Ctrl-C and the batch system's SIGTERM do: the work ends and cleans up, workers end too.
 
+    Before there is any work (imports), after it, and when the user does not wait for the cleaning up, the
+    process ends at once: workers notice and follow, and nothing that was published depends on it.
 
-@app.command()
-def info(source: Source, spin_ordering: SpinOrdering = None) -> None:
-    """Show what a model holds, where it comes from, and what was assumed about its spins."""
-    out.print(model_table(read_source(source, spin_ordering)))
+    A terminal sends Ctrl-C to workers as well, which would print how it met them. So it is blocked in this
+    process, hence in all that it starts, and a thread that waits for it hands it on as a SIGTERM.
+    """
 
+    def __init__(self) -> None:
+        self.working = self.told = False
+        self._number: int | None = None
+        self._received: float | None = None
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            # What is ignored was so by intention, as with nohup.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self)
+        self._hands_on = signal.getsignal(signal.SIGINT) is self and hasattr(signal, "pthread_sigmask")
+        if self._hands_on:
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            Thread(target=self._wait_for_interrupt, daemon=True).start()
 
-@app.command()
-def run(
-    source: Source,
-    store: Annotated[Path | None, typer.Option(help="Zarr store to publish the result in.")] = None,
-    kmesh: Annotated[
-        str | None,
-        typer.Option(help="Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom."),
-    ] = None,
-    fermi_energy: Annotated[
-        str | None,
-        typer.Option(
-            help="eV: one value 18.4, a list 18.4,18.5, or start:stop:step. Default: 2 eV about the Fermi "
-            "level, or all bands where that is unknown.",
-        ),
-    ] = None,
-    temperature: Annotated[
-        float, typer.Option(help="K; Fermi-surface and Nernst quantities need one above 0.")
-    ] = 0.0,
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: Annotated[
-        float, typer.Option(help="eta (eV) of the conventional curvature; the peers' smearing.")
-    ] = 0.0,
-    quantities: Quantities = None,
-    spin_ordering: SpinOrdering = None,
-    pairing: Annotated[
-        str | None,
-        typer.Option(help=f"Make it a superconductor: {', '.join(PAIRINGS)}. Charge is then an observable."),
-    ] = None,
-    gap: Annotated[float, typer.Option(help="Amplitude of the pairing at T = 0 (eV).")] = 1e-3,
-    chemical_potential: Annotated[
-        float | None, typer.Option(help="eV, of a superconductor. Default: the Fermi level.")
-    ] = None,
-    charge: Annotated[
-        bool, typer.Option(help="Add the observable charge = -1: T11 is then the orbital magnetization.")
-    ] = False,
-    orbital: Annotated[
-        bool,
-        typer.Option(help="Add the orbital angular momentum, from the projections of the .win."),
-    ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
-    ] = None,
-    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
-    ] = None,
-) -> None:
-    """Compute Brillouin-zone integrals, print them at the Fermi level, and publish them in a store."""
-    model = read_source(source, spin_ordering)
-    model = prepared_model(
-        model,
-        charge=charge,
-        orbital=orbital,
-        pairing=pairing,
-        gap=gap,
-        chemical_potential=chemical_potential,
-        temperature=temperature,
-    )
-    if pairing is not None:
-        out.print(superconductor_table(model, bcs_gap(gap, temperature)))
-    settings = make_settings(
-        model,
-        parse_mesh(kmesh),
-        parse_energies(fermi_energy),
-        temperature,
-        degeneracy_threshold,
-        broadening,
-        parse_names(quantities),
-    )
-    material_id = settings.material_id(model)
-    if store is not None and is_published(store, material_id):
-        out.print(f"{store} already holds {material_id} with these settings: nothing to do.")
-        return
-    out.print(model_table(model))
-    with local_cluster(workers or 0) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
-        checkpoints = Checkpoints(store, material_id) if store is not None else None
-        dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
-    out.print(result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
-    if store is not None:
-        publish(dataset, store, material_id)
-        assert checkpoints is not None
-        checkpoints.clear()
-        out.print(f'published: xr.open_zarr("zip::{material_file(store, material_id)}")')
-    if plot is not None:
-        plot_hall(dataset).savefig(plot, dpi=150)
-        out.print(f"drawn: {plot}")
+    def begin_work(self) -> None:
+        """From now on the work is to be cleaned up after."""
+        self.working = True
+        if self._hands_on:
+            # Else Python starts it with the first worker, and unblocks the signal where it does so.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
+    def _wait_for_interrupt(self) -> None:
+        while True:
+            number = signal.sigwait({signal.SIGINT})
+            self._number = self._number or number
+            # To the main thread, where alone Python handles signals, whatever it waits for.
+            signal.pthread_kill(main_thread().ident or 0, signal.SIGTERM)
 
-@app.command()
-def bands(
-    source: Source,
-    path: Annotated[
-        str | None,
-        typer.Option(
-            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5'. Default: kpoint_path "
-            "of the .win, else a path along the reciprocal axes.",
-        ),
-    ] = None,
-    color: Annotated[
-        str,
-        typer.Option(
-            help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:spin_z,z."
-        ),
-    ] = "texture:spin_z",
-    output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
-    points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
-    spin_ordering: SpinOrdering = None,
-) -> None:
-    """Draw bands along a path, coloured by a texture or a curvature."""
-    model = read_source(source, spin_ordering)
-    name, _, component = color.partition(":")
-    corners = path_corners(path, source, model)
-    dataset = evaluate(
-        model,
-        k_path(corners, model.lattice, points),
-        ["energy", name] if name != "energy" else ["energy"],
-        degeneracy_threshold=degeneracy_threshold,
-    )
-    dims = [dim for dim in dataset[name].dims if dim not in ("k", "band")]
-    chosen = [word for word in component.split(",") if word]
-    if len(chosen) != len(dims) or any(
-        label not in dataset[dim].values for dim, label in zip(dims, chosen, strict=False)
-    ):
-        choices = "; ".join(f"{dim}: {', '.join(dataset[dim].values)}" for dim in dims) or "none"
-        raise InputError(
-            f"--color: expected {name}:{','.join(map(str, dims))} with labels from {choices}, found "
-            f"{color!r}."
-        )
-    figure = plot_bands(
-        dataset, name, {str(dim): label for dim, label in zip(dims, chosen, strict=True)}, model.fermi_level
-    )
-    figure.savefig(output, dpi=150)
-    out.print(f"drawn: {output}")
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._number = self._number or number
+        first = self._received is None
+        if self._received is None:
+            self._received = time.monotonic()
+        if self.working and first:
+            # Dask reports whatever it loses while it is being closed.
+            logging.disable()
+            raise KeyboardInterrupt
+        if self.working and time.monotonic() - self._received < _SAME:
+            return
+        if not self.told:
+            self.tell()
+        os._exit(self.exit_code)
 
+    @property
+    def exit_code(self) -> int:
+        """As a shell expects it: 130 after Ctrl-C, 143 after SIGTERM."""
+        return SIGNALLED + (self._number or signal.SIGINT)
 
-@app.command()
-def texture(
-    source: Source,
-    store: Annotated[Path, typer.Option(help="Zarr store; the values go to its group /bands.")],
-    kmesh: Annotated[str | None, typer.Option(help="Mesh, as for `spinscreen run`.")] = None,
-    quantities: Annotated[
-        str, typer.Option(help="Values per k and band, see `spinscreen quantities`.")
-    ] = "energy,texture",
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
-    spin_ordering: SpinOrdering = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
-    ] = None,
-    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
-) -> None:
-    """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
-    model = read_source(source, spin_ordering)
-    mesh = complete_kmesh(model, parse_mesh(kmesh))
-    with (
-        local_cluster(workers or 0) as client,
-        progress_bar(out, model.name, int(np.prod(mesh))) as progress,
-    ):
-        name = stream_bands(
-            model,
-            mesh,
-            store,
-            parse_names(quantities) or (),
-            client,
-            degeneracy_threshold=degeneracy_threshold,
-            memory_budget=memory_budget,
-            progress=progress,
-        )
-    out.print(f'published: xr.open_zarr("{store}", group="bands/{name}", consolidated=False)')
-
-
-@app.command()
-def demo(
-    folder: Annotated[Path, typer.Option(help="Where store and figure go.")] = Path("spinscreen-demo"),
-    workers: Annotated[int | None, typer.Option(min=1, help="Dask workers. Default: one per core.")] = None,
-) -> None:
-    """Compute built-in materials on a local Dask cluster, rank them, write a store and a figure."""
-    from .demo import run_demo
-
-    run_demo(folder, workers, out)
-
-
-@app.command(name="library")
-def show_library() -> None:
-    """List the built-in models with their literature."""
-    table = Table(title="built-in models", title_justify="left")
-    for column in ("name", "functions", "observables", "source"):
-        table.add_column(column, overflow="fold")
-    for name in library.names():
-        model = library.load(name)
-        spins = " ".join(model.observables) or "none"
-        table.add_row(name, str(model.size), spins, library.reference(name).splitlines()[0])
-    out.print(table)
-
-
-@app.command(name="quantities")
-def show_quantities(
-    markdown: Annotated[bool, typer.Option(help="Print the page docs/quantities.md.")] = False,
-) -> None:
-    """List what can be computed."""
-    if markdown:
-        typer.echo(quantities_markdown())
-    else:
-        out.print(quantities_table())
-
-
-add_commands(app)
-add_store_commands(app)
-
-
-def _reference_energy(model: WannierModel, energies: np.ndarray) -> float:
-    if model.fermi_level is not None and energies.min() <= model.fermi_level <= energies.max():
-        return model.fermi_level
-    return float(np.median(energies))
+    def tell(self) -> None:
+        """Say that the work has ended, and be silent from then on: what is closed now may be half made."""
+        self.told = True
+        with suppress(OSError):
+            os.write(2, f"{_STOPPED}\n".encode())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
-    # A batch system that ends the job says so by a signal: workers are then ended too, not left behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruptions = Interruptions()
+    from .cli_material import app
+    from .terminal import err, guard_streams
+
+    guard_streams()
+    # Of worker processes of this one, which start later: their driver tells what became of their work.
+    for name in ("DISTRIBUTED", "ASYNCIO"):
+        os.environ.setdefault(f"DASK_LOGGING__{name}", "critical")
+    try:
+        interruptions.begin_work()
+        code = _run(app, err)
+    except KeyboardInterrupt:
+        code = SIGNALLED + signal.SIGINT
+    finally:
+        interruptions.working = False
+    if code == SIGNALLED + signal.SIGINT:
+        interruptions.tell()
+        code = interruptions.exit_code
+    sys.exit(code)
+
+
+def _run(app: typer.Typer, err: Terminal) -> int:
+    import typer
+
+    from spinscreen.kernels import InputError
+
     try:
         code = app(standalone_mode=False) or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except InputError as problem:
-        err.print(f"[bold red]error:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
-        code = 2
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
+        err.complain(problem)
+        return MISTAKE
+    except typer.Abort:
+        return SIGNALLED + signal.SIGINT
+    except OSError as problem:
+        # Of the output itself most likely: whatever reads and writes files has a sentence of its own.
+        err.complain(f"{problem.filename or 'output'}: {problem.strerror or problem}")
+        return MISTAKE
+    except MemoryError:
+        err.complain("out of memory; expected a smaller memory_budget, fewer energies or a smaller mesh")
+        return MISTAKE
     except Exception as problem:
         # Wrong options: Click's own messages, which know the command.
         if not (hasattr(problem, "show") and hasattr(problem, "exit_code")):
             raise
         problem.show()
-        code = problem.exit_code
-    if code == INTERRUPTED:
-        err.print("stopped; nothing unfinished was stored.")
-    sys.exit(code)
+        return int(problem.exit_code)
+    return int(code)
 
 
 if __name__ == "__main__":

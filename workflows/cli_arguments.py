@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import typer
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, KMesh, short
 from spinscreen.materials import WannierModel, library
+
+from .execution import core_count
+from .plan import costly
+from .settings import MOST_ENERGIES
 
 
 def parse_mesh(text: str | None) -> int | list[int] | None:
@@ -19,7 +26,7 @@ def parse_mesh(text: str | None) -> int | list[int] | None:
     try:
         counts = [int(word) for word in text.replace("x", ",").split(",")]
     except ValueError:
-        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {text!r}.") from None
+        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {short(text)}.") from None
     return counts[0] if len(counts) == 1 else counts
 
 
@@ -31,13 +38,21 @@ def parse_energies(text: str | None) -> np.ndarray | None:
         if ":" not in text:
             return np.array([float(word) for word in text.split(",")])
         start, stop, step = (float(word) for word in text.split(":"))
+        if not np.isfinite([start, stop, step]).all():
+            raise ValueError
+        if (stop - start) / step > MOST_ENERGIES:
+            raise InputError(
+                f"--fermi-energy: expected at most {MOST_ENERGIES:,} energies, found {short(text)}."
+            )
         # Half a step beyond the end keeps the last energy in spite of rounding.
         energies = np.arange(start, stop + step / 2, step)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError) as problem:
+        if isinstance(problem, InputError):
+            raise
         energies = np.empty(0)
     if energies.size == 0:
         raise InputError(
-            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {text!r}."
+            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {short(text)}."
         )
     return energies
 
@@ -61,6 +76,40 @@ def path_corners(text: str | None, source: str, model: WannierModel) -> list[tup
             end[axis] = 0.5
             corners += [(f"b{axis + 1}/2", end.tolist()), ("Γ", (0.0, 0.0, 0.0))]
     return corners
+
+
+def confirm_cost(model: WannierModel, mesh: KMesh, yes: bool) -> None:
+    """Ask before a mesh that will take more than a day; where nobody can answer, raise InputError."""
+    cost = None if yes else costly(model.size, mesh, core_count())
+    if cost is None:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{cost}; choose a smaller --kmesh, or go on with --yes.")
+    if not typer.confirm(f"{cost}. Go on?", err=True):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def attempts(kept: str) -> Iterator[Callable[..., None]]:
+    """A way to call functions of which none keeps the next from its work; the first error comes last.
+
+    kept : where the result is nevertheless, "" if nowhere; told with what went wrong
+    """
+    problems: list[BaseException] = []
+
+    def attempt(function: Callable[..., object], *arguments: object) -> None:
+        try:
+            function(*arguments)
+        except (Exception, SystemExit) as problem:  # the latter where nobody reads any more, as in `| head`
+            problems.append(problem)
+
+    yield attempt
+    for problem in problems:
+        if isinstance(problem, OSError):
+            raise InputError(f"output: cannot be written ({problem.strerror or problem}){kept}.") from None
+        if isinstance(problem, InputError):
+            raise InputError(f"{str(problem).rstrip('.')}{kept}.") from None
+        raise problem
 
 
 def _corner(part: str, whole: str) -> tuple[str, list[float]]:

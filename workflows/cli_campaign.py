@@ -13,14 +13,15 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
-from spinscreen.storage import build_catalog, campaigns, failures, published, screen
+from spinscreen.storage import TABLES, build_catalog, campaigns, failures, published, screen
 
 from .campaign import Campaign, Outcome
+from .cli_arguments import parse_names
 from .clusters import driver_script, local_cluster, open_cluster, submit_driver, worker_script
 from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
-from .console import out
 from .driver import run_campaign
 from .execution import in_flight
+from .terminal import one_line, out
 
 Collection = Annotated[
     str,
@@ -43,7 +44,7 @@ def init(
         raise InputError(f"{file}: is there already, expected a new name; it was not touched.") from None
     except OSError as problem:
         raise InputError(f"{file}: cannot be written ({problem.strerror}).") from None
-    out.print(f"written: {file}; next: spinscreen submit {file} --dry-run")
+    out.say(f"written: {file}; next: spinscreen submit {file} --dry-run")
 
 
 def check(
@@ -67,7 +68,7 @@ def check(
             broken += result.error is not None
             lacks = f"; missing: {', '.join(result.missing)}" if result.missing else ""
             told = result.error or f"good: {result.found}{lacks}"
-            progress.console.print(f"{result.id}: {told}", soft_wrap=True, highlight=False)
+            out.say(one_line(f"{result.id}: {told}"))
             progress.update(bar, advance=1)
     out.print(f"{len(materials) - broken} of {len(materials)} can be computed")
     if broken:
@@ -123,7 +124,7 @@ def submit(
         _show(settings, as_job)
     elif as_job:
         script = _driver_script(settings)
-        out.print(submit_driver(settings.cluster, script), soft_wrap=True)
+        out.say(submit_driver(settings.cluster, script))
     else:
         _run(settings)
 
@@ -141,8 +142,8 @@ def _driver_script(settings: CampaignFile) -> str:
 
 def _show(settings: CampaignFile, as_job: bool) -> None:
     materials = find_materials(settings.source)
-    out.print(f"{len(materials)} materials from {settings.source} into {settings.store}", soft_wrap=True)
-    out.print_json(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"})))
+    out.say(one_line(f"{len(materials)} materials from {settings.source} into {settings.store}"))
+    out.say(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"}), indent=2))
     if as_job:
         typer.echo(_driver_script(settings))
     if settings.cluster.is_batch:
@@ -161,15 +162,14 @@ def _run(settings: CampaignFile) -> None:
         def seen(outcome: Outcome) -> None:
             progress.update(bar, advance=1)
             if outcome.error is not None:
-                progress.console.print(f"{outcome.id}: {outcome.error}", soft_wrap=True, highlight=False)
+                out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
         record = settings.model_dump(mode="json", exclude={"store"})
         report = run_campaign(job, settings.store, cluster.client, seen, cluster.capacity, record)
     advice = "status" if report.failures else "screen"
-    out.print(
+    out.say(
         f"{report.count('computed')} computed, {report.count('present')} there already, "
-        f"{report.count('failed')} failed; next: spinscreen {advice} {settings.store}",
-        soft_wrap=True,
+        f"{report.count('failed')} failed; next: spinscreen {advice} {settings.store}"
     )
     if report.count("computed") and not cluster.capacity:
         out.print(
@@ -185,30 +185,24 @@ def _tell_unknown_levels(store: str) -> None:
     unknown = screen(store, "fermi_level != fermi_level", columns=["name"])["name"]
     if len(unknown):
         some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
-        out.print(
-            f"{len(unknown)} without a Fermi level ({some}): columns that refer to it are empty; give "
-            "fermi_level or electrons in a manifest, or put the scf output beside the model",
-            soft_wrap=True,
-            highlight=False,
+        out.say(
+            f"{len(unknown)} without a Fermi level ({one_line(some)}): columns that refer to it are empty; "
+            "give fermi_level or electrons in a manifest, or put the scf output beside the model"
         )
 
 
 def status(store: Store) -> None:
     """Show what a store holds, which campaigns ran, and what failed, with the reason."""
-    out.print(f"{len(published(store))} results in {store}")
+    out.say(f"{len(published(store))} results in {store}")
     for name, record in campaigns(store).items():
         origin = record["settings"].get("source", "given in Python")
-        out.print(
-            f"campaign {name}: first run {record['first_run']}, source {origin}, "
-            f"spinscreen {record['spinscreen_version']}",
-            soft_wrap=True,
-            highlight=False,
-        )
+        told = f"first run {record['first_run']}, source {origin}, spinscreen {record['spinscreen_version']}"
+        out.say(one_line(f"campaign {name}: {told}"))
     failed = failures(store)
     for name, error in failed.items():
-        out.print(f"failed: {name}: {error}", soft_wrap=True, highlight=False)
+        out.say(one_line(f"failed: {name}: {error}"))
     if failed:
-        out.print(f"{len(failed)} failed; mend them and run the same `spinscreen submit` again")
+        out.say(f"{len(failed)} failed; mend them and run the same `spinscreen submit` again")
 
 
 def catalog(store: Store) -> None:
@@ -232,25 +226,20 @@ def screen_store(
     parquet: Annotated[Path | None, typer.Option(help="Write the table as Parquet (needs pyarrow).")] = None,
 ) -> None:
     """Filter and sort the materials of a store."""
-    chosen = None if columns is None else [word.strip() for word in columns.split(",")]
-    found = screen(store, where, sort, top, chosen)
-    try:
-        if csv is not None:
-            found.to_csv(csv)
-        if json is not None:
-            found.reset_index().to_json(json, orient="records", indent=1)
-        if parquet is not None:
-            found.to_parquet(parquet)
-    except ImportError:
-        raise InputError("--parquet: pyarrow is not installed; pip install 'spinscreen[parquet]'.") from None
-    except OSError as problem:
-        raise InputError(f"screen: the table cannot be written ({problem}).") from None
+    files = {"--csv": csv, "--json": json, "--parquet": parquet}
+    for option, path in files.items():
+        if path is not None:
+            TABLES[option].check(path)
+    found = screen(store, where, sort, top, parse_names(columns))
+    for option, path in files.items():
+        if path is not None:
+            TABLES[option].write(found, path)
     table = Table(title=f"{len(found)} materials", title_justify="left")
     for column in ("material", *found.columns):
-        table.add_column(str(column), overflow="fold")
+        table.add_column(one_line(column), overflow="fold")
     for name, row in found.iterrows():
-        cells = [f"{v:.6g}" if isinstance(v, float) else str(v) for v in row]
-        table.add_row(str(name), *cells)
+        cells = [f"{v:.6g}" if isinstance(v, float) else one_line(v) for v in row]
+        table.add_row(one_line(name), *cells)
     out.print(table)
 
 

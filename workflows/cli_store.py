@@ -10,8 +10,8 @@ import xarray as xr
 
 from spinscreen.storage import migrate, verify
 
-from .console import out
 from .settings import Settings
+from .terminal import one_line, out
 
 Store = Annotated[Path, typer.Argument(help="Zarr store.")]
 
@@ -26,26 +26,27 @@ def verify_store(
     """Check everything in a store against its digests, and name what is damaged."""
     found = verify(store, repair)
     for damage in found:
-        out.print(f"{damage.place}: {damage.reason}", soft_wrap=True, highlight=False, markup=False)
+        out.say(one_line(f"{damage.place}: {damage.reason}"))
     if not found:
-        out.print("all that is stored is what was written")
+        out.say("all that is stored is what was written")
         return
-    out.print(
-        f"{len(found)} damaged, removed: run the same campaign again, then `spinscreen catalog {store}`"
+    left = sum(not damage.removable for damage in found)
+    out.say(
+        f"{len(found) - left} damaged, removed: run the same campaign again, which computes them anew"
         if repair
-        else f"{len(found)} damaged: `spinscreen verify {store} --repair` removes them",
-        soft_wrap=True,
-        markup=False,
+        else f"{len(found)} damaged: `spinscreen verify {store} --repair` removes them"
     )
-    raise typer.Exit(0 if repair else 1)
+    if left:
+        out.say(f"{left} could not be read and may be whole; they are never removed")
+    raise typer.Exit(1 if left or not repair else 0)
 
 
 def migrate_store(store: Store) -> None:
     """Rewrite a store of an older version, one file a material; nothing is computed again."""
     done = migrate(store, present_id)
     for told in done.left:
-        out.print(told, soft_wrap=True, highlight=False, markup=False)
-    out.print(f"{done.rewritten} materials rewritten, {len(done.left)} could not be read and were left")
+        out.say(one_line(told))
+    out.say(f"{done.rewritten} materials rewritten, {len(done.left)} could not be read and were left")
     if done.left:
         raise typer.Exit(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Sequence
@@ -9,10 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from distributed import Client
+from distributed.system import MEMORY_LIMIT
 from numpy.typing import ArrayLike
 
 from spinscreen.kernels import (
     DEFAULT_DEGENERACY_THRESHOLD,
+    BandQuantity,
     InputError,
     KMesh,
     KPath,
@@ -27,9 +30,10 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
-from .execution import Progress, run_plan
-from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes, make_plan
-from .settings import Settings, check_observables, make_settings
+from .execution import Progress, core_count, run_plan
+from .finiteness import check_band_values, check_integrals
+from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
+from .settings import Settings, check_observables, checked_names, make_settings
 
 
 def silent(kpoints: int) -> None:
@@ -54,16 +58,15 @@ def evaluate(
     Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
     """
     started = time.perf_counter()
-    chosen = band_quantities(quantities)
-    if not chosen:
-        raise InputError("quantities: expected at least one name, found none.")
-    for name in quantities:
-        check_observables(model, name)
-    points = checked_kpoints(_points(kpoints))
-    resolution = Resolution(float(degeneracy_threshold), float(broadening))
+    chosen = checked_band_quantities(model, quantities)
+    resolution = Resolution(degeneracy_threshold, broadening)
     block = block_size(model.operators, budget_bytes(memory_budget))
+    if isinstance(kpoints, KMesh):
+        _check_memory(model, kpoints, chosen)
+    points = checked_kpoints(_points(kpoints))
     values = band_values(model.operators, points, resolution, chosen, block)
-    attributes = model_attributes(model, degeneracy_threshold, broadening)
+    check_band_values(model.name, model.operators, values, points)
+    attributes = model_attributes(model, resolution)
     attributes["elapsed_seconds"] = time.perf_counter() - started
     dataset = band_dataset(values, chosen, observables_of(model), points, attributes)
     if isinstance(kpoints, KPath):
@@ -75,6 +78,33 @@ def evaluate(
         }
         dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))
     return dataset
+
+
+def checked_band_quantities(model: WannierModel, quantities: Sequence[str]) -> tuple[BandQuantity, ...]:
+    """Records of values per k and band that the model has. Raises InputError."""
+    names = checked_names(quantities)
+    chosen = band_quantities(names)
+    if not chosen:
+        raise InputError("quantities: expected at least one name, found none.")
+    for name in names:
+        check_observables(model, name)
+    return chosen
+
+
+def bytes_of_values(model: WannierModel, chosen: Sequence[BandQuantity]) -> int:
+    """Size of what `evaluate` returns for one k point."""
+    lengths = {"observable": len(model.observables)}
+    return 24 + 8 * model.size * sum(math.prod(lengths.get(dim, 3) for dim in q.dims) for q in chosen)
+
+
+def _check_memory(model: WannierModel, mesh: KMesh, chosen: Sequence[BandQuantity]) -> None:
+    needed = mesh.size * bytes_of_values(model, chosen)
+    if needed > MEMORY_LIMIT:
+        raise InputError(
+            f"kpoints: values on {mesh.size:,} k points need {needed / 2**30:,.0f} GiB, expected at most "
+            f"the {MEMORY_LIMIT / 2**30:.0f} GiB of memory of this machine; stream_bands() writes them to "
+            "a store."
+        )
 
 
 def _points(kpoints: ArrayLike | KPath | KMesh) -> ArrayLike:
@@ -105,11 +135,15 @@ def compute(
     quantities : None takes everything that model and temperature allow
     client : a Dask client; None uses the threads of this process
     memory_budget : per worker, honoured at any mesh size
-    Returns dims (..., fermi_energy). Raises InputError.
+    Returns dims (..., fermi_energy). Raises InputError, also where a number is not finite. Warns with
+    CostWarning where it will take more than a day.
     """
     settings = make_settings(
         model, kmesh, fermi_energy, temperature, degeneracy_threshold, broadening, quantities
     )
+    cores = core_count() if client is None else sum(client.nthreads().values())
+    if cost := costly(model.size, settings.mesh, cores):
+        warnings.warn(f"{cost}; choose a smaller kmesh unless you mean it.", CostWarning, stacklevel=2)
     return compute_settings(model, settings, client, memory_budget, progress)
 
 
@@ -131,11 +165,13 @@ def compute_settings(
     sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
     ascending = np.argsort(settings.fermi_energy, kind="stable")
     as_given = np.argsort(ascending, kind="stable")
-    values = {
-        integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
-        for integral in settings.integrals
-    }
-    attributes = model_attributes(model, settings.degeneracy_threshold, settings.broadening) | {
+    with np.errstate(all="ignore"):
+        values = {
+            integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
+            for integral in settings.integrals
+        }
+    check_integrals(model.name, model.operators, values, settings.fermi_energy)
+    attributes = model_attributes(model, settings.resolution) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
         "key": settings.key(model.fingerprint),
@@ -180,9 +216,7 @@ def observables_of(model: WannierModel) -> Observables:
     return Observables(tuple(model.observables), model.observable_units)
 
 
-def model_attributes(
-    model: WannierModel, degeneracy_threshold: float, broadening: float
-) -> dict[str, object]:
+def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, object]:
     """Attributes that Zarr can store: text, numbers and lists."""
     attributes: dict[str, object] = {
         "model_name": model.name,
@@ -194,9 +228,12 @@ def model_attributes(
         "lattice": model.lattice.tolist(),
         "atom_symbols": [atom.symbol for atom in model.atoms],
         "atom_positions": [list(atom.position) for atom in model.atoms],
-        "degeneracy_threshold": float(degeneracy_threshold),
-        "broadening": float(broadening),
+        "degeneracy_threshold": resolution.degeneracy_threshold,
+        "broadening": resolution.broadening,
     }
+    used = resolution.floored(model.operators).degeneracy_threshold
+    if used > resolution.degeneracy_threshold:
+        attributes["degeneracy_threshold_used"] = used
     if model.fermi_level is not None:
         attributes["fermi_level"] = float(model.fermi_level)
     return attributes

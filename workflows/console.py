@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import xarray as xr
@@ -24,8 +24,7 @@ from spinscreen.materials.spin import check_orderings
 from spinscreen.storage import in_natural_units
 
 from .execution import Progress as Report
-
-out = Console()
+from .terminal import one_line
 
 #: Components smaller than this share of the largest are left out of a table.
 _NEGLIGIBLE = 1e-3
@@ -35,7 +34,7 @@ _NEGLIGIBLE = 1e-3
 def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
     """A bar over k points; gives the function that moves it."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("k points"),
@@ -43,14 +42,21 @@ def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(label, total=total)
+    progress = Progress(*columns, console=console)
+    task = progress.add_task(one_line(label), total=total)
+    # A bar that cannot be drawn, on a full disk or for a reader who has gone, stops no work.
+    with suppress(OSError, SystemExit):
+        progress.start()
+    try:
         yield lambda kpoints: progress.update(task, advance=kpoints)
+    finally:
+        with suppress(OSError, SystemExit):
+            progress.stop()
 
 
 def model_table(model: WannierModel) -> Table:
     """What was read, what was assumed, and how well each spinor order fits."""
-    table = Table(title=model.name, show_header=False, title_justify="left")
+    table = Table(title=one_line(model.name), show_header=False, title_justify="left")
     axes = [f"a{i + 1}" for i, repeats in enumerate(model.periodic) if repeats]
     unit = {1: "angstrom", 2: "angstrom^2", 3: "angstrom^3"}[model.dimension]
     rows = {
@@ -74,14 +80,14 @@ def model_table(model: WannierModel) -> Table:
     for path, digest in model.provenance.files:
         rows[path.rsplit("/", 1)[-1]] = f"sha256 {digest[:16]}..."
     for label, text in rows.items():
-        table.add_row(label, text)
+        table.add_row(one_line(label), one_line(text))
     return table
 
 
 def superconductor_table(model: WannierModel, gap: float) -> Table:
     """Gap, nodes and Chern number of a superconductor; on a coarse mesh for a real material."""
     state = superconducting_state(model, 24 if model.dimension < 3 else 12)
-    table = Table(title=model.name, show_header=False, title_justify="left")
+    table = Table(title=one_line(model.name), show_header=False, title_justify="left")
     table.add_row("pairing amplitude", f"{gap:.6g} eV at this temperature")
     table.add_row("smallest excitation", f"{state.gap:.6g} eV")
     nodes = [" ".join(f"{x:.4f}" for x in node) for node in state.nodes[:6]]
@@ -93,9 +99,10 @@ def superconductor_table(model: WannierModel, gap: float) -> Table:
 
 def result_table(dataset: xr.Dataset, energy: float) -> Table:
     """Every integral at the Fermi energy of the scan that is nearest to `energy`."""
-    here = dataset.sel(fermi_energy=energy, method="nearest")
+    # By position: energies may come in any order, of which `sel` knows no nearest.
+    here = dataset.isel(fermi_energy=int(np.abs(dataset["fermi_energy"].values - energy).argmin()))
     level = float(here["fermi_energy"])
-    table = Table(title=f"{dataset.attrs['model_name']} at {level:.4f} eV", title_justify="left")
+    table = Table(title=f"{one_line(dataset.attrs['model_name'])} at {level:.4f} eV", title_justify="left")
     table.add_column("quantity")
     table.add_column("component")
     table.add_column("value", justify="right")

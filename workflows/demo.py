@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from distributed import Client
-from rich.console import Console
 
 from spinscreen.materials import library
-from spinscreen.storage import is_published, open_store, plot_hall, publish
+from spinscreen.storage import checked_store, is_published, open_store, plot_hall, publish, save_figure
 
 from .computing import compute_settings
 from .console import progress_bar, ranked_table
 from .settings import Settings, make_settings
+from .terminal import Terminal
 
 #: Material, mesh per axis, half width of the scan (eV) and threshold (eV): each resolves its own gap.
 _MATERIALS = (
@@ -41,9 +41,10 @@ _QUANTITIES = (
 )
 
 
-def run_demo(folder: Path, workers: int | None, console: Console) -> None:
+def run_demo(folder: Path, workers: int | None, console: Terminal) -> None:
     """Compute, publish, rank and draw. Raises InputError where the folder cannot be written."""
     store = folder / "results.zarr"
+    checked_store(store)
     jobs = [_job(*entry) for entry in _MATERIALS]
     total = sum(settings.mesh.size for _, settings in jobs)
     console.print("starting a local Dask cluster ...")
@@ -66,7 +67,7 @@ def run_demo(folder: Path, workers: int | None, console: Console) -> None:
         for name, settings in jobs
     }
     console.print(ranked_table([(d, ("spin_z", "x", "y")) for d in results.values()]))
-    console.print(f"store: {store}  (open it with xarray, see README)")
+    console.say(f"store: {store}  (open it with xarray, see README)")
     _draw(results[_PICTURED], folder / "hall.png", console)
 
 
@@ -79,11 +80,11 @@ def _job(name: str, points: int, half_width: float, threshold: float) -> tuple[s
     )
 
 
-def _draw(dataset: xr.Dataset, target: Path, console: Console) -> None:
+def _draw(dataset: xr.Dataset, target: Path, console: Terminal) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        console.print("no figure: matplotlib is missing, pip install 'spinscreen[plot]'")
+        console.say("no figure: matplotlib is missing, pip install 'spinscreen[plot]'")
         return
-    plot_hall(dataset, ("spin_z", "x", "y")).savefig(target, dpi=150)
-    console.print(f"figure: {target}")
+    save_figure(plot_hall(dataset, ("spin_z", "x", "y")), target)
+    console.say(f"figure: {target}")

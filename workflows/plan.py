@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from dask.utils import parse_bytes
 
 from spinscreen.kernels import (
+    FULLY_OCCUPIED,
+    FermiScan,
     InputError,
     KMesh,
     LatticeOperators,
@@ -15,11 +19,15 @@ from spinscreen.kernels import (
     Task,
     block_size,
     bytes_per_kpoint,
+    short,
     stacked_count,
     terms_of,
 )
 
 from .settings import Settings
+
+#: Estimated hours on all cores of this machine beyond which somebody should have meant it.
+COSTLY_HOURS = 24.0
 
 DEFAULT_MEMORY_BUDGET = "1 GiB"
 
@@ -28,6 +36,18 @@ _LONGEST, _SHORTEST = 2.0, 0.05
 
 #: Tasks that a job is cut into if they are not too short or too long: enough to even out many workers.
 _TASKS = 64
+
+#: Tasks of a job at most, however long they then are: the driver holds a record of each.
+_MOST_TASKS = 100_000
+
+#: Partial sums that a process holds at a time: those of the spans of two batches, and one that grows.
+_SUMS_HELD = 65
+
+#: Bytes for them that every process has, however small the budget of its work arrays.
+_LEAST_FOR_SUMS = 256 * 2**20
+
+#: Arrays of the shape (level, Fermi energy) that the occupation of a block of levels needs.
+_WINDOWS_HELD = 5
 
 #: Spans whose sums are added up on the workers before one partial sum comes back.
 _SPANS_PER_BATCH = 32
@@ -51,21 +71,57 @@ def make_plan(
     """Cut a job. Raises InputError where a worker's budget cannot even hold the model and one k point."""
     mesh = settings.mesh
     free = free_bytes(operators, mesh.line_length, memory_budget)
-    task = Task(
-        mesh,
-        settings.scan,
-        settings.resolution,
-        terms_of(settings.integrals),
-        block_size(operators, free),
-    )
+    block = min(block_size(operators, free), int(free // _window_bytes(operators, settings.scan)))
+    sums = _bytes_of_sums(operators, settings)
+    if block < 1 or sums > max(budget_bytes(memory_budget), _LEAST_FOR_SUMS):
+        raise InputError(
+            f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
+            "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
+        )
+    task = Task(mesh, settings.scan, settings.resolution, terms_of(settings.integrals), block)
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length
-    target = min(max(per_line * mesh.line_count / _TASKS, _SHORTEST), _LONGEST)
+    whole = per_line * mesh.line_count
+    target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)
     return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))))
+
+
+def _bytes_of_sums(operators: LatticeOperators, settings: Settings) -> int:
+    """Memory of the partial sums: every component of the integrals at every Fermi energy, several times."""
+    lengths = {"observable": operators.observable_count}
+    components = sum(
+        math.prod(lengths.get(dim, 3) for dim in integral.dims) * len(integral.terms)
+        for integral in settings.integrals
+    )
+    return 8 * components * len(settings.fermi_energy) * _SUMS_HELD
+
+
+def _window_bytes(operators: LatticeOperators, scan: FermiScan) -> int:
+    """Memory of the occupations of one k point: its levels times the energies within some k_B T."""
+    reach = 2 * FULLY_OCCUPIED * scan.thermal_energy
+    last = np.searchsorted(scan.energies, scan.energies + reach)
+    widest = int((last - np.arange(len(scan.energies))).max()) if reach else 1
+    return 8 * operators.size * widest * _WINDOWS_HELD
+
+
+class CostWarning(UserWarning):
+    """A mesh will take more than a day on this machine."""
 
 
 def estimated_seconds(size: int, mesh: KMesh) -> float:
     """Rough cost of a whole mesh on one core."""
     return seconds_per_kpoint(size) * mesh.size
+
+
+def costly(size: int, mesh: KMesh, cores: int) -> str | None:
+    """One sentence on a mesh that would take this many cores more than a day; None for any other."""
+    hours = estimated_seconds(size, mesh) / max(1, cores) / 3600
+    if hours <= COSTLY_HOURS:
+        return None
+    days = f"{hours / 24:,.0f} days" if hours > 48 else f"{hours:.0f} hours"
+    return (
+        f"kmesh: {mesh.size:,} k points of {size} Wannier functions take about {days} on {cores} cores, "
+        f"expected at most {COSTLY_HOURS:.0f} hours"
+    )
 
 
 def seconds_per_kpoint(size: int) -> float:
@@ -87,9 +143,12 @@ def resident_bytes(operators: LatticeOperators) -> int:
 def budget_bytes(size: str | int, setting: str = "memory_budget") -> int:
     """Bytes of a size such as "1 GiB". Raises InputError that names the setting for anything else."""
     try:
-        return int(parse_bytes(size))
-    except ValueError:
-        raise InputError(f"{setting}: expected a size such as '1 GiB', found {size!r}.") from None
+        count = 0 if isinstance(size, bool) else int(parse_bytes(size))
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        count = 0
+    if count < 1:
+        raise InputError(f"{setting}: expected a size such as '1 GiB', found {short(size)}.")
+    return count
 
 
 def free_bytes(operators: LatticeOperators, line_length: int, memory_budget: str | int) -> float:

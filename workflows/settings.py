@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +24,21 @@ from spinscreen.kernels import (
     band_quantities,
     band_values,
     block_size,
+    checked_number,
+    checked_temperature,
     find_quantity,
     integrals,
+    short,
+    whole_number,
 )
 from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, group_name
 
 #: Points of the Fermi-energy scan where the user names none, and its half width (eV) about the Fermi level.
 DEFAULT_SCAN = (201, 2.0)
+
+#: Fermi energies of a scan, beyond which a step is a slip; what memory allows is less for large tensors.
+MOST_ENERGIES = 10**6
 
 #: Distance of mesh points in 1/angstrom where the user names no mesh.
 DEFAULT_SPACING = 0.1
@@ -54,6 +64,9 @@ class Settings:
     quantities: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if len(set(self.fermi_energy)) < len(self.fermi_energy):
+            twice = next(e for e, count in Counter(self.fermi_energy).items() if count > 1)
+            raise InputError(f"fermi_energy: {twice!r} is given twice, expected each energy once.")
         chosen = self.integrals
         if not chosen:
             raise InputError("quantities: expected at least one name, found none.")
@@ -121,25 +134,36 @@ def make_settings(
     quantities : None takes all that the model's observables and the temperature allow
     """
     mesh = complete_kmesh(model, kmesh)
+    temperature = checked_temperature(temperature)
+    resolution = Resolution(degeneracy_threshold, broadening)
     energies = default_scan(model) if fermi_energy is None else _as_energies(fermi_energy)
-    names = default_quantities(model, temperature) if quantities is None else tuple(quantities)
-    if isinstance(quantities, str):
-        raise InputError(f"quantities: expected a list of names, found the text {quantities!r}.")
+    names = default_quantities(model, temperature) if quantities is None else checked_names(quantities)
     for name in names:
         check_observables(model, name)
     if model.is_bogoliubov and energies.any():
         raise InputError(
             f"fermi_energy: model {model.name!r} is a superconductor, its quasiparticles are occupied at 0, "
-            f"found {energies.tolist()}; give chemical_potential to bogoliubov() instead."
+            f"found {short(energies.tolist())}; give chemical_potential to bogoliubov() instead."
         )
     return Settings(
         mesh,
         tuple(energies.tolist()),
-        float(temperature),
-        float(degeneracy_threshold),
-        float(broadening),
+        temperature,
+        resolution.degeneracy_threshold,
+        resolution.broadening,
         names,
     )
+
+
+def checked_names(quantities: Sequence[str]) -> tuple[str, ...]:
+    """Names of quantities. Raises InputError for one text, or for what is no text."""
+    if isinstance(quantities, str):
+        raise InputError(f"quantities: expected a list of names, found the text {short(quantities)}.")
+    names = tuple(quantities) if isinstance(quantities, Iterable) else (quantities,)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"quantities: expected a list of names, found {short(name)} in it.")
+    return names
 
 
 def check_observables(model: WannierModel, name: str) -> None:
@@ -164,36 +188,51 @@ def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ..
 
 def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tuple[int, int, int]:
     """Three mesh numbers, 1 along axes that do not repeat. Raises InputError for anything else."""
+    number = whole_number(kmesh)
     if kmesh is None:
-        counts = list(KMesh.of_spacing(model.lattice, model.periodic, DEFAULT_SPACING).shape)
-    elif isinstance(kmesh, int | np.integer):
-        counts = [int(kmesh) if repeats else 1 for repeats in model.periodic]
+        counts: list[Any] = list(KMesh.of_spacing(model.lattice, model.periodic, DEFAULT_SPACING).shape)
+    elif number is not None:
+        counts = [number if repeats else 1 for repeats in model.periodic]
     else:
-        counts = list(kmesh)
+        counts = _several(kmesh)
         if len(counts) == model.dimension < 3:
             given = iter(counts)
             counts = [next(given) if repeats else 1 for repeats in model.periodic]
-    shape = KMesh(tuple(counts)).shape  # type: ignore[arg-type]
-    for axis, (count, repeats) in enumerate(zip(shape, model.periodic, strict=True)):
+    x, y, z = KMesh(tuple(counts)).shape
+    for axis, (count, repeats) in enumerate(zip((x, y, z), model.periodic, strict=True)):
         if count > 1 and not repeats:
             raise InputError(
                 f"kmesh: axis {axis + 1} of model {model.name!r} does not repeat, expected 1 point along it, "
                 f"found {count}."
             )
-    x, y, z = (int(n) for n in shape)
     return x, y, z
 
 
+def _several(kmesh: Any) -> list[Any]:
+    if isinstance(kmesh, Iterable) and not isinstance(kmesh, str | bytes):
+        # A fourth one is enough to see that there are too many.
+        return list(islice(kmesh, 4))
+    raise InputError(
+        f"kmesh: expected a whole number of at least 1, or three of them, found {short(kmesh)}; use for "
+        "example 48 or (48, 48, 48)."
+    )
+
+
 def _as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
+    # Lists become arrays of objects first: NumPy would take a truth value among numbers for one of them.
+    given = np.atleast_1d(np.asarray(fermi_energy, dtype=getattr(fermi_energy, "dtype", object)))
+    if given.size > MOST_ENERGIES:
+        raise InputError(f"fermi_energy: expected at most {MOST_ENERGIES:,} energies, found {given.size:,}.")
     try:
-        energies = np.atleast_1d(np.asarray(fermi_energy, dtype=float))
-    except (TypeError, ValueError):
-        energies = np.empty(0)
-    if energies.ndim != 1 or energies.size == 0 or not np.isfinite(energies).all():
+        if given.ndim != 1 or given.size == 0 or given.dtype.kind not in "fiuO":
+            raise InputError("fermi_energy: no list of numbers")
+        # Added to 0.0, zero has one sign, and equal energies have equal keys.
+        return 0.0 + np.array([checked_number("fermi_energy", energy) for energy in given])
+    except InputError:
         raise InputError(
-            f"fermi_energy: expected a number or a list of finite energies in eV, found {fermi_energy!r}."
-        )
-    return energies
+            "fermi_energy: expected a number or a list of finite energies in eV, found "
+            f"{short(fermi_energy)}."
+        ) from None
 
 
 def default_scan(
@@ -201,15 +240,18 @@ def default_scan(
 ) -> NDArray[np.float64]:
     """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown.
 
-    count : points; half_width : eV
+    count : points; half_width : eV. Raises InputError for a count that makes no sense.
     """
+    if not 1 <= (whole_number(count) or 0) <= MOST_ENERGIES:
+        raise InputError(f"energies: expected a number from 1 to {MOST_ENERGIES:,}, found {short(count)}.")
     if model.is_bogoliubov:
         return np.zeros(1)
     if model.fermi_level is not None:
-        return model.fermi_level + np.linspace(-half_width, half_width, count)
+        # No width gives one energy, not many equal ones.
+        return np.unique(model.fermi_level + np.linspace(-half_width, half_width, count))
     coarse = KMesh(complete_kmesh(model, 6)).points()
     operators = model.operators
     energy = band_values(operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators))[
         "energy"
     ]
-    return np.linspace(energy.min(), energy.max(), count)
+    return np.unique(np.linspace(energy.min(), energy.max(), count))

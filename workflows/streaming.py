@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,10 +28,17 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, BandStream, Store, band_dataset, group_name
 
-from .computing import model_attributes, observables_of, silent
+from .computing import (
+    bytes_of_values,
+    checked_band_quantities,
+    model_attributes,
+    observables_of,
+    silent,
+)
 from .execution import FIRST, Progress, core_count, in_flight, quietly, result_of, set_up_workers
+from .finiteness import check_band_values
 from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
-from .settings import check_observables, complete_kmesh
+from .settings import complete_kmesh
 
 #: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
 _CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
@@ -45,6 +53,7 @@ class _Job:
     names: tuple[str, ...]
     block: int
     stream: BandStream
+    model_name: str
 
 
 def stream_bands(
@@ -67,25 +76,22 @@ def stream_bands(
     kmesh, degeneracy_threshold, broadening (eV), memory_budget, client : as in `compute`
     Raises InputError, StoreError where the store cannot be written.
     """
-    for name in quantities:
-        check_observables(model, name)
-    chosen = band_quantities(quantities)
-    if not chosen:
-        raise InputError("quantities: expected at least one name, found none.")
+    chosen = checked_band_quantities(model, quantities)
     mesh = KMesh(complete_kmesh(model, kmesh))
-    resolution = Resolution(float(degeneracy_threshold), float(broadening))
+    resolution = Resolution(degeneracy_threshold, broadening)
     stream = band_stream(model, mesh.shape, store, quantities, resolution)
     if stream.is_published:
         return stream.band_id
+    _check_space(Store.at(stream.store).path, mesh.size * bytes_of_values(model, chosen))
     free = free_bytes(model.operators, mesh.line_length, memory_budget)
-    job = _Job(mesh, resolution, tuple(quantities), block_size(model.operators, free), stream)
+    job = _Job(mesh, resolution, tuple(quantities), block_size(model.operators, free), stream, model.name)
     one = band_values_on_mesh(model.operators, mesh, LineSpan(0, 1), resolution, chosen, job.block)
     empty = band_dataset(
         {name: values[:0] for name, values in one.items()},
         chosen,
         observables_of(model),
         np.empty((0, 3)),
-        model_attributes(model, degeneracy_threshold, broadening) | {"k_mesh": list(mesh.shape)},
+        model_attributes(model, resolution) | {"k_mesh": list(mesh.shape)},
     )
     lines = _lines_per_chunk(model, mesh, sum(values.nbytes for values in one.values()))
     stream.prepare(empty, mesh.size, lines * mesh.line_length)
@@ -107,6 +113,16 @@ def band_stream(
     text = json.dumps([SCHEMA_VERSION, model.fingerprint, deciding, list(quantities)])
     key = hashlib.sha256(text.encode()).hexdigest()[:10]
     return BandStream(Store.at(store), f"{group_name(model.name)}-{key}")
+
+
+def _check_space(store: Path, needed: int) -> None:
+    folder = next(place for place in (store, *store.parents) if place.exists())
+    total = shutil.disk_usage(folder).total
+    if needed > total:
+        raise InputError(
+            f"kmesh: the values need about {needed / 2**30:,.0f} GiB, expected at most the "
+            f"{total / 2**30:,.0f} GiB of the disk of {store}; choose a smaller mesh or fewer quantities."
+        )
 
 
 def _lines_per_chunk(model: WannierModel, mesh: KMesh, line_bytes: int) -> int:
@@ -141,6 +157,7 @@ def _write_span(operators: LatticeOperators, job: _Job, span: LineSpan) -> int:
     chosen = band_quantities(job.names)
     values = band_values_on_mesh(operators, job.mesh, span, job.resolution, chosen, job.block)
     points = job.mesh.points(span)
+    check_band_values(job.model_name, operators, values, points)
     coordinates = {f"k{i + 1}": points[:, i] for i in range(3)}
     job.stream.write(span.start * job.mesh.line_length, values | coordinates)
     return len(points)

@@ -1,0 +1,96 @@
+"""The door to the terminal: whatever an id, a path or a message holds is shown, and does nothing."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+
+from spinscreen.workflows import terminal
+from spinscreen.workflows.console import progress_bar
+from spinscreen.workflows.terminal import Terminal, one_line, printable
+
+NASTY = (
+    "[/x]",
+    "[red]x[/]",
+    "pip install 'spinscreen[plot]'",
+    ":smile:",
+    "\\[a]",
+    "[link=file:///]x[/link]",
+    "1e5 'a' True",
+)
+
+
+def printed(*renderables: object, encoding: str = "utf-8", terminal: bool = False) -> str:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    console = Terminal(file=stream, width=200, force_terminal=terminal, color_system=None)
+    for renderable in renderables:
+        console.print(renderable)
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_text_is_no_markup_wherever_it_stands(text):
+    assert printed(text) == text + "\n"
+    table = Table(title=text, caption=text)
+    table.add_column(text, footer=text)
+    table.add_row(text)
+    assert printed(table).count(text) == 4
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_progress_bar_shows_its_label(text):
+    stream = io.StringIO()
+    with progress_bar(Terminal(file=stream, width=200), text, 1) as progress:
+        progress(1)
+    assert text in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J\x1b]0;title\x07", r"\x1b[2J\x1b]0;title\x07"),
+        ("a\rb\bc\x7f\x9b31m", r"a\rb\x08c\x7f\x9b31m"),
+        ("abc\u202edcba\u2028", r"abc\u202edcba\u2028"),
+        ("file\udcff", r"file\udcff"),
+        ("line\nline", "line\nline"),
+    ],
+)
+def test_what_would_drive_the_terminal_is_written_out(text, shown):
+    assert printable(text) == shown
+    assert printed(text, terminal=True) == shown + "\n"
+    assert "\n" not in one_line(text)
+
+
+@given(st.text(), st.sampled_from(["ascii", "latin-1", "cp1252", "utf-8", "koi8-r"]))
+def test_every_text_can_be_printed_in_every_encoding(text, encoding):
+    assert one_line(text).replace("\xa0", "").isprintable() or any(c.isspace() for c in text)
+    table = Table(title=text)
+    table.add_row(text)
+    assert printed(text, table, encoding=encoding)
+
+
+def test_units_keep_their_meaning_without_their_letters():
+    assert printed("(ħ/e) Å² π", encoding="ascii") == "(hbar/e) A^2 pi\n"
+    # Both letters that Latin-1 has stay.
+    assert printed("ħ Å²", encoding="latin-1") == "hbar Å²\n"
+
+
+def test_errors_and_warnings_are_one_line(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Terminal(file=stream, width=40))
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    terminal.guard_streams()
+    terminal.err.complain("[/x] " + "long " * 20 + "\nforged: line")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("model '[red]': a \x1b[31m note", UserWarning, stacklevel=1)
+    first, second = stream.getvalue().splitlines()
+    assert first.startswith("error: [/x] long")
+    assert first.endswith("\\nforged: line")
+    assert second == r"warning: model '[red]': a \x1b[31m note"
