@@ -26,6 +26,9 @@ _RATIO = 200
 
 _PIECE = 1 << 20
 
+#: Characters of a path in a message.
+_LONGEST_PLACE = 300
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -86,7 +89,9 @@ def at_the_door(source: object) -> Iterator[None]:
         raise InputError(told) from None
     except OSError as problem:
         place = printable(os.fsdecode(problem.filename)) if problem.filename else place
-        raise InputError(f"{place}: cannot be read ({reason(problem)}).") from None
+        # A name may be what is wrong, such as one that is too long.
+        shown = place if len(place) <= _LONGEST_PLACE else f"{place[:_LONGEST_PLACE]}..."
+        raise InputError(f"{shown}: cannot be read ({reason(problem)}).") from None
     except MemoryError:
         raise InputError(
             f"{place}: does not fit into the memory that is free, expected a smaller model."
