@@ -74,7 +74,7 @@ def test_a_gzip_bomb_stops_where_its_header_does(tmp_path, name, filler):
     content = (tmp_path / name).read_bytes()
     pack(tmp_path / name, bomb(content, filler, 64 << 20))
     # What has a header is stopped at 1 MiB, for the rest its size on the disk counts.
-    with refused(f"{name}.gz: unpacks to more than"):
+    with refused(f"{name}.gz: holds more than"):
         load_model(tmp_path)
 
 
@@ -82,7 +82,16 @@ def test_a_gzip_bomb_that_announces_itself(tmp_path):
     write_hr(tmp_path)
     path = tmp_path / f"{SEED}_hr.dat"
     pack(path, bomb(b" comment\n 999999\n 999999\n", b"1 ", 64 << 20))
-    with refused("toy_hr.dat.gz: unpacks to more than", "its size on disk"):
+    with refused("toy_hr.dat.gz: holds more than", "its size on disk"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["toy_hr.dat", "toy_wsvec.dat", "toy.chk", "toy.spn", "toy.eig", "toy.win"])
+def test_a_file_with_a_hole(tmp_path, name):
+    """It takes no place on the disk, whatever its size."""
+    write_ab_initio(tmp_path, formatted=False)
+    os.truncate(tmp_path / name, 1 << 36)
+    with refused(f"{name}: holds more than {67.1 if name == 'toy.win' else 1.0} MB"):
         load_model(tmp_path)
 
 
