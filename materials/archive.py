@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,9 @@ from .model import Atom, Provenance, WannierModel
 
 _FORMAT = "spinscreen-model"
 _VERSION = 1
+
+#: What h5py raises for damaged files.
+_PROBLEMS = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, SystemError)
 
 
 def save_model(model: WannierModel, path: str | Path) -> None:
@@ -101,26 +105,31 @@ def check_contents(path: Path) -> None:
             for name, entry in _entries(file):
                 if isinstance(entry, h5py.Dataset):
                     _check_dataset(name, entry)
-                    total += int(entry.size or 0) * max(entry.dtype.itemsize, 16)
+                    total += math.prod(entry.shape or ()) * max(entry.dtype.itemsize, 16)
                 if total > limit:
                     raise ValueError(
                         f"up to {name} it announces {total:.3g} bytes, at most {limit:.3g} fit its size"
                     )
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as problem:
+    except _PROBLEMS as problem:
         raise InputError(
             f"{path}: neither a saved spinscreen model nor a TBmodels HDF5 file ({reason(problem)})."
         ) from None
 
 
 def _entries(file: h5py.File) -> Iterator[tuple[str, h5py.Group | h5py.Dataset]]:
-    """Everything that hard links lead to; other links may lead anywhere."""
-    links: list[tuple[str, object]] = []
-    # An error must not leave the visitor, it would pass through HDF5.
-    file.visititems_links(lambda name, link: links.append((name, link)))
-    for name, link in links:
-        if not isinstance(link, h5py.HardLink):
-            raise ValueError(f"{quoted(name)} is a link, expected the data themselves")
-        yield quoted(name), file[name]
+    """Everything that hard links lead to, once; other links may lead anywhere."""
+    seen = {file["/"]}
+    groups = [file["/"]]
+    while groups:
+        group = groups.pop()
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{quoted(name)} is a link, expected the data themselves")
+            entry = group[name]
+            if isinstance(entry, h5py.Group) and entry not in seen:
+                seen.add(entry)
+                groups.append(entry)
+            yield quoted(name), entry
 
 
 def _check_dataset(name: str, dataset: h5py.Dataset) -> None:
@@ -148,7 +157,7 @@ def load_archive(path: Path) -> WannierModel:
         error = problem.errors()[0]
         place = ".".join(map(str, error["loc"])) or "header"
         told = f"{place}: {error['msg']}, found {quoted(error['input'])}"
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as problem:
+    except _PROBLEMS as problem:
         told = reason(problem)
     raise InputError(f"{path}: damaged, expected a saved spinscreen model ({told}).")
 

@@ -11,12 +11,17 @@ from spinscreen.kernels import InputError
 
 from .files import quoted
 from .model import LARGEST, Atom
-from .text import read_text, split_lines, whole_number
+from .text import LONGEST_LINE, read_text, split_lines, whole_number
+
+
+def _announced(head: bytes) -> int | None:
+    words = head.split(None, 1)
+    return LONGEST_LINE * (int(words[0]) + 2) if words and words[0].isdigit() and len(words[0]) < 10 else None
 
 
 def read_centres(path: Path) -> tuple[NDArray[np.float64], tuple[Atom, ...]]:
     """Centres (wannier, 3) and atoms, angstrom. Raises InputError naming the line of any damage."""
-    header, body = split_lines(read_text(path), 2, path)
+    header, body = split_lines(read_text(path, _announced), 2, path)
     count = whole_number(header[0], path, 1, "number of centres and atoms")
     lines = [(n, line.split()) for n, line in enumerate(body.splitlines(), start=3) if line.split()]
     if len(lines) != count:

@@ -15,7 +15,7 @@ from spinscreen.kernels import InputError
 
 from .files import quoted, read_bytes, reason
 from .model import LARGEST, within
-from .text import locate_problem, numbers
+from .text import LONGEST_LINE, locate_problem, numbers
 
 #: Neighbours of a k point in a checkpoint: Wannier90 allows 12 shells; and bytes of a number as text.
 _MOST_NEIGHBOURS, _LONGEST_NUMBER = 96, 64
@@ -316,9 +316,14 @@ def _formatted_spin(raw: bytes | bytearray, path: Path) -> tuple[int, int, NDArr
     return bands, kpoint_count, values.view(complex).reshape(kpoint_count, elements, 3)
 
 
-def read_eigenvalues(path: Path) -> NDArray[np.float64]:
-    """Band energies of seedname.eig, (k, band) eV. Raises InputError for gaps in the list."""
-    text = read_bytes(path).decode("latin-1")
+def read_eigenvalues(path: Path, count: int | None = None) -> NDArray[np.float64]:
+    """Band energies of seedname.eig, (k, band) eV.
+
+    count : how many are expected, where it is known; a file with many times as many is not read
+    Raises InputError for gaps in the list.
+    """
+    announced = None if count is None else LONGEST_LINE * count
+    text = read_bytes(path, lambda head: announced).decode("latin-1")
     table = numbers(text, None, path, 1, _threes(text))
     if len(table) % 3:
         raise locate_problem(text, path, 1, _threes(text))

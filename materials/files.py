@@ -26,6 +26,9 @@ _RATIO = 200
 
 _PIECE = 1 << 20
 
+#: Characters of a path in a message.
+_LONGEST_PLACE = 300
+
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -86,7 +89,9 @@ def at_the_door(source: object) -> Iterator[None]:
         raise InputError(told) from None
     except OSError as problem:
         place = printable(os.fsdecode(problem.filename)) if problem.filename else place
-        raise InputError(f"{place}: cannot be read ({reason(problem)}).") from None
+        # A name may be what is wrong, such as one that is too long.
+        shown = place if len(place) <= _LONGEST_PLACE else f"{place[:_LONGEST_PLACE]}..."
+        raise InputError(f"{shown}: cannot be read ({reason(problem)}).") from None
     except MemoryError:
         raise InputError(
             f"{place}: does not fit into the memory that is free, expected a smaller model."
@@ -130,22 +135,26 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytearray:
-    """Content of a file, unpacked where its name ends in .gz. Raises InputError if it cannot be read."""
+    """Content of a file, unpacked where its name ends in .gz.
+
+    announced : what the header justifies; a file that holds more is refused
+    Raises InputError where the file cannot be read.
+    """
     if path.suffix == ".gz":
         content = bytearray()
         for piece in pieces(path, announced):
             content += piece
         return content
     with open_regular(path) as stream, _told(path):
+        if announced is not None:
+            size = os.fstat(stream.fileno()).st_size
+            _check_size(path, size, _limit(announced, stream.read(_PIECE), size))
+            stream.seek(0)
         return stream.read()
 
 
 def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
-    """The same content a megabyte at a time.
-
-    announced : what the header of a packed file justifies; a file that unpacks to more is refused
-    Raises InputError where the file cannot be read.
-    """
+    """The same content a megabyte at a time; of a packed file as much as its size on disk justifies."""
     with open_regular(path) as stream, _told(path):
         if path.suffix != ".gz":
             while piece := stream.read(_PIECE):
@@ -156,14 +165,24 @@ def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             while piece := unpacked.read(_PIECE):
                 if announced is not None and not size:
-                    limit = min(limit, max(announced(piece) or limit, _PIECE))
+                    limit = _limit(announced, piece, limit)
                 size += len(piece)
-                if size > limit:
-                    raise InputError(
-                        f"{path}: unpacks to more than {limit / 1e6:.1f} MB, the most that its header and "
-                        "its size on disk justify; it is damaged or not what its name says."
-                    )
+                _check_size(path, size, limit)
                 yield piece
+
+
+def _limit(announced: Announced, head: bytes, limit: int) -> int:
+    # Small files are read whatever they announce: what is wrong with them is told by their reader.
+    found = announced(head)
+    return limit if found is None else min(limit, max(found, _PIECE))
+
+
+def _check_size(path: Path, size: int, limit: int) -> None:
+    if size > limit:
+        raise InputError(
+            f"{path}: holds more than {limit / 1e6:.1f} MB, the most that its header and its size on disk "
+            "justify; it is damaged or not what its name says."
+        )
 
 
 @contextmanager

@@ -317,12 +317,10 @@ def _limited_arrays(model: WannierModel) -> list[tuple[str, NDArray, float]]:
 
 
 def _beyond(where: str, name: str, array: NDArray, limit: float) -> InputError:
-    finite = np.isfinite(array)
-    if finite.all():
-        found, wrong = "an element that is too large", np.abs(array) >= limit
-    else:
-        found, wrong = "a NaN or infinite element", ~finite
-    # |x + iy| may pass the limit where neither part does, never the other way round.
+    found, wrong = "a NaN or infinite element", ~np.isfinite(array)
+    if not wrong.any():
+        found = "an element that is too large"
+        wrong = np.maximum(abs(array.real.astype(float)), abs(array.imag.astype(float))) >= limit
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     return InputError(
         f"{where}: {name} has {found} at index {first} ({array[first]:g}), expected finite numbers below "

@@ -202,7 +202,7 @@ def check_same_calculation(
         )
     if "eig" not in files:
         return
-    energies = read_eigenvalues(files["eig"])
+    energies = read_eigenvalues(files["eig"], len(checkpoint.kpoints) * checkpoint.band_count)
     if energies.shape != checkpoint.gauge.shape[:2]:
         raise InputError(
             f"{files['eig']}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "

@@ -14,6 +14,9 @@ from spinscreen.kernels import InputError
 from .files import Announced, quoted, read_bytes
 from .model import LARGEST, within
 
+#: Bytes that a line of numbers may take, several times what Wannier90 writes.
+LONGEST_LINE = 256
+
 
 def read_text(path: Path, announced: Announced | None = None) -> str:
     """Content of a text file. Raises InputError if it is not text; announced : see `files.pieces`."""

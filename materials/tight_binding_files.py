@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .files import Announced, justified_size, pieces, reason
-from .text import locate_problem, numbers, read_text, split_lines, whole, whole_number
+from .text import LONGEST_LINE, locate_problem, numbers, read_text, split_lines, whole, whole_number
 
 _DEGENERACIES_PER_LINE = 15
-
-#: Bytes that a line of numbers may take, several times what Wannier90 writes.
-LONGEST_LINE = 256
 
 
 #: Bytes that sparse matrices of a TBmodels file may take more than they do on the disk.

@@ -19,6 +19,9 @@ from .text import read_text
 #: angstrom, the value Wannier90 3 uses (CODATA 2010)
 BOHR = 0.52917721092
 
+#: Bytes: a list of a million k points is not as long.
+_LARGEST_FILE = 1 << 26
+
 _TRUE = {"t", "true", ".true.", "yes", "1"}
 _FALSE = {"f", "false", ".false.", "no", "0"}
 
@@ -159,7 +162,7 @@ def read_win(path: Path) -> WinFile:
     blocks: dict[str, tuple[Line, ...]] = {}
     open_block: tuple[str, int] | None = None
     content: list[Line] = []
-    for number, raw in enumerate(read_text(path).splitlines(), start=1):
+    for number, raw in enumerate(read_text(path, lambda head: _LARGEST_FILE).splitlines(), start=1):
         text = re.split(r"[!#]", raw, maxsplit=1)[0].strip()
         if not text:
             continue

@@ -1,11 +1,22 @@
-"""What befalls files: accidents for the fuzzer of the readers."""
+"""What befalls files, accidents and bombs, and what is expected of the readers then."""
 
 from __future__ import annotations
 
 import gzip
+import re
 import struct
+import tracemalloc
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
+
+import pytest
+
+from spinscreen.kernels import InputError
+
+#: Bytes: a packed file may unpack to 16 MiB whatever it says, and becomes text and numbers then.
+BOUNDED = 160 << 20
 
 #: What is written in the place of a number or a word.
 WORDS = (
@@ -17,6 +28,26 @@ WORDS = (
     *(b"null", b"true", b"~", b"\\u0000", b"\\ud800", b"\\", b"=cmd", b"[bold]", b"1e-320", b"1e5"),
     *(b"999999", b"A" * 200_000),
 )
+
+
+@contextmanager
+def refused(*parts: str) -> Iterator[None]:
+    """One printable sentence with all parts in this order, and little memory.
+
+    tracemalloc sees what NumPy allocates. The inputs are small: what their header announces must not be made.
+    """
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as caught:
+            yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 600
+    assert re.search(".*".join(map(re.escape, parts)), message), message
+    assert peak < BOUNDED
 
 
 def damaged(content: bytes, random: Random) -> bytes:

@@ -1,67 +1,36 @@
-"""Files made to hurt: bombs, counts that nothing backs, pipes and loops, links out of HDF5 files, odd names.
-
-Memory is watched with tracemalloc, which sees what NumPy allocates: inputs here are below 1 MB, so what
-their header announces must not be made.
-"""
+"""Files made to hurt: bombs, counts that nothing backs, pipes and loops, odd names, numbers beyond sense."""
 
 from __future__ import annotations
 
 import gzip
-import json
 import os
-import re
 import socket
 import tempfile
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
-from damage import bomb
+from damage import bomb, refused
 from inputs import (
     POSCAR,
     SEED,
     as_records,
     write_ab_initio,
-    write_archive,
     write_hr,
     write_scf,
     write_structures,
     write_tb,
-    write_tbmodels,
 )
 from support import random_model
 
-from spinscreen.kernels import InputError
 from spinscreen.materials import MaterialSource, check_material, find_materials, load_model, read_structure
 from spinscreen.materials.checkpoint import read_checkpoint, read_eigenvalues, read_spin
 from spinscreen.materials.fermi_level import level_of_outputs
 from spinscreen.materials.structure import find_structure_file
 from spinscreen.materials.wigner_seitz import WignerSeitz, read_minimal_images
-
-#: Bytes: a packed file may unpack to 16 MiB whatever it says, and becomes text and numbers then.
-BOUNDED = 160 << 20
-
-
-@contextmanager
-def refused(*parts: str) -> Iterator[None]:
-    """One printable sentence with all parts in this order, and little memory."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(InputError) as caught:
-            yield
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    message = str(caught.value)
-    assert message.isprintable()
-    assert len(message) < 600
-    assert re.search(".*".join(map(re.escape, parts)), message), message
-    assert peak < BOUNDED
 
 
 @contextmanager
@@ -105,7 +74,7 @@ def test_a_gzip_bomb_stops_where_its_header_does(tmp_path, name, filler):
     content = (tmp_path / name).read_bytes()
     pack(tmp_path / name, bomb(content, filler, 64 << 20))
     # What has a header is stopped at 1 MiB, for the rest its size on the disk counts.
-    with refused(f"{name}.gz: unpacks to more than"):
+    with refused(f"{name}.gz: holds more than"):
         load_model(tmp_path)
 
 
@@ -113,7 +82,16 @@ def test_a_gzip_bomb_that_announces_itself(tmp_path):
     write_hr(tmp_path)
     path = tmp_path / f"{SEED}_hr.dat"
     pack(path, bomb(b" comment\n 999999\n 999999\n", b"1 ", 64 << 20))
-    with refused("toy_hr.dat.gz: unpacks to more than", "its size on disk"):
+    with refused("toy_hr.dat.gz: holds more than", "its size on disk"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["toy_hr.dat", "toy_wsvec.dat", "toy.chk", "toy.spn", "toy.eig", "toy.win"])
+def test_a_file_with_a_hole(tmp_path, name):
+    """It takes no place on the disk, whatever its size."""
+    write_ab_initio(tmp_path, formatted=False)
+    os.truncate(tmp_path / name, 1 << 36)
+    with refused(f"{name}: holds more than {67.1 if name == 'toy.win' else 1.0} MB"):
         load_model(tmp_path)
 
 
@@ -193,96 +171,6 @@ def test_images_that_lead_everywhere(tmp_path):
     images = read_minimal_images(path, home, 1)
     with refused("_wsvec.dat: its T vectors make 9998 R vectors of 1"):
         WignerSeitz(home, np.ones(1, dtype=np.int64), images).expand(np.ones((1, 1, 1), dtype=complex))
-
-
-def _make_virtual(file: h5py.File) -> None:
-    del file["hamiltonian"]
-    file.create_dataset("hamiltonian", (10**12,), dtype=complex, chunks=(1000,))
-
-
-def _make_objects(file: h5py.File) -> None:
-    del file["hamiltonian"]
-    file.create_dataset("hamiltonian", (2,), dtype=h5py.vlen_dtype(float))
-
-
-def _make_external(file: h5py.File) -> None:
-    del file["hamiltonian"]
-    file.create_dataset("hamiltonian", (4,), dtype="f8", external=[("/etc/passwd", 0, 32)])
-
-
-def _link(link: object):
-    def change(file: h5py.File) -> None:
-        del file["position"]
-        file["position"] = link
-
-    return change
-
-
-def _set(name: str, value: object):
-    return lambda file: file.attrs.__setitem__(name, value)
-
-
-def _header(**changes: object):
-    def change(file: h5py.File) -> None:
-        header = json.loads(file.attrs["header"])
-        file.attrs["header"] = json.dumps({**header, **changes})
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        (_make_virtual, "up to 'hamiltonian' it announces 1.6e+13 bytes"),
-        (_make_objects, "'hamiltonian' is of type 'object', expected numbers"),
-        (_make_external, "'hamiltonian' lies in another file"),
-        (_link(h5py.ExternalLink("other.hdf5", "/position")), "'position' is a link"),
-        (_link(h5py.SoftLink("/hamiltonian")), "'position' is a link"),
-        (_link(np.zeros(3, "S4")), "'position' is <HDF5 dataset"),
-        (lambda file: file.move("position", "elsewhere"), "damaged, expected a saved spinscreen model"),
-        (lambda file: file.attrs.__delitem__("version"), "damaged, expected a saved spinscreen model"),
-        (_set("version", "two"), "the attribute version is 'two', expected a whole number"),
-        (_set("version", [1, 2]), "the attribute version is array"),
-        (_set("version", 9), "has format version 9, expected at most 1; update spinscreen"),
-        (_set("header", 3.0), "the attribute header is"),
-        (_set("header", "no JSON"), "damaged, expected a saved spinscreen model"),
-        (_set("header", "[1, 2]"), "header: Input should be a valid dictionary"),
-        (_set("header", "[" * 20_000), "damaged, expected a saved spinscreen model"),
-        (_header(periodic=[True]), "periodic"),
-        (_header(fermi_level="high"), "fermi_level: Input should be a valid number"),
-        (_header(fermi_level=1e300), "fermi_level is 1e+300 eV, expected a number below 1e+06"),
-        (_header(atoms=[{"symbol": "C", "position": [0, 0]}]), "atoms.0.position.2: Field required"),
-        (_header(removed=3), "removed: Input should be a valid dictionary"),
-    ],
-)
-def test_an_archive_with_foreign_contents(tmp_path, change, told):
-    write_archive(tmp_path)
-    path = tmp_path / f"{SEED}.hdf5"
-    with h5py.File(path, "a") as file:
-        change(file)
-    with refused("toy.hdf5: ", told):
-        load_model(path)
-
-
-def test_a_tbmodels_file_with_foreign_contents(tmp_path):
-    write_tbmodels(tmp_path)
-    for name in (f"{SEED}.hdf5", "sparse.hdf5"):
-        path = tmp_path / name
-        with h5py.File(path, "a") as file:
-            file["size"][()] = 10**6
-        with refused(f"{name}: has 1000000 orbitals, its matrices would take"):
-            load_model(path)
-
-
-def test_a_class_named_in_a_file_is_not_made(tmp_path):
-    """Of the classes that TBmodels' loader knows one evaluates text."""
-    path, mark = tmp_path / "toy.hdf5", tmp_path / "mark"
-    with h5py.File(path, "w") as file:
-        file["type_tag"] = "sympy.object"
-        file["value"] = f"__import__('pathlib').Path({str(mark)!r}).touch()"
-    with refused("toy.hdf5: neither a saved spinscreen model nor a TBmodels HDF5 file"):
-        load_model(path)
-    assert not mark.exists()
 
 
 def _pipe(path: Path) -> None:
@@ -427,6 +315,7 @@ def test_numbers_beyond_sense(tmp_path, line, text, told):
         ({"lattice": 1e7}, "lattice has an element that is too large"),
         ({"fermi_level": float("nan")}, "fermi_level is nan eV, expected a number below 1e+06"),
         ({"translations": 10**30}, "expected an array of int64"),
+        ({"translations": -(2**63)}, "translations has an element that is too large"),
         ({"translations": 10**12}, "translations has an element that is too large"),
         (
             {"observables": {"odd": np.full((4, 4), 1e13)}},
