@@ -3,6 +3,7 @@
 from .campaign import Campaign, Outcome
 from .computing import compute, compute_settings, evaluate
 from .driver import CampaignReport, SchedulerLostError, run_campaign
+from .liveness import WorkersLostError
 from .settings import Settings, make_settings
 from .streaming import stream_bands
 
@@ -12,6 +13,7 @@ __all__ = [
     "Outcome",
     "SchedulerLostError",
     "Settings",
+    "WorkersLostError",
     "compute",
     "compute_settings",
     "evaluate",

@@ -38,7 +38,7 @@ from .settings import Settings, complete_kmesh, default_scan, make_settings
 from .streaming import band_stream, stream_bands
 
 #: Settings that say how a result is reached; what it is does not depend on them.
-_HOW = ("attempts", "memory_budget", "spread_after")
+_HOW = ("attempts", "material_timeout", "memory_budget", "spread_after")
 
 
 class Campaign(Calculation):

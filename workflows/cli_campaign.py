@@ -15,8 +15,9 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
 from spinscreen.storage import build_catalog, campaigns, failures, published, screen
 
+from .batch import driver_script, submit_driver, worker_script
 from .campaign import Campaign, Outcome
-from .clusters import driver_script, local_cluster, open_cluster, submit_driver, worker_script
+from .clusters import local_cluster, open_cluster
 from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
 from .console import out
 from .driver import run_campaign
@@ -123,7 +124,7 @@ def submit(
         _show(settings, as_job)
     elif as_job:
         script = _driver_script(settings)
-        out.print(submit_driver(settings.cluster, script), soft_wrap=True)
+        out.print(submit_driver(settings.cluster, script, _logs(settings)), soft_wrap=True)
     else:
         _run(settings)
 
@@ -156,6 +157,12 @@ def _run(settings: CampaignFile) -> None:
             progress.console.print(
                 f"dashboard: {cluster.client.dashboard_link}", soft_wrap=True, highlight=False
             )
+
+        def tell(sentence: str) -> None:
+            progress.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+        if cluster.notice is not None:
+            tell(cluster.notice)
         bar = progress.add_task("materials", total=len(job.materials))
 
         def seen(outcome: Outcome) -> None:
@@ -164,7 +171,10 @@ def _run(settings: CampaignFile) -> None:
                 progress.console.print(f"{outcome.id}: {outcome.error}", soft_wrap=True, highlight=False)
 
         record = settings.model_dump(mode="json", exclude={"store"})
-        report = run_campaign(job, settings.store, cluster.client, seen, cluster.capacity, record)
+        timeout = settings.cluster.worker_timeout
+        report = run_campaign(
+            job, settings.store, cluster.client, seen, cluster.capacity, record, timeout, tell
+        )
     advice = "status" if report.failures else "screen"
     out.print(
         f"{report.count('computed')} computed, {report.count('present')} there already, "

@@ -28,7 +28,10 @@ from spinscreen.storage import (
 )
 
 from .campaign import Campaign, Outcome, run_material
-from .execution import in_flight, quietly, result_of, set_up_workers
+from .configuration import DEFAULT_WORKER_TIMEOUT
+from .execution import in_flight
+from .liveness import Tell, Watch, warn
+from .workers import result_of, set_up_workers, topic, within
 
 #: Catalog rows that one task reads.
 _ROWS_PER_TASK = 8
@@ -74,6 +77,8 @@ def run_campaign(
     progress: Callable[[Outcome], None] = _unseen,
     capacity: int = 0,
     record: Mapping[str, Any] | None = None,
+    worker_timeout: float = DEFAULT_WORKER_TIMEOUT,
+    tell: Tell = warn,
 ) -> CampaignReport:
     """Compute what is missing of a campaign, one task per material, and bring the catalog up to date.
 
@@ -84,19 +89,24 @@ def run_campaign(
 
     capacity : worker threads that an adaptive cluster may grow to; twice as many materials are in flight
     record : settings to be kept in the store, by default the campaign's own
-    Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone.
+    worker_timeout : seconds without any worker after which the campaign ends, jobs in a queue excepted
+    tell : gets a sentence for each worker that is refused, and when none is left
+    Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone,
+    WorkersLostError where no worker is left, InputError where all are refused.
     """
     root = str(Path(store).resolve())
     name = record_campaign(root, campaign.calculation if record is None else record)
     template = campaign.model_copy(update={"materials": ()})
     outcomes, started = [], time.perf_counter()
     known, unknown = _known(template, campaign.materials, root)
-    found = (
-        (run_material(template, source, root, name) for source in unknown)
-        if client is None
-        else _on_cluster(client, template, unknown, root, name, capacity)
-    )
     with _scheduler_alive(client):
+        found: Iterator[Outcome]
+        if client is None:
+            found = (run_material(template, source, root, name) for source in unknown)
+        else:
+            where = set_up_workers(client)
+            watch = Watch(client, tell, worker_timeout)
+            found = _on_cluster(_Job(client, template, root, name, watch, where), unknown, capacity)
         for outcome in chain(known, found):
             outcomes.append(outcome)
             progress(outcome)
@@ -122,49 +132,62 @@ def _known(
     return known, unknown
 
 
-def _on_cluster(
-    client: Client,
-    template: Campaign,
-    materials: Sequence[MaterialSource],
-    store: str,
-    name: str,
-    capacity: int,
-) -> Iterator[Outcome]:
-    set_up_workers(client)
+@dataclass(frozen=True)
+class _Job:
+    """A campaign on a cluster: how a material is submitted, and what came of it."""
 
-    def submit(source: MaterialSource) -> Future:
-        return client.submit(quietly, run_material, template, source, store, name, pure=False)
+    client: Client
+    template: Campaign
+    store: str
+    record: str
+    watch: Watch
+    where: Mapping[str, Any]
 
+    def submit(self, source: MaterialSource) -> Future:
+        arguments = (run_material, self.template, source, self.store, self.record)
+        limit = self.template.material_timeout
+        return self.client.submit(within, limit, topic(), *arguments, pure=False, **self.where)
+
+    def outcome(self, source: MaterialSource, future: Future) -> Outcome:
+        """Raises StoreError, SchedulerLostError, and whatever kept the task from ending."""
+        if future.key not in self.watch.overdue:
+            with _scheduler_alive(self.client):
+                return result_of(future)
+        return self.failed(
+            source,
+            f"it took longer than material_timeout = {self.template.material_timeout:g} s and its worker was "
+            "started anew (does the file server hang, or is one of its files a pipe?)",
+        )
+
+    def failed(self, source: MaterialSource, error: str) -> Outcome:
+        record_failure(self.store, source.id, error)
+        return Outcome(source.id, "failed", error)
+
+
+def _on_cluster(job: _Job, materials: Sequence[MaterialSource], capacity: int) -> Iterator[Outcome]:
     suspects = []
-    for source, future in in_flight(client, submit, materials, capacity):
+    for source, future in in_flight(job.client, job.submit, materials, capacity, job.watch):
         try:
-            yield _result(client, future)
-        except KilledWorker:
-            suspects.append(source)
+            yield job.outcome(source, future)
         except (StoreError, SchedulerLostError):
             raise
-        except Exception as problem:  # the task itself could not be sent or received
-            yield _failed(store, source, f"{type(problem).__name__}: {problem}")
-    for source in suspects:
+        except Exception:  # its worker was killed, or the task itself could not be sent or received
+            suspects.append(source)
+    for suspect in suspects:
         # Alone, so that a material is not blamed for what its neighbour on the worker did.
-        try:
-            yield _result(client, submit(source))
-        except KilledWorker:
-            error = (
-                "its worker was killed again and again, most likely out of memory: give the workers more "
-                "memory, or a smaller memory_budget or kmesh"
-            )
-            yield _failed(store, source, error)
-
-
-def _failed(store: str, source: MaterialSource, error: str) -> Outcome:
-    record_failure(store, source.id, error)
-    return Outcome(source.id, "failed", error)
-
-
-def _result(client: Client, future: Future) -> Outcome:
-    with _scheduler_alive(client):
-        return result_of(future)
+        for source, future in in_flight(job.client, job.submit, [suspect], watch=job.watch):
+            try:
+                yield job.outcome(source, future)
+            except KilledWorker:
+                error = (
+                    "its worker was killed again and again, most likely out of memory: give the workers more "
+                    "memory, or a smaller memory_budget or kmesh"
+                )
+                yield job.failed(source, error)
+            except (StoreError, SchedulerLostError):
+                raise
+            except Exception as problem:
+                yield job.failed(source, f"{type(problem).__name__}: {problem}")
 
 
 @contextmanager
@@ -187,8 +210,14 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
 def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
     def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow]:
         pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
-        for rows in client.gather([client.submit(_read_some, store, piece, pure=False) for piece in pieces]):
-            yield from rows
+        where = set_up_workers(client)
+
+        def submit(piece: Sequence[str]) -> Future:
+            return client.submit(_read_some, store, piece, pure=False, **where)
+
+        found = {piece[0]: future.result() for piece, future in in_flight(client, submit, pieces)}
+        for piece in pieces:
+            yield from found[piece[0]]
 
     return read
 
