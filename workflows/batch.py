@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -17,11 +18,12 @@ from unittest import mock
 
 import dask
 from distributed import Client, Security
+from distributed.core import Status
 
 from spinscreen.kernels import InputError
 
 from .configuration import Cluster
-from .encryption import own_security, private_folder, security_of_files, temporary_security
+from .encryption import security_of_files, security_of_jobs
 from .liveness import WorkersLostError
 
 #: Batch systems and their classes in dask-jobqueue.
@@ -71,6 +73,19 @@ class Submissions:
             self._accepted, self._refused, self._words = self._accepted + 1, 0, None
             return answer
 
+    def forget_refused(self, client: Client) -> None:
+        """Dask takes a job that was refused for one that waits, and would not ask for another."""
+        cluster = client.cluster
+
+        def forget() -> None:
+            for name, job in list(cluster.workers.items()):
+                if job.job_id is None:
+                    job.status = Status.failed
+                    del cluster.workers[name]
+                    cluster.worker_spec.pop(name, None)
+
+        cluster.loop.add_callback(forget)
+
     def check(self, client: Client) -> None:
         """Called while no worker is there. Raises WorkersLostError where none can be expected."""
         hopeless = not self._accepted or self._refused >= _REFUSALS
@@ -100,15 +115,14 @@ def batch_cluster(cluster: Cluster, logs: Path) -> Iterator[Any]:
     job_class = _job_class(cluster.kind)
     command = _submit_command(cluster.kind)
     make_folder(logs)
-    with private_folder(Path(cluster.tls_folder) if cluster.tls_folder else logs) as keys:
+    with security_of_jobs(cluster, Path(cluster.tls_folder or logs)) as security:
         from dask_jobqueue import JobQueueCluster
 
         submissions = Submissions(command, logs)
         batch = JobQueueCluster(
             job_cls=job_class,
             submissions=submissions,
-            security=own_security(cluster) or temporary_security(),
-            shared_temp_directory=str(keys),
+            security=security,
             scheduler_options={
                 "dashboard_address": cluster.dashboard_address,
                 "port": cluster.scheduler_port,
@@ -147,8 +161,7 @@ def _job_class(kind: str) -> Any:
             "--set cluster.kind=slurm."
         )
     try:
-        # On import it would put a file of comments into the user's configuration, also for a mere look.
-        with mock.patch.object(dask.config, "ensure_file"):
+        with _import_alone():
             from dask_jobqueue import lsf, pbs, slurm
     except ImportError:
         raise InputError(
@@ -157,6 +170,19 @@ def _job_class(kind: str) -> Any:
         ) from None
     base = getattr({"slurm": slurm, "pbs": pbs, "lsf": lsf}[kind], _BATCH[kind])
     return type(base.__name__, (_CarefulJob, base), {})
+
+
+@contextmanager
+def _import_alone() -> Iterator[None]:
+    """Nothing but an import: dask-jobqueue would also write a file of comments into the user's configuration,
+    and turn Ctrl-C into an end without a word.
+    """
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        with mock.patch.object(dask.config, "ensure_file"):
+            yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 class _CarefulJob:
@@ -180,8 +206,6 @@ class _CarefulJob:
         return await self._submissions.submit(Path(script).read_text())
 
     async def close(self) -> None:
-        from distributed.core import Status
-
         await super().close()  # type: ignore[misc]
         # A job that was refused has no other end.
         self.status = Status.closed
@@ -276,7 +300,9 @@ def worker_script(cluster: Cluster, logs: Path) -> str:
     """The script of a worker's job, as it would be submitted. Raises InputError without a batch system."""
     keys = Path(cluster.tls_folder or logs) / _SHOWN_FOLDER
     security = security_of_files(
-        cluster.tls_ca_file or str(keys / "ca"), cluster.tls_cert or str(keys / "cert"), cluster.tls_key
+        cluster.tls_ca_file or str(keys / "ca_file.pem"),
+        cluster.tls_cert or str(keys / "cert.pem"),
+        cluster.tls_key if cluster.tls_cert else str(keys / "key.pem"),
     )
     options = _job_options(cluster, logs)
     return _job(cluster, {**options, "security": security, "protocol": "tls://"}).job_script()

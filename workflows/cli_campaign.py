@@ -153,10 +153,8 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 def _run(settings: CampaignFile) -> None:
     job = Campaign(find_materials(settings.source), **settings.calculation.model_dump())
     with open_cluster(settings.cluster, _logs(settings)) as cluster, Progress(console=out) as progress:
-        if cluster.client is not None:
-            progress.console.print(
-                f"dashboard: {cluster.client.dashboard_link}", soft_wrap=True, highlight=False
-            )
+        if cluster.dashboard is not None:
+            progress.console.print(f"dashboard: {cluster.dashboard}", soft_wrap=True, highlight=False)
 
         def tell(sentence: str) -> None:
             progress.console.print(sentence, soft_wrap=True, highlight=False, markup=False)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dask
 from dask.system import cpu_count
 from distributed import Client, LocalCluster, Security
 
@@ -26,12 +27,13 @@ class Running:
     """A cluster that can be used.
 
     client : None for this process alone; capacity : worker threads that it may grow to, 0 if it does not;
-    notice : a sentence for the user
+    notice : a sentence for the user; dashboard : its address
     """
 
     client: Client | None
     capacity: int = 0
     notice: str | None = None
+    dashboard: str | None = None
 
 
 @contextmanager
@@ -43,15 +45,16 @@ def open_cluster(cluster: Cluster, logs: Path) -> Iterator[Running]:
     """
     if cluster.kind == "local":
         with local_cluster(cluster.workers, cluster) as client:
-            yield Running(client)
+            yield Running(client, dashboard=None if client is None else _dashboard(client, cluster))
         return
     quiet_dask()
     if cluster.kind == "scheduler":
         with _joined(cluster) as client:
-            yield Running(client, notice=_open_door(str(cluster.address)))
+            yield Running(client, notice=_open_door(str(cluster.address)), dashboard=client.dashboard_link)
     else:
         with batch_cluster(cluster, logs) as batch, Client(batch) as client:
-            yield Running(client, cluster.maximum_jobs * cluster.cores)
+            capacity = cluster.maximum_jobs * cluster.cores
+            yield Running(client, capacity, dashboard=_dashboard(client, cluster))
 
 
 @contextmanager
@@ -75,6 +78,7 @@ def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterat
             scheduler_port=cluster.scheduler_port,
             security=own_security(cluster) or temporary_security(),
             silence_logs=logging.CRITICAL,
+            preload=[*dask.config.get("distributed.worker.preload"), "spinscreen.workflows.workers"],
         )
     except (RuntimeError, OSError, TimeoutError) as problem:
         raise InputError(
@@ -83,6 +87,14 @@ def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterat
         ) from None
     with started, Client(started) as client:
         yield client
+
+
+def _dashboard(client: Client, cluster: Cluster) -> str:
+    """Where it listens; Dask would name the scheduler's host, which may not be the loopback address."""
+    host = cluster.dashboard_address.rpartition(":")[0]
+    if host in ("", "0.0.0.0"):
+        return client.dashboard_link
+    return f"http://{host}:{client.scheduler_info(n_workers=0)['services']['dashboard']}/status"
 
 
 def quiet_dask() -> None:

@@ -30,8 +30,11 @@ from spinscreen.storage import (
 from .campaign import Campaign, Outcome, run_material
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .execution import in_flight
-from .liveness import Tell, Watch, warn
+from .liveness import Finished, OverdueError, Tell, Watch, WorkersLostError, warn
 from .workers import result_of, set_up_workers, topic, within
+
+#: As `build_catalog` takes it.
+RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow]]
 
 #: Catalog rows that one task reads.
 _ROWS_PER_TASK = 8
@@ -101,19 +104,21 @@ def run_campaign(
     known, unknown = _known(template, campaign.materials, root)
     with _scheduler_alive(client):
         found: Iterator[Outcome]
+        readers: list[RowReader] = []
         if client is None:
             found = (run_material(template, source, root, name) for source in unknown)
         else:
             where = set_up_workers(client)
             watch = Watch(client, tell, worker_timeout)
             found = _on_cluster(_Job(client, template, root, name, watch, where), unknown, capacity)
+            readers = [_row_reader(client, watch, where)]
         for outcome in chain(known, found):
             outcomes.append(outcome)
             progress(outcome)
         seconds = time.perf_counter() - started
         threads = 1 if client is None else max(1, sum(client.nthreads().values()))
         if any(outcome.status != "failed" for outcome in outcomes):
-            build_catalog(root, *([] if client is None else [_row_reader(client)]))
+            build_catalog(root, *readers)
     return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
 
 
@@ -148,16 +153,18 @@ class _Job:
         limit = self.template.material_timeout
         return self.client.submit(within, limit, topic(), *arguments, pure=False, **self.where)
 
-    def outcome(self, source: MaterialSource, future: Future) -> Outcome:
-        """Raises StoreError, SchedulerLostError, and whatever kept the task from ending."""
-        if future.key not in self.watch.overdue:
+    def outcome(self, source: MaterialSource, done: Finished) -> Outcome:
+        """Raises StoreError, SchedulerLostError, WorkersLostError, and whatever kept the task from ending."""
+        try:
             with _scheduler_alive(self.client):
-                return result_of(future)
-        return self.failed(
-            source,
-            f"it took longer than material_timeout = {self.template.material_timeout:g} s and its worker was "
-            "started anew (does the file server hang, or is one of its files a pipe?)",
-        )
+                return result_of(done)
+        except OverdueError:
+            limit = self.template.material_timeout
+            error = (
+                f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does the "
+                "file server hang, or is one of its files a pipe?)"
+            )
+            return self.failed(source, error)
 
     def failed(self, source: MaterialSource, error: str) -> Outcome:
         record_failure(self.store, source.id, error)
@@ -166,25 +173,25 @@ class _Job:
 
 def _on_cluster(job: _Job, materials: Sequence[MaterialSource], capacity: int) -> Iterator[Outcome]:
     suspects = []
-    for source, future in in_flight(job.client, job.submit, materials, capacity, job.watch):
+    for source, done in in_flight(job.client, job.submit, materials, capacity, job.watch):
         try:
-            yield job.outcome(source, future)
-        except (StoreError, SchedulerLostError):
+            yield job.outcome(source, done)
+        except (StoreError, SchedulerLostError, WorkersLostError):
             raise
         except Exception:  # its worker was killed, or the task itself could not be sent or received
             suspects.append(source)
     for suspect in suspects:
         # Alone, so that a material is not blamed for what its neighbour on the worker did.
-        for source, future in in_flight(job.client, job.submit, [suspect], watch=job.watch):
+        for source, done in in_flight(job.client, job.submit, [suspect], watch=job.watch):
             try:
-                yield job.outcome(source, future)
+                yield job.outcome(source, done)
             except KilledWorker:
                 error = (
                     "its worker was killed again and again, most likely out of memory: give the workers more "
                     "memory, or a smaller memory_budget or kmesh"
                 )
                 yield job.failed(source, error)
-            except (StoreError, SchedulerLostError):
+            except (StoreError, SchedulerLostError, WorkersLostError):
                 raise
             except Exception as problem:
                 yield job.failed(source, f"{type(problem).__name__}: {problem}")
@@ -195,7 +202,7 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
     """Turn the many ways in which a client notices that its scheduler is dead into one sentence."""
     try:
         yield
-    except (InputError, KilledWorker):
+    except (InputError, KilledWorker, OverdueError):
         raise
     except Exception as problem:
         lost = isinstance(problem, CancelledError | CommClosedError | TimeoutError)
@@ -207,15 +214,15 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
         ) from None
 
 
-def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow]]:
+def _row_reader(client: Client, watch: Watch, where: Mapping[str, Any]) -> RowReader:
     def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow]:
         pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
-        where = set_up_workers(client)
 
         def submit(piece: Sequence[str]) -> Future:
             return client.submit(_read_some, store, piece, pure=False, **where)
 
-        found = {piece[0]: future.result() for piece, future in in_flight(client, submit, pieces)}
+        reading = in_flight(client, submit, pieces, watch=watch)
+        found = {piece[0]: rows.result() for piece, rows in reading}
         for piece in pieces:
             yield from found[piece[0]]
 

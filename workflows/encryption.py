@@ -64,11 +64,15 @@ def security_of_files(ca_file: str, cert: str, key: str | None) -> Security:
 
 
 @contextmanager
-def private_folder(parent: Path) -> Iterator[Path]:
-    """A folder that nobody else can enter, for the keys that batch jobs read; gone afterwards.
+def security_of_jobs(cluster: Cluster, parent: Path) -> Iterator[Security]:
+    """Own certificates, or keys of this run in a folder that nobody else can enter and that goes with it.
 
-    Raises InputError where it cannot be made.
+    parent : where that folder is made. Raises InputError where it cannot be.
     """
+    if (own := own_security(cluster)) is not None:
+        yield own
+        return
+    temporary = temporary_security().get_tls_config_for_role("worker")
     try:
         parent.mkdir(parents=True, exist_ok=True)
         # mkdtemp makes it for this user alone, whatever the umask says.
@@ -78,8 +82,12 @@ def private_folder(parent: Path) -> Iterator[Path]:
             f"{parent}: no folder for the keys of this run can be made there ({problem.strerror}); "
             "see cluster.tls_folder."
         ) from None
-    with folder:
-        yield Path(folder.name)
+    with folder as name:
+        files = {role: Path(name) / f"{role}.pem" for role in ("ca_file", "cert", "key")}
+        for role, file in files.items():
+            file.touch(mode=0o600)
+            file.write_text(temporary[role])
+        yield security_of_files(*map(str, files.values()))
 
 
 def scheduler_security(cluster: Cluster) -> Security | None:

@@ -11,15 +11,15 @@ from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 from dask.system import cpu_count
-from distributed import Client, Future, as_completed, get_worker
+from distributed import Client, Future, as_completed
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
 from spinscreen.storage import Checkpoints
 
-from .liveness import Watch, finished
+from .liveness import Finished, Watch, finished, watch_of
 from .plan import Plan
-from .workers import set_up_workers, share
+from .workers import is_worker, set_up_workers, share
 
 #: Called with the number of k points that are done since the last call.
 Progress = Callable[[int], None]
@@ -91,15 +91,6 @@ def _kpoints(plan: Plan, span: LineSpan) -> int:
     return (span.stop - span.start) * plan.task.mesh.line_length
 
 
-def is_worker() -> bool:
-    """Whether this is a task on a Dask worker."""
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True
-
-
 def core_count() -> int:
     """All cores of this process, but one inside a Dask worker: there the tasks run side by side already.
 
@@ -144,7 +135,7 @@ def _on_cluster(
 ) -> Iterator[PartialSums]:
     where = set_up_workers(client)
     shared = share(client, operators)
-    look = _look(client)
+    watch = watch_of(client)
     waiting: deque[tuple[dict[Future, LineSpan], Future]] = deque()
 
     def submit(batch: Sequence[LineSpan]) -> None:
@@ -155,10 +146,10 @@ def _on_cluster(
 
     def oldest() -> PartialSums:
         spans, total = waiting[0]
-        for future in finished(as_completed(spans, loop=client.loop), look):
-            progress(_kpoints(plan, spans[future]))
-        for future in finished(as_completed([total], loop=client.loop), look):
-            sums: PartialSums = future.result()
+        for part in finished(as_completed(spans, loop=client.loop), watch):
+            progress(_kpoints(plan, spans[part.future]))
+        (whole,) = finished(as_completed([total], loop=client.loop), watch)
+        sums: PartialSums = whole.result()
         waiting.popleft()
         return sums
 
@@ -173,22 +164,17 @@ def _on_cluster(
         client.cancel([future for spans, _ in waiting for future in spans])
 
 
-def _look(client: Client) -> Callable[[], None]:
-    """Looks after the workers; not from inside one of them, whose driver does."""
-    return (lambda: None) if is_worker() else Watch(client).look
-
-
 def in_flight(
     client: Client,
     submit: Callable[[_Item], Future],
     items: Iterable[_Item],
     capacity: int = 0,
     watch: Watch | None = None,
-) -> Iterator[tuple[_Item, Future]]:
+) -> Iterator[tuple[_Item, Finished]]:
     """Finished futures as they come, with their items; a bounded number is in flight, however many there are.
 
     capacity : worker threads to expect where the cluster grows with its load
-    watch : looks after the workers; its tasks that are overdue are cancelled
+    watch : looks after the workers
     Raises WorkersLostError where no worker is left and none comes back.
     """
     waiting = iter(items)
@@ -196,7 +182,7 @@ def in_flight(
     running = as_completed(loop=client.loop)
     limit, looked = 0, -_LOOK_AGAIN
     exhausted = False
-    look = _look(client) if watch is None else watch.look
+    watch = watch or watch_of(client)
 
     def top_up() -> None:
         nonlocal limit, looked, exhausted
@@ -214,15 +200,10 @@ def in_flight(
             pending[future] = item
             running.add(future)
 
-    def look_after() -> None:
-        look()
-        if watch is not None and (overdue := [f for f in pending if f.key in watch.overdue]):
-            client.cancel(overdue)
-
     try:
         top_up()
-        for future in finished(running, look_after):
-            yield pending.pop(future), future
+        for done in finished(running, watch):
+            yield pending.pop(done.future), done
             top_up()
     finally:
         with suppress(Exception):  # the scheduler may be the reason for leaving

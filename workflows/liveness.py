@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed
 
 from spinscreen.kernels import InputError
 
 from .configuration import DEFAULT_WORKER_TIMEOUT
-from .workers import topic
+from .workers import is_worker, topic
 
 #: Called with a sentence for the user.
 Tell = Callable[[str], None]
@@ -39,10 +41,6 @@ def warn(sentence: str) -> None:
     warnings.warn(sentence, RuntimeWarning, stacklevel=2)
 
 
-def _silent(sentence: str) -> None:
-    """Tell nobody."""
-
-
 class Watch:
     """What a driver knows of its workers.
 
@@ -58,8 +56,8 @@ class Watch:
         self._refused: dict[str, str] = {}
         self._seen = 0
         self.overdue: set[str] = set()
-        # What the scheduler remembers of earlier drivers is not said again.
-        self._read_events(_silent)
+        # Of what earlier drivers saw, the refused workers that are still there count.
+        self._read_events(set(client.nthreads()))
 
     def look(self) -> None:
         """Look after the workers, once a second at most. Raises WorkersLostError."""
@@ -69,21 +67,26 @@ class Watch:
         self._next_look = now + _LOOK_AGAIN
         # A scheduler that does not answer is noticed by the futures.
         with suppress(OSError):
-            self._read_events(self._tell)
+            self._read_events()
             if set(self._client.nthreads()) - set(self._refused):
                 self._alone_since, self._told_alone, self._had_one = None, False, True
             else:
                 self._mourn(now)
             self._revive(now)
 
-    def _read_events(self, tell: Tell) -> None:
+    def cancel_overdue(self, futures: Sequence[Future]) -> None:
+        """Take tasks back whose worker has said that they are overdue, and is about to end."""
+        if self.overdue and (overdue := [future for future in futures if future.key in self.overdue]):
+            self._client.cancel(overdue)
+
+    def _read_events(self, present: Container[str] | None = None) -> None:
         events = self._client.get_events(topic())
         for _, event in events[self._seen :]:
             if "overdue" in event:
                 self.overdue.add(event["overdue"])
-            elif event["worker"] not in self._refused:
+            elif event["worker"] not in self._refused and (present is None or event["worker"] in present):
                 self._refused[event["worker"]] = event["refused"]
-                tell(event["refused"])
+                self._tell(event["refused"])
         self._seen = len(events)
 
     def _mourn(self, now: float) -> None:
@@ -112,18 +115,56 @@ class Watch:
     def _revive(self, now: float) -> None:
         """Start workers of a local cluster anew whose nanny is gone too, which Dask itself does not."""
         cluster = self._client.cluster
+        if hasattr(cluster, "submissions"):
+            cluster.submissions.forget_refused(self._client)
         if isinstance(cluster, LocalCluster) and now - self._revived > _REVIVE_AFTER:
             self._revived = now
             cluster.scale(len(cluster.worker_spec))
 
 
-def finished(futures: as_completed, look: Callable[[], None]) -> Iterator[Future]:
+class OverdueError(Exception):
+    """A task did not end within its limit of time."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A future that has finished, and goes on being looked after.
+
+    What a worker computed is lost with it if nobody has fetched it, and is then computed again.
+    """
+
+    future: Future
+    watch: Watch | None
+
+    def result(self) -> Any:
+        """Raises what the task raised, OverdueError, and WorkersLostError."""
+        if self.watch is None:
+            return self.future.result()
+        while self.future.key not in self.watch.overdue:
+            try:
+                return self.future.result(timeout=_LOOK_AGAIN)
+            except TimeoutError:
+                if self.future.status == "error":
+                    raise
+                self.watch.look()
+        self.future.cancel()
+        raise OverdueError
+
+
+def watch_of(client: Client) -> Watch | None:
+    """Looks after the workers; not from inside one of them, whose driver does."""
+    return None if is_worker() else Watch(client)
+
+
+def finished(futures: as_completed, watch: Watch | None) -> Iterator[Finished]:
     """Futures as they finish, with a look after the workers while none does."""
     while not futures.is_empty():
         if futures.has_ready():
-            yield next(futures)
+            yield Finished(next(futures), watch)
         else:
             with futures.thread_condition:
                 if not futures.has_ready():
                     futures.thread_condition.wait(_NAP)
-            look()
+            if watch is not None:
+                watch.look()
+                watch.cancel_overdue(list(futures.futures))

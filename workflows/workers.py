@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Event, Timer
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from distributed import Client, Future, Reschedule, get_worker
 from threadpoolctl import threadpool_limits
@@ -28,6 +29,11 @@ _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 
 #: Seconds between the word that a task is overdue and the end of its worker: the driver takes the task back.
 _GRACE = 5.0
+
+
+def dask_setup(worker: Any) -> None:
+    """A worker of a local cluster leaves Ctrl-C to the driver, which ends it; called as Dask's preload."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def prepare_worker() -> None:
@@ -55,6 +61,15 @@ def keep_freed_memory() -> None:
 def _admission(closes: bool) -> admission.Admission:
     source = Path(str(admission.__file__)).read_text(encoding="utf-8")
     return admission.Admission(admission.fingerprint(), source, closes)
+
+
+def is_worker() -> bool:
+    """Whether this is a task on a Dask worker."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def topic() -> str:
@@ -111,7 +126,13 @@ def quietly(function: Callable[..., _Result], *arguments: object) -> _Result | S
         return problem
 
 
-def result_of(future: Future) -> Any:
+class HasResult(Protocol):
+    """A future, or what `in_flight` yields for it."""
+
+    def result(self) -> Any: ...
+
+
+def result_of(future: HasResult) -> Any:
     """What `quietly` returned. Raises the StoreError that it may be."""
     result = future.result()
     if isinstance(result, StoreError):
