@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,15 @@ def driver_code(manifest: Path, store: Path, settings: str, address: str | None 
     )
 
 
+class StuckSource(MaterialSource):
+    """A material whose file never ends, as on a file server that hangs."""
+
+    def load(self) -> WannierModel:
+        with open(self.path) as pipe:  # noqa: PTH123
+            pipe.read()
+        raise AssertionError
+
+
 class DeadlySource(MaterialSource):
     """A material that takes its worker down with it, as one does that needs more memory than there is."""
 
@@ -90,28 +99,33 @@ _QUICK = {
 }
 
 
+#: How a worker is started.
+WORKER = ("-m", "distributed.cli.dask_worker")
+
+
 class DaskProcesses:
     """A scheduler and workers as processes of their own, to be killed one by one."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, options: Sequence[str] = ()) -> None:
+        self.options = options
         self.scheduler = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
-             "--dashboard-address", "127.0.0.1:0", "--no-dashboard"],
+             "--dashboard-address", "127.0.0.1:0", "--no-dashboard", *options],
             stderr=subprocess.PIPE, text=True, start_new_session=True,
             env=_QUICK,
         )  # fmt: skip
         assert self.scheduler.stderr is not None
         for line in self.scheduler.stderr:
-            if match := re.search(r"Scheduler at:\s+(tcp://\S+)", line):
+            if match := re.search(r"Scheduler at:\s+(t(?:cp|ls)://\S+)", line):
                 self.address = match[1]
                 break
         self.workers = [self.start_worker() for _ in range(workers)]
 
-    def start_worker(self) -> subprocess.Popen:
+    def start_worker(self, start: Sequence[str] = WORKER, environment: Mapping[str, str] | None = None):
         return subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--nthreads", "1",
-             "--no-nanny", "--no-dashboard", "--death-timeout", "20"],
-            stderr=subprocess.DEVNULL, start_new_session=True, env=_QUICK,
+            [sys.executable, *start, self.address, "--nthreads", "1",
+             "--no-nanny", "--no-dashboard", "--death-timeout", "20", *self.options],
+            stderr=subprocess.DEVNULL, start_new_session=True, env={**_QUICK, **(environment or {})},
         )  # fmt: skip
 
     def stop(self) -> None:
@@ -123,8 +137,9 @@ class DaskProcesses:
 
 
 @contextmanager
-def dask_processes(workers: int = 2) -> Iterator[DaskProcesses]:
-    cluster = DaskProcesses(workers)
+def dask_processes(workers: int = 2, options: Sequence[str] = ()) -> Iterator[DaskProcesses]:
+    """options : of scheduler and workers alike"""
+    cluster = DaskProcesses(workers, options)
     try:
         yield cluster
     finally:

@@ -13,7 +13,7 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import find_materials
 from spinscreen.storage import campaigns, open_store
 from spinscreen.workflows import Campaign, run_campaign
-from spinscreen.workflows.clusters import driver_script, worker_script
+from spinscreen.workflows.batch import driver_script, worker_script
 from spinscreen.workflows.configuration import (
     Calculation,
     CampaignFile,

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .campaign import Campaign, Outcome
     from .computing import compute, compute_settings, evaluate
     from .driver import CampaignReport, SchedulerLostError, run_campaign
+    from .liveness import WorkersLostError
     from .settings import Settings, make_settings
     from .streaming import stream_bands
 
@@ -18,6 +19,7 @@ __all__ = [
     "Outcome",
     "SchedulerLostError",
     "Settings",
+    "WorkersLostError",
     "compute",
     "compute_settings",
     "evaluate",
@@ -30,6 +32,7 @@ _MODULES = {
     "campaign": ("Campaign", "Outcome"),
     "computing": ("compute", "compute_settings", "evaluate"),
     "driver": ("CampaignReport", "SchedulerLostError", "run_campaign"),
+    "liveness": ("WorkersLostError",),
     "settings": ("Settings", "make_settings"),
     "streaming": ("stream_bands",),
 }

@@ -32,14 +32,14 @@ from spinscreen.storage import (
 
 from .computing import compute_settings
 from .configuration import Calculation, validation_sentence
-from .execution import is_worker
 from .plan import estimated_seconds
 from .preparation import prepared_model
 from .settings import Settings, complete_kmesh, default_scan, make_settings
 from .streaming import band_stream, stream_bands
+from .workers import is_worker
 
 #: Settings that say how a result is reached; what it is does not depend on them.
-_HOW = ("attempts", "memory_budget", "spread_after")
+_HOW = ("attempts", "material_timeout", "memory_budget", "spread_after")
 
 
 class Campaign(Calculation):

@@ -15,9 +15,10 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
 from spinscreen.storage import TABLES, build_catalog, campaigns, failures, published, screen
 
+from .batch import driver_script, submit_driver, worker_script
 from .campaign import Campaign, Outcome
 from .cli_arguments import parse_names
-from .clusters import driver_script, local_cluster, open_cluster, submit_driver, worker_script
+from .clusters import local_cluster, open_cluster
 from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
 from .driver import run_campaign
 from .execution import in_flight
@@ -124,7 +125,7 @@ def submit(
         _show(settings, as_job)
     elif as_job:
         script = _driver_script(settings)
-        out.say(submit_driver(settings.cluster, script))
+        out.say(submit_driver(settings.cluster, script, _logs(settings)))
     else:
         _run(settings)
 
@@ -153,10 +154,14 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 def _run(settings: CampaignFile) -> None:
     job = Campaign(find_materials(settings.source), **settings.calculation.model_dump())
     with open_cluster(settings.cluster, _logs(settings)) as cluster, Progress(console=out) as progress:
-        if cluster.client is not None:
-            progress.console.print(
-                f"dashboard: {cluster.client.dashboard_link}", soft_wrap=True, highlight=False
-            )
+        if cluster.dashboard is not None:
+            progress.console.print(f"dashboard: {cluster.dashboard}", soft_wrap=True, highlight=False)
+
+        def tell(sentence: str) -> None:
+            progress.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+        if cluster.notice is not None:
+            tell(cluster.notice)
         bar = progress.add_task("materials", total=len(job.materials))
 
         def seen(outcome: Outcome) -> None:
@@ -165,7 +170,10 @@ def _run(settings: CampaignFile) -> None:
                 out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
         record = settings.model_dump(mode="json", exclude={"store"})
-        report = run_campaign(job, settings.store, cluster.client, seen, cluster.capacity, record)
+        timeout = settings.cluster.worker_timeout
+        report = run_campaign(
+            job, settings.store, cluster.client, seen, cluster.capacity, record, timeout, tell
+        )
     advice = "status" if report.failures else "screen"
     out.say(
         f"{report.count('computed')} computed, {report.count('present')} there already, "

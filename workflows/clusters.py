@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
-from typing import Any
 
-from distributed import Client
+import dask
+from dask.system import cpu_count
+from distributed import Client, LocalCluster, Security
 
 from spinscreen.kernels import InputError
 
+from .batch import batch_cluster
 from .configuration import Cluster
+from .encryption import own_security, scheduler_security, temporary_security
 
-#: Batch systems and their classes in dask-jobqueue.
-_BATCH = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
-
-#: Share of a job's wall time, and seconds at most, that its workers leave before the end.
-_MARGIN = (0.1, 300)
-
-#: Seconds of waiting work for which another job is asked for.
-_TARGET_DURATION = "500ms"
+#: What the user must know of lost workers and schedulers is said once, by the driver, without tracebacks.
+_QUIET = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
 
 
 @dataclass(frozen=True)
 class Running:
     """A cluster that can be used.
 
-    client : None for this process alone; capacity : worker threads that it may grow to, 0 if it does not
+    client : None for this process alone; capacity : worker threads that it may grow to, 0 if it does not;
+    notice : a sentence for the user; dashboard : its address
     """
 
     client: Client | None
     capacity: int = 0
+    notice: str | None = None
+    dashboard: str | None = None
 
 
 @contextmanager
@@ -48,149 +43,81 @@ def open_cluster(cluster: Cluster, logs: Path) -> Iterator[Running]:
     logs : folder for the output of batch jobs
     Raises InputError where no scheduler answers or the batch system is not there.
     """
-    # What the user must know of a lost scheduler is said once, by the driver.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     if cluster.kind == "local":
-        with local_cluster(cluster.workers) as client:
-            yield Running(client)
-    elif cluster.kind == "scheduler":
-        with _joined(str(cluster.address)) as client:
-            yield Running(client)
+        with local_cluster(cluster.workers, cluster) as client:
+            yield Running(client, dashboard=None if client is None else _dashboard(client, cluster))
+        return
+    quiet_dask()
+    if cluster.kind == "scheduler":
+        with _joined(cluster) as client:
+            yield Running(client, notice=_open_door(str(cluster.address)), dashboard=client.dashboard_link)
     else:
-        with _batch_cluster(cluster, logs) as batch, Client(batch) as client:
-            yield Running(client, cluster.maximum_jobs * cluster.cores)
+        with batch_cluster(cluster, logs) as batch, Client(batch) as client:
+            capacity = cluster.maximum_jobs * cluster.cores
+            yield Running(client, capacity, dashboard=_dashboard(client, cluster))
 
 
 @contextmanager
-def local_cluster(workers: int | None) -> Iterator[Client | None]:
-    """Single-threaded worker processes on this machine, one per core if None; none at all for 0."""
-    count = (os.cpu_count() or 1) if workers is None else workers
+def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterator[Client | None]:
+    """Single-threaded worker processes on this machine, encrypted; none at all for 0.
+
+    workers : by default one per core that affinity and control groups leave to this process
+    Raises InputError where they cannot be started.
+    """
+    count = cpu_count() if workers is None else workers
     if not count:
         yield None
         return
-    # Any free port for the dashboard: runs beside each other do not quarrel over 8787.
-    with Client(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
+    quiet_dask()
+    cluster = cluster or Cluster()
+    try:
+        started = LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            dashboard_address=cluster.dashboard_address,
+            scheduler_port=cluster.scheduler_port,
+            security=own_security(cluster) or temporary_security(),
+            silence_logs=logging.CRITICAL,
+            preload=[*dask.config.get("distributed.worker.preload"), "spinscreen.workflows.workers"],
+        )
+    except (RuntimeError, OSError, TimeoutError) as problem:
+        raise InputError(
+            f"Dask: a worker ended while it started ({problem}); was it killed, most likely out of memory? "
+            "Run again, with fewer --workers if it does not help."
+        ) from None
+    with started, Client(started) as client:
         yield client
 
 
-def _joined(address: str) -> Client:
+def _dashboard(client: Client, cluster: Cluster) -> str:
+    """Where it listens; Dask would name the scheduler's host, which may not be the loopback address."""
+    host = cluster.dashboard_address.rpartition(":")[0]
+    if host in ("", "0.0.0.0"):
+        return client.dashboard_link
+    return f"http://{host}:{client.scheduler_info(n_workers=0)['services']['dashboard']}/status"
+
+
+def quiet_dask() -> None:
+    """Silence the logs of Dask in this process."""
+    for name in [*_QUIET, *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in _QUIET:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _joined(cluster: Cluster) -> Client:
+    security: Security | None = scheduler_security(cluster)
     try:
-        return Client(address, timeout=10)
-    except (OSError, ValueError) as problem:
-        raise InputError(f"cluster.address: no Dask scheduler answers at {address} ({problem}).") from None
-
-
-@contextmanager
-def _batch_cluster(cluster: Cluster, logs: Path) -> Iterator[Any]:
-    batch_class = _batch_class(cluster.kind)
-    _check_command(cluster.kind, shlex.split(batch_class.job_cls.submit_command)[0])
-    batch = batch_class(**_job_options(cluster, logs), scheduler_options={"dashboard_address": ":0"})
-    try:
-        # Unlike `scale`, which never replaces a job that is lost.
-        batch.adapt(
-            minimum_jobs=cluster.minimum_jobs,
-            maximum_jobs=cluster.maximum_jobs,
-            target_duration=_TARGET_DURATION,
-        )
-        yield batch
-    finally:
-        batch.close()
-
-
-def _batch_class(kind: str) -> Any:
-    if kind not in _BATCH:
+        return Client(cluster.address, timeout=10, security=security)
+    except (OSError, ValueError, TypeError, RuntimeError) as problem:
         raise InputError(
-            f"cluster.kind: {kind!r} has no job script, expected one of {', '.join(_BATCH)}; for example "
-            "--set cluster.kind=slurm."
-        )
-    try:
-        import dask_jobqueue
-    except ImportError:
-        raise InputError(
-            f"cluster.kind: {kind!r} needs dask-jobqueue, which is not installed; pip install "
-            "'spinscreen[cluster]'."
+            f"cluster.address: no Dask scheduler answers at {cluster.address} ({problem})."
         ) from None
-    return getattr(dask_jobqueue, _BATCH[kind])
 
 
-def _check_command(kind: str, command: str) -> None:
-    if which(command) is None:
-        raise InputError(
-            f"cluster.kind: {kind!r} submits with {command!r}, which is not found here; run on a login node "
-            "of the cluster, or look at the script with --dry-run."
-        )
-
-
-def _job_options(cluster: Cluster, logs: Path) -> dict[str, Any]:
-    """Keywords of dask-jobqueue for one worker job."""
-    return {
-        **_header_options(cluster, cluster.walltime, logs),
-        "job_name": "spinscreen-worker",
-        "cores": cluster.cores,
-        "processes": cluster.cores,
-        "memory": cluster.memory,
-        "interface": cluster.interface,
-        "python": cluster.python or sys.executable,
-        "job_script_prologue": [*_ONE_BLAS_THREAD, *cluster.prologue],
-        "worker_extra_args": _lifetime(cluster.walltime),
-    }
-
-
-#: NumPy reads these when it is imported, before the worker's set-up can speak to it.
-_ONE_BLAS_THREAD = ("export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1",)
-
-
-def _header_options(cluster: Cluster, walltime: str, logs: Path) -> dict[str, Any]:
-    lsf = cluster.kind == "lsf"
-    return {
-        "queue": cluster.queue,
-        "project" if lsf else "account": cluster.account,
-        "walltime": walltime.rsplit(":", 1)[0] if lsf else walltime,
-        "job_extra_directives": list(cluster.directives),
-        "log_directory": str(logs),
-        **({"use_stdin": True} if lsf else {}),
-    }
-
-
-def _lifetime(walltime: str) -> list[str]:
-    """Workers hand back their work and leave, not all at once, before the batch system kills them."""
-    hours, minutes, seconds = (int(part) for part in walltime.split(":"))
-    whole = 3600 * hours + 60 * minutes + seconds
-    margin = min(_MARGIN[0] * whole, _MARGIN[1])
-    return ["--lifetime", f"{whole - margin:.0f}s", "--lifetime-stagger", f"{margin / 2:.0f}s"]
-
-
-def worker_script(cluster: Cluster, logs: Path) -> str:
-    """The script of a worker's job, as it would be submitted. Raises InputError without a batch system."""
-    return _job(cluster, _job_options(cluster, logs)).job_script()
-
-
-def driver_script(cluster: Cluster, command: Sequence[str], logs: Path) -> str:
-    """The script of a job that is itself the driver: `command` on one core."""
-    job = _job(
-        cluster,
-        {
-            **_header_options(cluster, cluster.driver_walltime, logs),
-            "job_name": "spinscreen-driver",
-            "cores": 1,
-            "memory": "2 GiB",
-        },
+def _open_door(address: str) -> str | None:
+    if address.startswith("tls://"):
+        return None
+    return (
+        f"warning: {address} is not encrypted and asks for no key, so anyone who can reach that port can run "
+        "code as you; see docs/clusters.md for tls://"
     )
-    lines = [job.shebang, "", job.job_header, *_ONE_BLAS_THREAD, *cluster.prologue]
-    # Some batch systems start jobs at home, where relative paths lead astray.
-    return "\n".join([*lines, f"cd {shlex.quote(str(Path.cwd()))}", shlex.join(command), ""])
-
-
-def _job(cluster: Cluster, options: dict[str, Any]) -> Any:
-    job_class = _batch_class(cluster.kind).job_cls
-    return job_class(scheduler="tcp://DRIVER:PORT", name="spinscreen", **options)
-
-
-def submit_driver(cluster: Cluster, script: str) -> str:
-    """Submit a driver's script; returns what the batch system answers. Raises InputError if it refuses."""
-    command = shlex.split(_batch_class(cluster.kind).job_cls.submit_command)
-    _check_command(cluster.kind, command[0])
-    answer = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        raise InputError(f"{command[0]}: refused the job ({answer.stderr.strip()}); see cluster settings.")
-    return answer.stdout.strip()

@@ -36,6 +36,15 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Mesh = PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=3)]
 
+#: Seconds without any worker after which a driver gives up, jobs in a queue excepted.
+DEFAULT_WORKER_TIMEOUT = 300.0
+
+#: Address of the dashboard: nobody but users of this machine can reach it.
+DEFAULT_DASHBOARD = "127.0.0.1:0"
+
+#: Characters that end a line or a string, and so have no place in a job script.
+_LINE_ENDS = ("\n", "\r", "\0")
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -84,6 +93,11 @@ class Calculation(_Table):
         "partial results",
     )
     attempts: PositiveInt = Field(2, description="how often a failing material is tried in all")
+    material_timeout: Positive = Field(
+        86400.0,
+        description="seconds after which a material that does not end is recorded as failed and its worker "
+        "started anew; not for one that has spread over all workers",
+    )
     memory_budget: str = Field(DEFAULT_MEMORY_BUDGET, description="of each worker")
 
     @model_validator(mode="after")
@@ -107,11 +121,14 @@ class Cluster(_Table):
     workers: int | None = Field(
         None, ge=0, description="kind local: worker processes, 0 for this process alone; default: all cores"
     )
-    address: str | None = Field(None, description="kind scheduler: of a running one, tcp://host:8786")
+    address: str | None = Field(None, description="kind scheduler: of a running one, tls://host:8786")
     queue: str | None = Field(None, description="queue or partition of the jobs")
     account: str | None = Field(None, description="project that pays for the jobs")
     cores: PositiveInt = Field(1, description="cores of a job, one worker process on each")
     memory: str = Field("4 GiB", description="memory of a job")
+    request_memory: bool = Field(
+        True, description="false: the job's header says nothing of memory, where the site forbids it"
+    )
     walltime: Walltime = Field("01:00:00", description="of a job, H:MM:SS; its workers leave before it ends")
     minimum_jobs: int = Field(0, ge=0, description="jobs that are kept waiting or running")
     maximum_jobs: PositiveInt = Field(10, description="jobs at most; in between as many as there is work for")
@@ -120,6 +137,24 @@ class Cluster(_Table):
     prologue: tuple[str, ...] = Field((), description="shell lines before the worker: modules, environment")
     python: str | None = Field(None, description="interpreter of the workers; default: the driver's")
     driver_walltime: Walltime = Field("24:00:00", description="of the driver, where it is a job itself")
+    worker_timeout: Positive = Field(
+        DEFAULT_WORKER_TIMEOUT,
+        description="seconds without any worker after which the campaign ends; jobs in a queue do not count",
+    )
+    scheduler_port: int = Field(0, ge=0, le=65535, description="of the scheduler, where it is started here")
+    dashboard_address: str = Field(
+        DEFAULT_DASHBOARD,
+        pattern=r"^[^:\s]*:\d+$",
+        description="host:port of the pages that show the cluster; whoever reaches them needs no password",
+    )
+    tls_ca_file: str | None = Field(
+        None, description="certificates that are trusted (PEM); default: keys of this run alone"
+    )
+    tls_cert: str | None = Field(None, description="own certificate, signed by one of these")
+    tls_key: str | None = Field(None, description="its key, where it is not in the same file")
+    tls_folder: str | None = Field(
+        None, description="folder that all nodes see, for the keys of jobs; default: that of their output"
+    )
 
     @property
     def is_batch(self) -> bool:
@@ -128,9 +163,15 @@ class Cluster(_Table):
 
     @model_validator(mode="after")
     def _complete(self) -> Cluster:
+        self._lines_are_whole()
+        if (self.tls_ca_file is None) != (self.tls_cert is None) or (self.tls_key and not self.tls_cert):
+            raise ValueError(
+                "tls_cert: expected tls_ca_file and tls_cert together, with tls_key if the key is in a file "
+                f"of its own, found {self.tls_ca_file!r}, {self.tls_cert!r} and {self.tls_key!r}"
+            )
         if (self.kind == "scheduler") != (self.address is not None):
             raise ValueError(
-                "address: expected an address such as tcp://host:8786 with kind = 'scheduler', and only "
+                "address: expected an address such as tls://host:8786 with kind = 'scheduler', and only "
                 f"there, found kind {self.kind!r} and address {self.address!r}"
             )
         if self.minimum_jobs > self.maximum_jobs:
@@ -140,6 +181,14 @@ class Cluster(_Table):
             )
         budget_bytes(self.memory, "memory")
         return self
+
+    def _lines_are_whole(self) -> None:
+        """Whatever ends up in a job script must not begin a line of its own there."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for text in value if isinstance(value, tuple) else (value,):
+                if isinstance(text, str) and any(end in text for end in _LINE_ENDS):
+                    raise ValueError(f"{name}: expected text on one line, found {text!r}")
 
 
 class CampaignFile(_Table):
@@ -152,6 +201,9 @@ class CampaignFile(_Table):
 
     @model_validator(mode="after")
     def _fits(self) -> CampaignFile:
+        if any(end in self.store for end in _LINE_ENDS):
+            # Its name is in job scripts, too.
+            raise ValueError(f"store: expected a path on one line, found {self.store!r}")
         share = budget_bytes(self.cluster.memory) // self.cluster.cores
         if self.cluster.is_batch and budget_bytes(self.calculation.memory_budget) > share:
             raise ValueError(
@@ -272,10 +324,14 @@ _EXAMPLES = {
     "pairing": '"s"',
     "band_kmesh": "24",
     "workers": "4",
-    "address": '"tcp://host:8786"',
+    "address": '"tls://host:8786"',
     "queue": '"normal"',
     "account": '"project"',
     "interface": '"ib0"',
+    "tls_ca_file": '"/path/to/ca.pem"',
+    "tls_cert": '"/path/to/cert.pem"',
+    "tls_key": '"/path/to/key.pem"',
+    "tls_folder": '"/path/to/folder"',
     "python": '"/path/to/python"',
 }
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from distributed import Client
 
 from spinscreen.materials import library
 from spinscreen.storage import checked_store, is_published, open_store, plot_hall, publish, save_figure
 
+from .clusters import local_cluster
 from .computing import compute_settings
 from .console import progress_bar, ranked_table
 from .settings import Settings, make_settings
@@ -49,7 +49,7 @@ def run_demo(folder: Path, workers: int | None, console: Terminal) -> None:
     total = sum(settings.mesh.size for _, settings in jobs)
     console.print("starting a local Dask cluster ...")
     with (
-        Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client,
+        local_cluster(workers) as client,
         progress_bar(console, "demo", total) as progress,
     ):
         for name, settings in jobs:

@@ -31,7 +31,13 @@ from spinscreen.storage import (
 )
 
 from .campaign import Campaign, Outcome, run_material
-from .execution import in_flight, quietly, result_of, set_up_workers
+from .configuration import DEFAULT_WORKER_TIMEOUT
+from .execution import in_flight
+from .liveness import Finished, OverdueError, Tell, Watch, WorkersLostError, warn
+from .workers import result_of, set_up_workers, topic, within
+
+#: As `build_catalog` takes it.
+RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
 
 #: Catalog rows that one task reads.
 _ROWS_PER_TASK = 8
@@ -77,6 +83,8 @@ def run_campaign(
     progress: Callable[[Outcome], None] = _unseen,
     capacity: int = 0,
     record: Mapping[str, Any] | None = None,
+    worker_timeout: float = DEFAULT_WORKER_TIMEOUT,
+    tell: Tell = warn,
 ) -> CampaignReport:
     """Compute what is missing of a campaign, one task per material, and bring the catalog up to date.
 
@@ -87,7 +95,10 @@ def run_campaign(
 
     capacity : worker threads that an adaptive cluster may grow to; twice as many materials are in flight
     record : settings to be kept in the store, by default the campaign's own
-    Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone.
+    worker_timeout : seconds without any worker after which the campaign ends, jobs in a queue excepted
+    tell : gets a sentence for each worker that is refused, and when none is left
+    Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone,
+    WorkersLostError where no worker is left, InputError where all are refused.
     """
     root = Store.at(store).opened()
     root.sweep()
@@ -96,12 +107,16 @@ def run_campaign(
     template = campaign.model_copy(update={"materials": ()})
     outcomes, started = [], time.perf_counter()
     known, unknown = _known(template, campaign.materials, root, name)
-    found = (
-        (run_material(template, source, root, name) for source in unknown)
-        if client is None
-        else _on_cluster(client, template, unknown, root, name, capacity)
-    )
     with _scheduler_alive(client):
+        found: Iterator[Outcome]
+        readers: list[RowReader] = []
+        if client is None:
+            found = (run_material(template, source, root, name) for source in unknown)
+        else:
+            where = set_up_workers(client)
+            watch = Watch(client, tell, worker_timeout)
+            found = _on_cluster(_Job(client, template, root, name, watch, where), unknown, capacity)
+            readers = [_row_reader(client, watch, where)]
         for outcome in chain(known, found):
             outcomes.append(outcome)
             progress(outcome)
@@ -109,7 +124,7 @@ def run_campaign(
         threads = 1 if client is None else max(1, sum(client.nthreads().values()))
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
-            build_catalog(root, *([] if client is None else [_row_reader(client)]))
+            build_catalog(root, *readers)
     return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
 
 
@@ -139,49 +154,64 @@ def _known(
     return known, unknown
 
 
-def _on_cluster(
-    client: Client,
-    template: Campaign,
-    materials: Sequence[MaterialSource],
-    store: Store,
-    name: str,
-    capacity: int,
-) -> Iterator[Outcome]:
-    set_up_workers(client)
+@dataclass(frozen=True)
+class _Job:
+    """A campaign on a cluster: how a material is submitted, and what came of it."""
 
-    def submit(source: MaterialSource) -> Future:
-        return client.submit(quietly, run_material, template, source, store, name, pure=False)
+    client: Client
+    template: Campaign
+    store: Store
+    record: str
+    watch: Watch
+    where: Mapping[str, Any]
 
-    suspects = []
-    for source, future in in_flight(client, submit, materials, capacity):
+    def submit(self, source: MaterialSource) -> Future:
+        arguments = (run_material, self.template, source, self.store, self.record)
+        limit = self.template.material_timeout
+        return self.client.submit(within, limit, topic(), *arguments, pure=False, **self.where)
+
+    def outcome(self, source: MaterialSource, done: Finished) -> Outcome:
+        """Raises StoreError, SchedulerLostError, WorkersLostError, and whatever kept the task from ending."""
         try:
-            yield _result(client, future)
-        except KilledWorker:
-            suspects.append(source)
-        except (StoreError, SchedulerLostError):
-            raise
-        except Exception as problem:  # the task itself could not be sent or received
-            yield _failed(store, name, source, f"{type(problem).__name__}: {problem}")
-    for source in suspects:
-        # Alone, so that a material is not blamed for what its neighbour on the worker did.
-        try:
-            yield _result(client, submit(source))
-        except KilledWorker:
+            with _scheduler_alive(self.client):
+                return result_of(done)
+        except OverdueError:
+            limit = self.template.material_timeout
             error = (
-                "its worker was killed again and again, most likely out of memory: give the workers more "
-                "memory, or a smaller memory_budget or kmesh"
+                f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does the "
+                "file server hang, or is one of its files a pipe?)"
             )
-            yield _failed(store, name, source, error)
+            return self.failed(source, error)
+
+    def failed(self, source: MaterialSource, error: str) -> Outcome:
+        record_failure(self.store, source.id, error, self.record, source.path)
+        return Outcome(source.id, "failed", error)
 
 
-def _failed(store: Store, name: str, source: MaterialSource, error: str) -> Outcome:
-    record_failure(store, source.id, error, name, source.path)
-    return Outcome(source.id, "failed", error)
-
-
-def _result(client: Client, future: Future) -> Outcome:
-    with _scheduler_alive(client):
-        return result_of(future)
+def _on_cluster(job: _Job, materials: Sequence[MaterialSource], capacity: int) -> Iterator[Outcome]:
+    suspects = []
+    for source, done in in_flight(job.client, job.submit, materials, capacity, job.watch):
+        try:
+            yield job.outcome(source, done)
+        except (StoreError, SchedulerLostError, WorkersLostError):
+            raise
+        except Exception:  # its worker was killed, or the task itself could not be sent or received
+            suspects.append(source)
+    for suspect in suspects:
+        # Alone, so that a material is not blamed for what its neighbour on the worker did.
+        for source, done in in_flight(job.client, job.submit, [suspect], watch=job.watch):
+            try:
+                yield job.outcome(source, done)
+            except KilledWorker:
+                error = (
+                    "its worker was killed again and again, most likely out of memory: give the workers more "
+                    "memory, or a smaller memory_budget or kmesh"
+                )
+                yield job.failed(source, error)
+            except (StoreError, SchedulerLostError, WorkersLostError):
+                raise
+            except Exception as problem:
+                yield job.failed(source, f"{type(problem).__name__}: {problem}")
 
 
 @contextmanager
@@ -189,7 +219,7 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
     """Turn the many ways in which a client notices that its scheduler is dead into one sentence."""
     try:
         yield
-    except (InputError, KilledWorker):
+    except (InputError, KilledWorker, OverdueError):
         raise
     except Exception as problem:
         lost = isinstance(problem, CancelledError | CommClosedError | TimeoutError)
@@ -201,11 +231,17 @@ def _scheduler_alive(client: Client | None) -> Iterator[None]:
         ) from None
 
 
-def _row_reader(client: Client) -> Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]:
+def _row_reader(client: Client, watch: Watch, where: Mapping[str, Any]) -> RowReader:
     def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow | str]:
         pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
-        for rows in client.gather([client.submit(_read_some, store, piece, pure=False) for piece in pieces]):
-            yield from rows
+
+        def submit(piece: Sequence[str]) -> Future:
+            return client.submit(_read_some, store, piece, pure=False, **where)
+
+        reading = in_flight(client, submit, pieces, watch=watch)
+        found = {piece[0]: rows.result() for piece, rows in reading}
+        for piece in pieces:
+            yield from found[piece[0]]
 
     return read
 

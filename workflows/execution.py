@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,14 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
-from distributed import Client, Future, WorkerPlugin, as_completed, get_worker
-from distributed.comm import CommClosedError
+from dask.system import cpu_count
+from distributed import Client, Future, as_completed
 from threadpoolctl import threadpool_limits
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
-from spinscreen.storage import Checkpoints, StoreError
+from spinscreen.storage import Checkpoints
 
+from .liveness import Finished, Watch, finished, watch_of
 from .plan import Plan
+from .workers import is_worker, set_up_workers, share
 
 #: Called with the number of k points that are done since the last call.
 Progress = Callable[[int], None]
@@ -38,65 +38,6 @@ FIRST = 10
 
 _Sum = TypeVar("_Sum")
 _Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-
-
-#: mallopt parameters of glibc, and bytes of freed memory to keep for the next block of k.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 64 * 2**20
-_LARGEST_MMAP_THRESHOLD = 32 * 2**20
-
-
-class WorkerSetup(WorkerPlugin):
-    """One BLAS thread per worker, k points being what runs in parallel; and work arrays that are reused."""
-
-    name = "spinscreen-worker-setup"
-
-    def setup(self, worker: Any) -> None:
-        threadpool_limits(1)
-        keep_freed_memory()
-
-
-def quietly(function: Callable[..., _Result], *arguments: object) -> _Result | StoreError:
-    """Call on a worker; what stops the whole job comes back as a value, without an alarm in its log."""
-    try:
-        return function(*arguments)
-    except StoreError as problem:
-        return problem
-
-
-def result_of(future: Future) -> Any:
-    """What `quietly` returned. Raises the StoreError that it may be."""
-    result = future.result()
-    if isinstance(result, StoreError):
-        raise result
-    return result
-
-
-def set_up_workers(client: Client) -> None:
-    """Prepare all workers, also those that come later.
-
-    A worker that dies in this very moment breaks the call, not the setting: the others are told again.
-    """
-    for _ in range(3):
-        with suppress(OSError):
-            client.register_plugin(WorkerSetup())
-            return
-
-
-def keep_freed_memory() -> None:
-    """Let glibc reuse the work arrays of one block of k for the next.
-
-    Dask starts its workers with MALLOC_TRIM_THRESHOLD_=65536: every freed array goes back to the system and
-    is mapped and zeroed anew for the next block, which doubles the cost of a k point.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        # Another C library: it has its own ways.
-        return
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-    mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
 
 
 def run_plan(
@@ -150,18 +91,12 @@ def _kpoints(plan: Plan, span: LineSpan) -> int:
     return (span.stop - span.start) * plan.task.mesh.line_length
 
 
-def is_worker() -> bool:
-    """Whether this is a task on a Dask worker."""
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True
-
-
 def core_count() -> int:
-    """All cores of this process, but one inside a Dask worker: there the tasks run side by side already."""
-    return 1 if is_worker() else os.cpu_count() or 1
+    """All cores of this process, but one inside a Dask worker: there the tasks run side by side already.
+
+    Those that affinity and control groups leave it, not those of the machine.
+    """
+    return 1 if is_worker() else cpu_count()
 
 
 def _on_threads(
@@ -198,21 +133,23 @@ def _on_cluster(
     batches: Sequence[Sequence[LineSpan]],
     progress: Progress,
 ) -> Iterator[PartialSums]:
-    set_up_workers(client)
-    # Sent to every worker once; tasks refer to it.
-    shared = client.scatter(operators, broadcast=True, hash=False)
+    where = set_up_workers(client)
+    shared = share(client, operators)
+    watch = watch_of(client)
     waiting: deque[tuple[dict[Future, LineSpan], Future]] = deque()
 
     def submit(batch: Sequence[LineSpan]) -> None:
-        spans = {client.submit(sum_span, shared, plan.task, s, pure=False, priority=FIRST): s for s in batch}
-        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, pure=False, priority=FIRST))
+        how: dict[str, Any] = {"pure": False, "priority": FIRST, **where}
+        spans = {client.submit(sum_span, shared, plan.task, s, **how): s for s in batch}
+        total = _tree(list(spans), lambda a, b: client.submit(add_sums, a, b, **how))
         waiting.append((spans, total))
 
     def oldest() -> PartialSums:
         spans, total = waiting[0]
-        for future in as_completed(spans, loop=client.loop):
-            progress(_kpoints(plan, spans[future]))
-        sums = total.result()
+        for part in finished(as_completed(spans, loop=client.loop), watch):
+            progress(_kpoints(plan, spans[part.future]))
+        (whole,) = finished(as_completed([total], loop=client.loop), watch)
+        sums: PartialSums = whole.result()
         waiting.popleft()
         return sums
 
@@ -228,22 +165,29 @@ def _on_cluster(
 
 
 def in_flight(
-    client: Client, submit: Callable[[_Item], Future], items: Iterable[_Item], capacity: int = 0
-) -> Iterator[tuple[_Item, Future]]:
+    client: Client,
+    submit: Callable[[_Item], Future],
+    items: Iterable[_Item],
+    capacity: int = 0,
+    watch: Watch | None = None,
+) -> Iterator[tuple[_Item, Finished]]:
     """Finished futures as they come, with their items; a bounded number is in flight, however many there are.
 
     capacity : worker threads to expect where the cluster grows with its load
+    watch : looks after the workers
+    Raises WorkersLostError where no worker is left and none comes back.
     """
     waiting = iter(items)
     pending: dict[Future, _Item] = {}
     running = as_completed(loop=client.loop)
     limit, looked = 0, -_LOOK_AGAIN
     exhausted = False
+    watch = watch or watch_of(client)
 
     def top_up() -> None:
         nonlocal limit, looked, exhausted
         if time.monotonic() - looked > _LOOK_AGAIN:
-            with suppress(OSError, CommClosedError):
+            with suppress(OSError):
                 limit = _IN_FLIGHT * max(1, capacity, sum(client.nthreads().values()))
             looked = time.monotonic()
         while not exhausted and len(pending) < limit:
@@ -258,8 +202,8 @@ def in_flight(
 
     try:
         top_up()
-        for future in running:
-            yield pending.pop(future), future
+        for done in finished(running, watch):
+            yield pending.pop(done.future), done
             top_up()
     finally:
         with suppress(Exception):  # the scheduler may be the reason for leaving

@@ -35,10 +35,11 @@ from .computing import (
     observables_of,
     silent,
 )
-from .execution import FIRST, Progress, core_count, in_flight, quietly, result_of, set_up_workers
+from .execution import FIRST, Progress, core_count, in_flight
 from .finiteness import check_band_values
 from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
 from .settings import complete_kmesh
+from .workers import quietly, result_of, set_up_workers, share
 
 #: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
 _CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
@@ -142,11 +143,11 @@ def _run(
             for count in pool.map(lambda span: _write_span(operators, job, span), spans):
                 progress(count)
         return
-    set_up_workers(client)
-    shared = client.scatter(operators, broadcast=True, hash=False)
+    where = set_up_workers(client)
+    shared = share(client, operators)
 
     def submit(span: LineSpan) -> Future:
-        return client.submit(quietly, _write_span, shared, job, span, pure=False, priority=FIRST)
+        return client.submit(quietly, _write_span, shared, job, span, pure=False, priority=FIRST, **where)
 
     for _, future in in_flight(client, submit, spans):
         progress(result_of(future))
