@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
 SYMMETRY_TOLERANCE = 1e-2
 
+#: angstrom^3: files of layers and molecules may have no third vector, then there is no space group.
+_SMALLEST_CELL = 1e-6
+
 #: Bytes and atoms of a structure file; Wannier models are of cells with far fewer.
 _LARGEST_FILE = 1 << 22
 _MOST_ATOMS = 5000
@@ -70,6 +73,8 @@ class Structure:
 
     @cached_property
     def _symmetry(self) -> Any:
+        if abs(np.linalg.det(self.lattice)) < _SMALLEST_CELL:
+            return None
         with warnings.catch_warnings():
             # spglib announces that it will raise where it now returns None; here both are met.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -162,8 +167,6 @@ def _checked(structure: Structure) -> Structure:
         raise ValueError(f"found {len(structure.symbols)} atoms, expected 1 to {_MOST_ATOMS}")
     if not within(structure.lattice, LARGEST) or not within(structure.reduced, LARGEST):
         raise ValueError(f"a length or position is not finite or not below {LARGEST:g}")
-    if not abs(np.linalg.det(structure.lattice)) > 1e-6:
-        raise ValueError("the unit cell has no volume")
     return structure
 
 
@@ -191,10 +194,11 @@ def _read_poscar(stream: TextIO) -> Structure:
         if word.strip("+").replace("_", "").isdigit() and int(word) > _MOST_ATOMS:
             raise ValueError(f"found {word} atoms, expected 1 to {_MOST_ATOMS}")
     stream.seek(0)
-    for name in ("POTCAR", "OUTCAR"):
-        for file in Path(stream.name).parent.glob(f"{name}*"):
-            if kind := kind_of(file):
-                raise ValueError(f"{file.name} beside it is {kind}")
+    # It may look for elements in these.
+    for name in ("POTCAR", "OUTCAR", "POTCAR.gz", "OUTCAR.gz", "POTCAR.bz2", "OUTCAR.bz2"):
+        file = Path(stream.name).with_name(name)
+        if file.exists() and not file.is_dir() and (kind := kind_of(file)):
+            raise ValueError(f"{name} beside it is {kind}")
     return _from_ase(read(stream, format="vasp"))
 
 
@@ -207,7 +211,10 @@ def _read_cif(stream: TextIO) -> Structure:
 def _read_optimade(stream: TextIO) -> Structure:
     from optimade.adapters import Structure as OptimadeStructure
 
-    return _from_ase(OptimadeStructure(_optimade_entry(json.load(stream))).as_ase)
+    atoms = OptimadeStructure(_optimade_entry(json.load(stream))).as_ase
+    # Where nothing repeats, as across a layer, the vector may be null.
+    atoms.cell[np.isnan(atoms.cell).all(axis=1)] = 0
+    return _from_ase(atoms)
 
 
 def _optimade_entry(content: Mapping[str, Any]) -> dict[str, Any]:
