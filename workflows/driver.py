@@ -161,8 +161,8 @@ class _Job:
         except OverdueError:
             limit = self.template.material_timeout
             error = (
-                f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does the "
-                "file server hang, or is one of its files a pipe?)"
+                f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does "
+                "the file server hang, or is one of its files a pipe?)"
             )
             return self.failed(source, error)
 
