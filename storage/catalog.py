@@ -126,7 +126,7 @@ def _open_remote(address: str) -> xr.Dataset:
         return xr.open_zarr(address, consolidated=True, chunks=None)
     except (OSError, ImportError, KeyError, ValueError) as problem:
         raise InputError(
-            f"{address}: the catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
+            f"{address}: its catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
             "and fsspec with the package of its file system, for example s3fs."
         ) from None
 

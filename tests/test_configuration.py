@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -86,6 +87,22 @@ def test_init_writes_it_once_and_never_over_another(tmp_path):
         ("source = 'x'\n[cluster]\nwalltime = 'long'", "cluster.walltime: .*H:MM:SS.* found 'long'"),
         ("source = 'x'\n[cluster]\nkind = 'scheduler'", "cluster.address: expected an address"),
         ("source = 'x'\n[cluster]\nminimum_jobs = 20", "cluster.minimum_jobs: expected at most"),
+        (
+            "source = 'x'\n[cluster]\nqueue = \"a\\n#SBATCH -o x\"",
+            r"cluster.queue: expected text on one line, found 'a\\n#SBATCH -o x'",
+        ),
+        (
+            'source = \'x\'\n[cluster]\ndirectives = ["--qos=a", "b\\u0000"]',
+            "cluster.directives: expected text on",
+        ),
+        ("source = 'x'\nstore = \"a\\nb\"", "store: expected a path on one line"),
+        (
+            "source = 'x'\n[cluster]\ntls_cert = 'c.pem'",
+            "cluster.tls_cert: expected tls_ca_file",
+        ),
+        ("source = 'x'\n[cluster]\nscheduler_port = 99999", "cluster.scheduler_port: .*found 99999"),
+        ("source = 'x'\n[cluster]\ndashboard_address = 'x'", "cluster.dashboard_address: .*found 'x'"),
+        ("source = 'x'\n[calculation]\nmaterial_timeout = 0", "calculation.material_timeout: .*found 0"),
         (
             "source = 'x'\n[cluster]\nkind = 'slurm'\ncores = 16",
             "calculation.memory_budget: 1 GiB is more than",
@@ -184,15 +201,45 @@ def test_a_short_job_leaves_a_tenth_of_its_time(tmp_path):
     assert "--lifetime 540s --lifetime-stagger 30s" in script
 
 
-def test_a_dry_run_shows_settings_and_scripts_and_does_nothing(tmp_path):
+@pytest.mark.parametrize(("kind", "line"), [("slurm", "--mem="), ("pbs", ":mem="), ("lsf", "#BSUB -M")])
+def test_a_site_may_forbid_to_ask_for_memory(tmp_path, kind, line):
+    logs = tmp_path / "logs"
+    assert line in worker_script(Cluster(kind=kind), logs)
+    quiet = Cluster(kind=kind, request_memory=False, directives=("--mem-per-cpu=4000M",))
+    for script in (worker_script(quiet, logs), driver_script(quiet, ["x"], logs)):
+        assert line not in script
+        assert "--mem-per-cpu=4000M" in script
+
+
+@pytest.mark.parametrize("kind", ["slurm", "pbs", "lsf"])
+def test_paths_in_job_scripts_are_quoted(tmp_path, kind):
+    logs = tmp_path / 'it\'s "my" folder; $HOME'
+    cluster = Cluster(
+        kind=kind, queue="a b", python="/opt/my python", tls_ca_file="a b.pem", tls_cert="c'd.pem"
+    )
+    for script in (worker_script(cluster, logs), driver_script(cluster, ["run", "a b"], logs)):
+        headers = [line for line in script.splitlines() if line.startswith(("#SBATCH", "#PBS", "#BSUB"))]
+        words = [word for line in headers for word in shlex.split(line.partition(" ")[2])]
+        assert sum(word.startswith(f"{logs}/") for word in words) == 2
+        assert "a b" in words
+    assert not logs.exists()
+    (start,) = (line for line in worker_script(cluster, logs).splitlines() if "dask_worker" in line)
+    assert shlex.split(start)[0] == "/opt/my python"
+    assert {"a b.pem", "c'd.pem"} <= set(shlex.split(start))
+    shell = subprocess.run(["sh", "-n"], input=worker_script(cluster, logs), text=True, check=False)
+    assert shell.returncode == 0
+
+
+def test_a_dry_run_shows_settings_and_scripts_and_does_nothing(tmp_path, monkeypatch):
     words = ("submit", "library", "--set", "cluster.kind=pbs", "--set", "calculation.kmesh=8", "--dry-run")
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "dask"))
     shown = spinscreen(*words, "--as-job", cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert '"kmesh": 8' in shown.stdout
     assert "#PBS -N spinscreen-driver" in shown.stdout
     assert "#PBS -N spinscreen-worker" in shown.stdout
     assert "submit library --set cluster.kind=pbs --set calculation.kmesh=8" in shown.stdout
-    assert not (tmp_path / "results.zarr").exists()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -94,8 +94,22 @@ def running_jobs(slurm: Mapping[str, str], name: str) -> list[str]:
     return shown.stdout.split()
 
 
+def test_a_refused_job_ends_the_campaign_with_the_words_of_slurm(tmp_path, slurm, settings_file):
+    options = ("--store", tmp_path / "results.zarr", "--set", "cluster.queue=nowhere")
+    for how in ((), ("--as-job",)):
+        shown = subprocess.run(
+            command("submit", settings_file, *options, *how),
+            env=slurm, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert shown.returncode == 2, shown.stdout
+        assert "sbatch: refused the job (sbatch: error: invalid partition specified: nowhere" in shown.stderr
+        assert "Traceback" not in shown.stderr
+
+
 def test_a_campaign_survives_a_cancelled_worker_job(tmp_path, slurm, settings_file, undisturbed):
-    store = tmp_path / "results.zarr"
+    # The output of jobs goes to a folder beside it, whose name is quoted in their scripts.
+    store = tmp_path / "a 'quoted' 100% folder" / "results.zarr"
+    store.parent.mkdir()
     driver = subprocess.Popen(
         command("submit", settings_file, "--store", store), env=slurm, stdout=subprocess.PIPE, text=True
     )
@@ -110,6 +124,10 @@ def test_a_campaign_survives_a_cancelled_worker_job(tmp_path, slurm, settings_fi
     assert numbers(store) == undisturbed
     assert build_catalog(store).sizes["material"] == COUNT
     wait_until(lambda: not running_jobs(slurm, "spinscreen-worker"))
+    logs = store.with_name("results.zarr.logs")
+    assert all("tls://" in log.read_text() for log in logs.glob("spinscreen-worker-*.err"))
+    # Their keys are gone.
+    assert {file.name.split("-")[1] for file in logs.iterdir()} == {"worker"}
 
 
 def test_the_driver_can_be_a_job_itself(tmp_path, slurm, settings_file, undisturbed):

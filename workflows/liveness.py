@@ -25,7 +25,7 @@ _LOOK_AGAIN, _NAP = 1.0, 0.1
 #: Seconds without any worker after which that is said.
 _TELL_AFTER = 10.0
 
-#: Workers refused in a row that end a campaign on jobs of its own, which are all alike.
+#: Refused workers that end a campaign on jobs of its own while none is there that fits: jobs are all alike.
 _REFUSALS = 5
 
 #: Seconds between two tries to start the lost workers of a local cluster anew.
