@@ -1,9 +1,10 @@
-"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T10, Fermi sums, k meshes.
+"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T13, Fermi sums, k meshes.
 
 Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
 """
 
 from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError
 from .integration import (
     PartialSums,
@@ -54,6 +55,7 @@ __all__ = [
     "BandQuantity",
     "BlochBands",
     "BlochOperators",
+    "FastPath",
     "FermiScan",
     "InputError",
     "Integral",
@@ -68,6 +70,7 @@ __all__ = [
     "RealSpaceOperator",
     "Resolution",
     "Sample",
+    "SlowPathWarning",
     "Task",
     "Weight",
     "add_sums",
@@ -80,6 +83,7 @@ __all__ = [
     "bytes_per_kpoint",
     "cell_measure",
     "checked_kpoints",
+    "fast_path",
     "find_quantity",
     "finish",
     "integrals",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import contractions
 from .errors import InputError
-from .lattice import CYCLIC, BlochOperators, Complex, Integer, Real
+from .lattice import BlochOperators, Complex, Integer, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
 DEFAULT_DEGENERACY_THRESHOLD = 5e-3
@@ -163,73 +163,23 @@ class BlochBands:
     @cached_property
     def curvature_traces(self) -> tuple[Real, Real]:
         """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
-        if contractions.compiled is None:
-            return self.curvature_traces_by_multiplets()
-        count, size = self.energy.shape
-        berry = np.empty((count, size, 3))
-        conserved = np.empty((count, size, self.operators.observable_count, 3))
-        contractions.compiled.curvature_traces(
-            count,
-            size,
-            self.operators.observable_count,
-            self.half_rotated.shape[2],
+        berry, conserved = contractions.curvature_traces(
             self.multiplet_label,
             self.position,
             self.slopes_and_positions,
             self.observable,
             self.half_rotated,
             self.states,
-            berry,
-            conserved,
         )
         return frozen(berry), frozen(conserved)
 
     @cached_property
     def flow_traces(self) -> tuple[Real, Real]:
         """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
-        if contractions.compiled is None:
-            return self.flow_traces_by_multiplets()
-        count, size = self.energy.shape
-        observables = self.operators.observable_count
-        dipole = np.empty((count, size, observables, 3, 3))
-        drude = np.empty_like(dipole)
-        contractions.compiled.flows(
-            count,
-            size,
-            observables,
-            self.multiplet_label,
-            self.position,
-            self.observable,
-            self.velocity,
-            dipole,
-            drude,
+        dipole, drude = contractions.flow_traces(
+            self.multiplet_label, self.position, self.observable, self.velocity
         )
         return frozen(dipole), frozen(drude)
-
-    def flow_traces_by_multiplets(self) -> tuple[Real, Real]:
-        """`flow_traces` from the blocks of each multiplet: the oracle of the compiled one."""
-
-        def dipole(m: Multiplet) -> Real:
-            return np.einsum("qsaij,qbji->qsab", m.dipole, m.velocity, optimize=True).real
-
-        def drude(m: Multiplet) -> Real:
-            product = np.einsum("qsij,qajl->qsail", m.texture, m.velocity, optimize=True)
-            current = (product + product.conj().swapaxes(-1, -2)) / 2
-            return np.einsum("qsail,qbli->qsab", current, m.velocity, optimize=True).real
-
-        return (
-            np.moveaxis(self.share_traces(dipole), -1, 1),
-            np.moveaxis(self.share_traces(drude), -1, 1),
-        )
-
-    def curvature_traces_by_multiplets(self) -> tuple[Real, Real]:
-        """`curvature_traces` from the blocks of each multiplet: the oracle of the compiled one."""
-
-        def conserved(m: Multiplet) -> Real:
-            return np.einsum("qsij,qcji->qsc", m.texture, m.curvature, optimize=True).real
-
-        berry = self.share_traces(lambda m: np.trace(m.curvature, axis1=2, axis2=3).real)
-        return np.moveaxis(berry, -1, 1), np.moveaxis(self.share_traces(conserved), -1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,44 +223,11 @@ class Multiplet:
         return frozen(self._rows(self.parent.position))
 
     @cached_property
-    def curvature(self) -> Complex:
-        """F_c = F_ab restricted to the multiplet, (a, b, c) cyclic, (multiplet, c, i, j) angstrom^2.
-
-        F_ab = [curl A - i (A_a A_b - A_b A_a)] + i (r_a r_b - r_b r_a): the bracket is the curvature of
-        the Wannier subspace itself, without it the numbers depend on how many bands were wannierized.
-        """
-        products = _pair_products(self._position_rows) - _pair_products(
-            self._rows(self.parent.position_matrix)
-        )
-        blocks = [products[:, :, a, :, b] - products[:, :, b, :, a] for a, b in CYCLIC]
-        curvature = 1j * np.stack(blocks, axis=1)
-        if self.parent.operators.has_curl:
-            curvature += self._curl_of_position()
-        return frozen(curvature)
-
-    def _curl_of_position(self) -> Complex:
-        rotated = self.parent.operators.rotated_count
-        columns = self.parent.half_rotated[:, :, rotated:].transpose(0, 3, 2, 1)
-        states = self.parent.states.swapaxes(1, 2)[self.k[:, None], self.bands].conj()
-        # (i, wannier) x (wannier, c j)
-        inner = columns[self.k[:, None], self.bands].transpose(0, 3, 2, 1)
-        shape = (len(self.k), self.size, 3, self.size)
-        product = states @ inner.reshape(len(self.k), states.shape[2], -1)
-        return product.reshape(shape).transpose(0, 2, 1, 3)
-
-    @cached_property
     def dipole(self) -> Complex:
         """d_a,N = 1/2 (Theta bar r_a + h.c.) restricted to N, (multiplet, observable, a, i, j) angstrom."""
         theta, position = self._rows(self.parent.observable), self._position_rows
         product = np.einsum("qism,qjam->qsaij", theta, position.conj(), optimize=True)
         return frozen((product + product.conj().swapaxes(-1, -2)) / 2)
-
-
-def _pair_products(rows: Complex) -> Complex:
-    """(X_a X_b)_ij = sum_m X_a,im conj(X_b,jm) for Hermitian X, (multiplet, i, a, j, b)."""
-    count, size, axes, length = rows.shape
-    flat = rows.reshape(count, size * axes, length)
-    return (flat @ flat.conj().swapaxes(1, 2)).reshape(count, size, axes, size, axes)
 
 
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:

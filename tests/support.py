@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spinscreen.kernels import (
+    BAND_QUANTITIES,
     CONDUCTANCE,
     BandQuantity,
     BlochBands,
@@ -18,16 +19,7 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.materials.model import hermitian_part, opposite_rows
 
-ALL_BAND_QUANTITIES = (
-    "energy",
-    "velocity",
-    "texture",
-    "berry_curvature",
-    "conserved_curvature",
-    "conventional_curvature",
-    "wave_packet_dipole",
-    "wave_packet_moment",
-)
+ALL_BAND_QUANTITIES = tuple(quantity.name for quantity in BAND_QUANTITIES)
 
 #: A 2D Hall conductivity times this is 2 pi int_k f Omega.
 IN_QUANTA = 2 * np.pi / CONDUCTANCE
@@ -108,7 +100,7 @@ def random_bloch(rng: np.random.Generator, size: int, observables: int = 3, curl
 
 
 def degenerate_bands(
-    rng: np.random.Generator, pattern: list[int], threshold: float = 1e-6
+    rng: np.random.Generator, pattern: list[int], threshold: float = 1e-6, broadening: float = 0.0
 ) -> tuple[BlochBands, np.ndarray]:
     """Bands at one k with exact multiplets of the sizes in `pattern`, and their multiplet labels."""
     label = np.repeat(np.arange(len(pattern)), pattern)
@@ -118,7 +110,7 @@ def degenerate_bands(
     stacked = random_bloch(rng, size)
     hamiltonian = states @ (energy[..., None] * states.conj().swapaxes(1, 2))
     operators = BlochOperators(hamiltonian, stacked, 3)
-    return BlochBands(energy, states, operators, Resolution(threshold)), label
+    return BlochBands(energy, states, operators, Resolution(threshold, broadening)), label
 
 
 def kernel_of(name: str) -> BandQuantity:

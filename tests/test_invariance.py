@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import (
-    ALL_BAND_QUANTITIES,
     degenerate_bands,
     random_model,
     random_unitary,
@@ -33,10 +32,6 @@ def assert_same(first, second, tolerance=1e-10):
     for name in first:
         scale = max(1.0, np.abs(first[name]).max())
         np.testing.assert_allclose(second[name], first[name], atol=tolerance * scale, err_msg=name)
-
-
-def test_every_band_quantity_is_covered_here():
-    assert set(ALL_BAND_QUANTITIES) == {n for n, q in QUANTITIES.items() if isinstance(q, BandQuantity)}
 
 
 @given(seed=st.integers(0, 1000), threshold=st.sampled_from([1e-9, 0.3, 2.0]))

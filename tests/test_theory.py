@@ -14,7 +14,7 @@ from spinscreen.kernels import (
     band_weight,
     solve_bands,
 )
-from spinscreen.kernels.curvatures import conserved_curvature
+from spinscreen.kernels.quantities.hall import conserved_curvature
 from spinscreen.materials import library
 from spinscreen.workflows import compute
 

@@ -1,0 +1,137 @@
+"""Per-k formulas of theory sections 3 and 4 with dense matrices in plain NumPy, one k point at a time.
+
+They share nothing with the kernels but energies, states and operators, and are the oracle of compiled code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from spinscreen.kernels import BlochBands
+
+CYCLIC = ((1, 2), (2, 0), (0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class OneK:
+    """All matrices between the bands of one k point: leading axis a for vectors, s for observables."""
+
+    bands: BlochBands
+    k: int
+
+    @cached_property
+    def energy(self):
+        return self.bands.energy[self.k]
+
+    @cached_property
+    def same(self):
+        """1 where two bands belong to one multiplet."""
+        split = np.diff(self.energy) >= max(self.bands.resolution.degeneracy_threshold, 1e-300)
+        label = np.concatenate([[0], np.cumsum(split)])
+        return (label[:, None] == label[None, :]).astype(float)
+
+    @cached_property
+    def gap(self):
+        return self.energy[:, None] - self.energy[None, :]
+
+    @cached_property
+    def inverse(self):
+        """1/(eps_n - eps_m) between multiplets."""
+        return np.where(self.same == 1, 0.0, 1 / np.where(self.same == 1, 1.0, self.gap))
+
+    def operator(self, first, last):
+        states = self.bands.states[self.k]
+        stacked = self.bands.operators.stacked[self.k].transpose(1, 0, 2)
+        return states.conj().T @ stacked[first:last] @ states
+
+    @cached_property
+    def theta(self):
+        return self.operator(6, 6 + self.bands.operators.observable_count)
+
+    @cached_property
+    def position_matrix(self):
+        return self.operator(3, 6)
+
+    @cached_property
+    def velocity(self):
+        return self.operator(0, 3) + 1j * self.gap * self.position_matrix
+
+    @cached_property
+    def position(self):
+        return -1j * self.velocity * self.inverse
+
+    @cached_property
+    def curvature(self):
+        """F_c restricted to multiplets."""
+        count = self.bands.operators.rotated_count
+        found = self.operator(count, count + 3).copy() if self.bands.operators.has_curl else 0
+        x, r = self.position_matrix, self.position
+        brackets = [-1j * _commutator(x[a], x[b]) + 1j * _commutator(r[a], r[b]) for a, b in CYCLIC]
+        return self.same * (found + np.stack(brackets))
+
+    def per_band(self, diagonal):
+        """Values (..., band) shared equally inside each multiplet."""
+        return diagonal @ (self.same / self.same.sum(axis=0))
+
+    def trace(self, matrices):
+        """Re Tr_N/|N| of matrices (..., n, m), for each band n."""
+        return self.per_band(np.einsum("...nn->...n", matrices).real)
+
+
+def _commutator(a, b):
+    return a @ b - b @ a
+
+
+def at_each_k(bands, formula):
+    """Formula (OneK -> (..., band)) at every k: (k, ..., band)."""
+    return np.stack([formula(OneK(bands, k)) for k in range(len(bands.energy))])
+
+
+def berry_curvature(at):
+    return at.trace(at.curvature)
+
+
+def conserved_curvature(at):
+    return at.trace((at.same * at.theta)[:, None] @ at.curvature)
+
+
+def conventional_curvature(at):
+    broadening = at.bands.resolution.broadening
+    weight = (1 - at.same) / np.where(at.same == 1, 1, at.gap**2 + broadening**2)
+    product = at.theta[:, None] @ at.velocity
+    current = (product + product.conj().swapaxes(-1, -2)) / 2
+    return at.per_band(-2 * np.einsum("sanm,bmn,nm->sabn", current, at.velocity, weight).imag)
+
+
+def dipole_flow(at):
+    product = at.theta[:, None] @ at.position
+    dipole = at.same * (product + product.conj().swapaxes(-1, -2)) / 2
+    return at.trace(dipole[:, :, None] @ (at.same * at.velocity))
+
+
+def drude_flow(at):
+    theta, velocity = at.same * at.theta, at.same * at.velocity
+    product = theta[:, None] @ velocity
+    current = (product + product.conj().swapaxes(-1, -2)) / 2
+    return at.trace(current[:, :, None] @ velocity)
+
+
+def scatter(slot, values, slots):
+    """Sum of the rows of `values` with the same slot, as a sparse product."""
+    highest = max(slots, int(slot.max(initial=0))) + 1
+    placed = csr_array((np.ones(len(slot)), (slot, np.arange(len(slot)))), shape=(highest, len(slot)))
+    return np.asarray(placed @ values)[:slots]
+
+
+def spread(first, weights, values, slots):
+    """Sum of weights[n, j] * values[n] in slot first[n] + j, as a sparse product."""
+    levels, width = weights.shape
+    slot = (first[:, None] + np.arange(width)).ravel()
+    inside = slot < slots
+    level = np.repeat(np.arange(levels), width)
+    entries = (weights.ravel()[inside], (slot[inside], level[inside]))
+    return np.asarray(csr_array(entries, shape=(slots, levels)) @ values)
