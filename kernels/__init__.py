@@ -1,4 +1,4 @@
-"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T13, Fermi sums, k meshes.
+"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T16, Fermi sums, k meshes.
 
 Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
 """
@@ -40,6 +40,7 @@ from .quantities import (
     Sample,
     band_quantities,
     find_quantity,
+    has_net_torque,
     integrals,
 )
 from .separable import mesh_blocks
@@ -86,6 +87,7 @@ __all__ = [
     "fast_path",
     "find_quantity",
     "finish",
+    "has_net_torque",
     "integrals",
     "k_path",
     "mesh_blocks",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from .lattice import BlochOperators, Complex, Integer, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
 DEFAULT_DEGENERACY_THRESHOLD = 5e-3
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,18 @@ def frozen(array: NDArray) -> NDArray:
     """The array itself, closed for writing: it is shared by all who ask for it."""
     array.flags.writeable = False
     return array
+
+
+@dataclass(frozen=True, eq=False)
+class Vertex:
+    """What a force couples to, between bands, (k, n, b, m).
+
+    velocity : v_b of a temperature gradient, which acts on electrons and holes alike, or V_b of a field
+    position : -i velocity/(eps_n - eps_m) between multiplets, 0 inside
+    """
+
+    velocity: Complex
+    position: Complex
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +91,12 @@ class BlochBands:
         # Operators of a range lie side by side in each row, so this is one matrix product per k.
         columns = needed.reshape(count, size, -1)
         return frozen((self._adjoint @ columns).reshape(needed.shape))
+
+    def rotated(self, matrices: Complex) -> Complex:
+        """U^dagger X U of any operators in the Wannier gauge, (k, wannier, x, wannier) -> (k, n, x, m)."""
+        count, size = self.energy.shape
+        half = (matrices.reshape(count, -1, size) @ self.states).reshape(count, size, -1)
+        return (self._adjoint @ half).reshape(matrices.shape)
 
     @cached_property
     def _adjoint(self) -> Complex:
@@ -126,6 +148,60 @@ class BlochBands:
         return self._interband[1]
 
     @cached_property
+    def bare(self) -> Vertex:
+        """v_b and r_b."""
+        return Vertex(self.velocity, self.position)
+
+    @cached_property
+    def charge_matrix(self) -> Complex | None:
+        """tau_z between bands, (k, n, m), where electrons and holes stand side by side."""
+        charge = self.operators.field_charge
+        return None if charge is None else frozen((self._adjoint * charge) @ self.states)
+
+    @cached_property
+    def field(self) -> Vertex:
+        """V_b = 1/2 {tau_z, v_b} and its r^V_b (theory section 6); v_b and r_b where all are electrons."""
+        if self.charge_matrix is None:
+            return self.bare
+        count, size = self.energy.shape
+        product = (self.charge_matrix @ self.velocity.reshape(count, size, -1)).reshape(self.velocity.shape)
+        velocity = (product + product.conj().swapaxes(1, 3)) / 2
+        return Vertex(frozen(velocity), frozen(-1j * self.inverse_gap[:, :, None] * velocity))
+
+    @cached_property
+    def inverse_gap(self) -> Real:
+        """1/(eps_n - eps_m) between multiplets, 0 inside, (k, n, m) 1/eV."""
+        gap = self.energy[:, :, None] - self.energy[:, None, :]
+        separate = self.multiplet_label[:, :, None] != self.multiplet_label[:, None, :]
+        return frozen(np.divide(1.0, gap, out=np.zeros_like(gap), where=separate))
+
+    def once(self, formula: Callable[[BlochBands, Vertex], Result], vertex: Vertex) -> Result:
+        """formula(bands, vertex), computed once for each vertex: most models have only one."""
+        key = (formula, id(vertex))
+        if key not in self._known:
+            self._known[key] = formula(self, vertex)
+        return self._known[key]  # type: ignore[return-value]
+
+    @cached_property
+    def _known(self) -> dict[tuple[object, int], object]:
+        return {}
+
+    def at_threshold(self, degeneracy_threshold: float) -> BlochBands:
+        """The same bands with other multiplets; energies, states and rotated operators are shared."""
+        resolution = replace(self.resolution, degeneracy_threshold=degeneracy_threshold)
+        bands = BlochBands(self.energy, self.states, self.operators, resolution)
+        for name in ("half_rotated", "slopes_and_positions", "observable"):
+            bands.__dict__[name] = getattr(self, name)
+        return bands
+
+    @cached_property
+    def electrons(self) -> BlochBands | None:
+        """Bands of the electrons alone, the normal state of a superconductor; None for any other model."""
+        if self.operators.field_charge is None:
+            return None
+        return solve_bands(self.operators.electrons(), self.resolution)
+
+    @cached_property
     def observable_velocity(self) -> Complex:
         """Theta bar v_a, (k, n, observable, a, m)."""
         return frozen(contractions.observable_velocity(self.observable, self.velocity))
@@ -172,14 +248,6 @@ class BlochBands:
             self.states,
         )
         return frozen(berry), frozen(conserved)
-
-    @cached_property
-    def flow_traces(self) -> tuple[Real, Real]:
-        """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
-        dipole, drude = contractions.flow_traces(
-            self.multiplet_label, self.position, self.observable, self.velocity
-        )
-        return frozen(dipole), frozen(drude)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,10 +42,19 @@ def conventional(
     returns (k, band, s, current_axis, field_axis)
     """
     count, size, observables = product.shape[:3]
-    values = np.empty((count, size, 3 * observables, 3))
     rows = product.reshape(count, size, 3 * observables, size)
-    loops.conventional(rows, velocity, energy, label, float(broadening) ** 2, values)
+    values = response(rows, velocity, energy, label, broadening)
     return values.reshape(count, size, observables, 3, 3)
+
+
+def response(operator: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float) -> Real:
+    """-2 Im sum_{m not in N} X_nm (v_b)_mn/((eps_n - eps_m)^2 + eta^2), X the Hermitian part of an operator.
+
+    operator : (k, n, x, m); returns (k, band, x, b), averaged over the members of each multiplet
+    """
+    values = np.empty((*operator.shape[:3], 3))
+    loops.conventional(operator, velocity, energy, label, float(broadening) ** 2, values)
+    return values
 
 
 def curvature_traces(
@@ -71,14 +80,66 @@ def curvature_traces(
 
 
 def flow_traces(
-    label: Integer, position: Complex, observable: Complex, velocity: Complex
+    label: Integer, position: Complex, observable: Complex, velocity: Complex, field_velocity: Complex
 ) -> tuple[Real, Real]:
-    """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
+    """Re Tr_N[d_a V_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} V_b]/|N|, (k, band, observable, a, b)."""
     count, size = label.shape
     dipole = np.empty((count, size, observable.shape[2], 3, 3))
     drude = np.empty_like(dipole)
-    loops.flow_traces(label, position, observable, velocity, dipole, drude)
+    loops.flow_traces(label, position, observable, velocity, field_velocity, dipole, drude)
     return dipole, drude
+
+
+def texture_flow(label: Integer, observable: Complex, velocity: Complex) -> Real:
+    """Re Tr_N[theta_N v_b]/|N|, (k, band, observable, b)."""
+    values = np.empty((*label.shape, observable.shape[2], 3))
+    loops.texture_flow(label, observable, velocity, values)
+    return values
+
+
+def moment_traces(
+    label: Integer,
+    position: Complex,
+    field_position: Complex,
+    velocity: Complex,
+    field_velocity: Complex,
+    observable: Complex,
+) -> Real:
+    """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a), (k, band, observable, c)."""
+    values = np.empty((*label.shape, observable.shape[2], 3))
+    loops.moment_traces(label, position, field_position, velocity, field_velocity, observable, values)
+    return values
+
+
+def proper(
+    energy: Real,
+    label: Integer,
+    position: Complex,
+    velocity: Complex,
+    observable: Complex,
+    field_velocity: Complex,
+) -> Real:
+    """T14's sea per band, averaged over the members of each multiplet, (k, band, s, a, b).
+
+    All r_a Theta and r_a V_b are one matrix product per k: 3 (observables + 3) of the size of the bands.
+    """
+    count, size = energy.shape
+    observables = observable.shape[2]
+    operators = np.concatenate([observable, field_velocity], axis=2)
+    products = position.reshape(count, 3 * size, size) @ operators.reshape(count, size, -1)
+    values = np.empty((count, size, observables, 3, 3))
+    shape = (count, size, 3, observables + 3, size)
+    loops.proper(energy, label, velocity, operators, products.reshape(shape), values)
+    return values
+
+
+def occupied_increments(
+    label: Integer, position: Complex, field_position: Complex, observable: Complex, bracket: Complex
+) -> Real:
+    """What each band adds to Re Tr[theta_occ F_occ], levels up to it one multiplet; (k, band, s, a, b)."""
+    values = np.empty((*label.shape, observable.shape[2], 3, 3))
+    loops.occupied_increments(label, position, field_position, observable, bracket, values)
+    return values
 
 
 def current_matrices(product: Complex) -> Complex:

@@ -210,18 +210,26 @@ def curvature_traces(
     position="complex k n 3 n",
     observable="complex k n s n",
     velocity="complex k n 3 n",
+    field_velocity="complex k n 3 n",
     dipole="out real k n s 3 3",
     drude="out real k n s 3 3",
 )
 def flow_traces(
-    label: Integer, position: Complex, observable: Complex, velocity: Complex, dipole: Real, drude: Real
+    label: Integer,
+    position: Complex,
+    observable: Complex,
+    velocity: Complex,
+    field_velocity: Complex,
+    dipole: Real,
+    drude: Real,
 ) -> None:
-    """Re Tr[d_a v_b]/|N| and 1/2 Re Tr[{theta, v_a} v_b]/|N|, d_a = 1/2 (Theta r_a + h.c.)."""
+    """Re Tr[d_a V_b]/|N| and 1/2 Re Tr[{theta, v_a} V_b]/|N|, d_a = 1/2 (Theta r_a + h.c.)."""
     count, size = label.shape
     observables = observable.shape[2]
     pair = np.empty((3, 3), dtype=np.complex128)
     for k in range(count):
         v = velocity[k]
+        u = field_velocity[k]
         r = position[k]
         first = 0
         while first < size:
@@ -236,11 +244,10 @@ def flow_traces(
                     # All blocks are Hermitian: the pair (j, i) adds the complex conjugate.
                     share = (1.0 if i == j else 2.0) / (last - first)
                     for a in range(3):
-                        for b in range(a, 3):
-                            forward = _overlap(v[i, a, first:last], v[j, b, first:last])
-                            backward = _overlap(v[i, b, first:last], v[j, a, first:last])
+                        for b in range(3):
+                            forward = _overlap(v[i, a, first:last], u[j, b, first:last])
+                            backward = _overlap(u[i, b, first:last], v[j, a, first:last])
                             pair[a, b] = (forward + backward) / 2
-                            pair[b, a] = pair[a, b]
                     for s in range(observables):
                         t = observable[k, i, s, j]
                         for a in range(3):
@@ -250,8 +257,8 @@ def flow_traces(
                             else:
                                 d = (d + _overlap(r[i, a], observable[k, j, s])) / 2
                             for b in range(3):
-                                u = v[i, b, j]
-                                dipole[k, first, s, a, b] += share * (d.real * u.real + d.imag * u.imag)
+                                x = u[i, b, j]
+                                dipole[k, first, s, a, b] += share * (d.real * x.real + d.imag * x.imag)
                                 w = pair[a, b]
                                 drude[k, first, s, a, b] += share * (t.real * w.real + t.imag * w.imag)
             for n in range(first + 1, last):
@@ -260,6 +267,238 @@ def flow_traces(
                         for b in range(3):
                             dipole[k, n, s, a, b] = dipole[k, first, s, a, b]
                             drude[k, n, s, a, b] = drude[k, first, s, a, b]
+            first = last
+
+
+@loop(
+    label="integer k n",
+    observable="complex k n s n",
+    velocity="complex k n 3 n",
+    values="out real k n s 3",
+)
+def texture_flow(label: Integer, observable: Complex, velocity: Complex, values: Real) -> None:
+    """Re Tr[theta_N v_b]/|N|."""
+    count, size = label.shape
+    for k in range(count):
+        first = 0
+        while first < size:
+            last = _end_of_multiplet(label[k], first)
+            for s in range(observable.shape[2]):
+                for b in range(3):
+                    total = 0.0
+                    for i in range(first, last):
+                        theta = observable[k, i, s, first:last]
+                        total += _overlap(theta, velocity[k, i, b, first:last]).real / (last - first)
+                    for n in range(first, last):
+                        values[k, n, s, b] = total
+            first = last
+
+
+@loop(
+    label="integer k n",
+    position="complex k n 3 n",
+    field_position="complex k n 3 n",
+    velocity="complex k n 3 n",
+    field_velocity="complex k n 3 n",
+    observable="complex k n s n",
+    values="out real k n s 3",
+)
+def moment_traces(
+    label: Integer,
+    position: Complex,
+    field_position: Complex,
+    velocity: Complex,
+    field_velocity: Complex,
+    observable: Complex,
+    values: Real,
+) -> None:
+    """Re Tr[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a) with (a, b, c) cyclic."""
+    count, size = label.shape
+    observables = observable.shape[2]
+    for k in range(count):
+        first = 0
+        while first < size:
+            last = _end_of_multiplet(label[k], first)
+            for n in range(first, last):
+                for s in range(observables):
+                    for c in range(3):
+                        values[k, n, s, c] = 0.0
+            for i in range(first, last):
+                for j in range(first, last):
+                    for c in range(3):
+                        a = (c + 1) % 3
+                        b = (c + 2) % 3
+                        moment = _overlap(position[k, i, a], field_velocity[k, j, b])
+                        moment -= _overlap(field_position[k, i, b], velocity[k, j, a])
+                        for s in range(observables):
+                            # theta_ji M_ij, the conjugate of theta_ij; its real part needs no Hermitian M.
+                            t = observable[k, i, s, j]
+                            trace = t.real * moment.real + t.imag * moment.imag
+                            values[k, first, s, c] += trace / (2 * (last - first))
+            for n in range(first + 1, last):
+                for s in range(observables):
+                    for c in range(3):
+                        values[k, n, s, c] = values[k, first, s, c]
+            first = last
+
+
+@loop(
+    energy="real k n",
+    label="integer k n",
+    velocity="complex k n 3 n",
+    operators="complex k n c n",
+    products="complex k n 3 c n",
+    values="out real k n s 3 3",
+)
+def proper(
+    energy: Real, label: Integer, velocity: Complex, operators: Complex, products: Complex, values: Real
+) -> None:
+    """T14 per band. operators : the observables Theta_s, then V_b; products : r_a times each of them.
+
+    With Z_a[X] = r_a X + (i/2) (w_a X)_nm/(eps_n - eps_m) and a tilde for X_nm/(eps_n - eps_m), the value of
+    a band is the row sum minus the column sum of Re(Theta~ conj(Z_a[V_b])) - Re(Z_a[Theta] conj(V~_b)): all
+    matrices are Hermitian, so that the transposed halves of G differ by a sign only.
+    """
+    count, size = energy.shape
+    observables = values.shape[2]
+    kinds = observables + 3
+    # 1/(eps_n - eps_m), the same for each operator.
+    inverse = np.empty((kinds, size))
+    # Real and imaginary parts apart: loops over m then fill whole vectors.
+    x_real = np.empty((size, kinds * size))
+    x_imag = np.empty((size, kinds * size))
+    tilde_real = np.empty((kinds, size))
+    tilde_imag = np.empty((kinds, size))
+    z_real = np.empty((kinds, size))
+    z_imag = np.empty((kinds, size))
+    row_real = np.empty(kinds * size)
+    row_imag = np.empty(kinds * size)
+    columns = np.empty((observables * 9, size))
+    for k in range(count):
+        columns[:] = 0.0
+        for n in range(size):
+            x = operators[k, n].reshape(kinds * size)
+            to_real = x_real[n]
+            to_imag = x_imag[n]
+            for m in range(kinds * size):
+                to_real[m] = x[m].real
+                to_imag[m] = x[m].imag
+        first = 0
+        last = 0
+        for n in range(size):
+            if n == last:
+                first = n
+                last = _end_of_multiplet(label[k], n)
+            for m in range(size):
+                inverse[0, m] = 1.0 / (energy[k, n] - energy[k, m]) if label[k, n] != label[k, m] else 0.0
+            for c in range(1, kinds):
+                for m in range(size):
+                    inverse[c, m] = inverse[0, m]
+            flat = inverse.reshape(kinds * size)
+            from_real = x_real[n]
+            from_imag = x_imag[n]
+            to_real = tilde_real.reshape(kinds * size)
+            to_imag = tilde_imag.reshape(kinds * size)
+            for m in range(kinds * size):
+                to_real[m] = from_real[m] * flat[m]
+                to_imag[m] = from_imag[m] * flat[m]
+            for a in range(3):
+                row_real[:] = 0.0
+                row_imag[:] = 0.0
+                for i in range(first, last):
+                    w_real = velocity[k, n, a, i].real
+                    w_imag = velocity[k, n, a, i].imag
+                    from_real = x_real[i]
+                    from_imag = x_imag[i]
+                    for m in range(kinds * size):
+                        row_real[m] += w_real * from_real[m] - w_imag * from_imag[m]
+                        row_imag[m] += w_real * from_imag[m] + w_imag * from_real[m]
+                z = products[k, n, a].reshape(kinds * size)
+                to_real = z_real.reshape(kinds * size)
+                to_imag = z_imag.reshape(kinds * size)
+                for m in range(kinds * size):
+                    to_real[m] = z[m].real - 0.5 * flat[m] * row_imag[m]
+                    to_imag[m] = z[m].imag + 0.5 * flat[m] * row_real[m]
+                for s in range(observables):
+                    t_real = tilde_real[s]
+                    t_imag = tilde_imag[s]
+                    p_real = z_real[s]
+                    p_imag = z_imag[s]
+                    for b in range(3):
+                        u_real = tilde_real[observables + b]
+                        u_imag = tilde_imag[observables + b]
+                        q_real = z_real[observables + b]
+                        q_imag = z_imag[observables + b]
+                        column = columns[(s * 3 + a) * 3 + b]
+                        total = 0.0
+                        for m in range(size):
+                            element = t_real[m] * q_real[m] + t_imag[m] * q_imag[m]
+                            element -= p_real[m] * u_real[m] + p_imag[m] * u_imag[m]
+                            total += element
+                            column[m] += element
+                        values[k, n, s, a, b] = total
+        for n in range(size):
+            for s in range(observables):
+                for a in range(3):
+                    for b in range(3):
+                        values[k, n, s, a, b] -= columns[(s * 3 + a) * 3 + b, n]
+        _share(label[k], values[k].reshape(size, observables * 9))
+
+
+@loop(
+    label="integer k n",
+    position="complex k n 3 n",
+    field_position="complex k n 3 n",
+    observable="complex k n s n",
+    bracket="complex k n 3 n",
+    values="out real k n s 3 3",
+)
+def occupied_increments(
+    label: Integer,
+    position: Complex,
+    field_position: Complex,
+    observable: Complex,
+    bracket: Complex,
+    values: Real,
+) -> None:
+    """What each multiplet adds to Re Tr[theta_occ F_occ] when all levels up to it become one multiplet.
+
+    It enters the occupied rows of F and leaves the empty levels that they see. bracket : the curvature of the
+    Wannier subspace itself, as a pseudovector.
+    """
+    count, size = label.shape
+    observables = observable.shape[2]
+    for k in range(count):
+        first = 0
+        while first < size:
+            last = _end_of_multiplet(label[k], first)
+            for s in range(observables):
+                for a in range(3):
+                    for b in range(3):
+                        values[k, first, s, a, b] = 0.0
+            for i in range(last):
+                for j in range(last):
+                    enters = i >= first or j >= first
+                    low = last if enters else first
+                    high = size if enters else last
+                    share = (1.0 if enters else -1.0) / (last - first)
+                    for a in range(3):
+                        for b in range(3):
+                            left = _overlap(position[k, i, a, low:high], field_position[k, j, b, low:high])
+                            right = _overlap(field_position[k, i, b, low:high], position[k, j, a, low:high])
+                            curvature = 1j * (left - right)
+                            if enters and a != b:
+                                parity = 1.0 if (a + 1) % 3 == b else -1.0
+                                curvature += parity * bracket[k, i, 3 - a - b, j]
+                            for s in range(observables):
+                                t = observable[k, i, s, j]
+                                trace = t.real * curvature.real + t.imag * curvature.imag
+                                values[k, first, s, a, b] += share * trace
+            for n in range(first + 1, last):
+                for s in range(observables):
+                    for a in range(3):
+                        for b in range(3):
+                            values[k, n, s, a, b] = values[k, first, s, a, b]
             first = last
 
 

@@ -120,6 +120,72 @@ def drude_flow(at):
     return at.trace(current[:, :, None] @ velocity)
 
 
+def proper_curvature(at):
+    """T14's sea as section 8 writes it, element by element of G."""
+    r, v, w, gap = at.position, at.velocity, at.same * at.velocity, at.inverse
+    found = np.empty((len(at.theta), 3, 3, len(at.energy)))
+    for s, theta in enumerate(at.theta):
+        for a in range(3):
+            for b in range(3):
+                spins = r[a] @ theta + theta @ r[a]
+                fields = r[a] @ v[b] + v[b] @ r[a]
+                packet = -(spins * v[b].T - theta * fields.T) / 2
+                drift = -0.5j * (theta * (w[a] @ v[b]).T + (w[a] @ theta) * v[b].T) * gap
+                g = (packet + drift).real
+                found[s, a, b] = ((g + g.T) * gap).sum(axis=1)
+    return at.per_band(found)
+
+
+def proper_flow(at):
+    return np.swapaxes(dipole_flow(at), 1, 2)
+
+
+def accumulation_flow(at):
+    r, v = at.position, at.velocity
+    found = dipole_flow(at)
+    for a, b in CYCLIC:
+        moment = at.same * (r[a] @ v[b] - r[b] @ v[a]) / 2
+        moment = (moment + moment.conj().T) / 2
+        traces = at.trace((at.same * at.theta) @ moment)
+        found[:, a, b] -= traces
+        found[:, b, a] += traces
+    return found
+
+
+def field_texture(at):
+    broadening = at.bands.resolution.broadening
+    weight = (1 - at.same) / np.where(at.same == 1, 1, at.gap**2 + broadening**2)
+    return at.per_band(-2 * np.einsum("snm,bmn,nm->sbn", at.theta, at.velocity, weight).imag)
+
+
+def texture_drift(at):
+    return at.trace((at.same * at.theta)[:, None] @ (at.same * at.velocity))
+
+
+def occupied_curvature(at):
+    """Differences of Re Tr[theta_occ F_occ] between one set of occupied multiplets and the next."""
+    count, x, r = at.bands.operators.rotated_count, at.position_matrix, at.position
+    size = len(at.energy)
+    curl = at.operator(count, count + 3) if at.bands.operators.has_curl else np.zeros((3, size, size))
+    found = np.zeros((len(at.theta), 3, 3, size))
+    before = 0.0
+    last = 0
+    while last < size:
+        first, last = last, last + int(at.same[last].sum())
+        occupied, empty = slice(0, last), slice(last, size)
+        total = np.zeros((len(at.theta), 3, 3))
+        for c, (a, b) in enumerate(CYCLIC):
+            bracket = curl[c] - 1j * _commutator(x[a], x[b])
+            out = r[:, occupied, empty]
+            pairs = out[a] @ out[b].conj().T - out[b] @ out[a].conj().T
+            curvature = bracket[occupied, occupied] + 1j * pairs
+            trace = np.einsum("snm,mn->s", at.theta[:, occupied, occupied], curvature).real
+            total[:, a, b], total[:, b, a] = trace, -trace
+        found[..., first:last] = ((total - before) / (last - first))[..., None]
+        before = total
+    return found
+
+
 def scatter(slot, values, slots):
     """Sum of the rows of `values` with the same slot, as a sparse product."""
     highest = max(slots, int(slot.max(initial=0))) + 1

@@ -16,7 +16,7 @@ from support import degenerate_bands, random_model
 from spinscreen.kernels import KMesh, Resolution, bloch_operators, fast_path, loops, solve_bands
 from spinscreen.kernels.compiled import Loop, SlowPathWarning
 from spinscreen.kernels.contractions import scatter, spread
-from spinscreen.kernels.quantities import hall, surface
+from spinscreen.kernels.quantities import field_induced, hall, proper, surface
 
 PATTERNS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
 
@@ -27,6 +27,12 @@ COMPILED = {
     hall.conventional_curvature: oracles.conventional_curvature,
     surface.dipole_flow: oracles.dipole_flow,
     surface.drude_flow: oracles.drude_flow,
+    hall.occupied_curvature: oracles.occupied_curvature,
+    proper.proper_curvature: oracles.proper_curvature,
+    proper.proper_flow: oracles.proper_flow,
+    proper.accumulation_flow: oracles.accumulation_flow,
+    field_induced.field_texture: oracles.field_texture,
+    field_induced.texture_drift: oracles.texture_drift,
 }
 
 

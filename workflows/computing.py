@@ -16,6 +16,7 @@ from spinscreen.kernels import (
     InputError,
     KMesh,
     KPath,
+    PartialSums,
     Resolution,
     Sample,
     band_quantities,
@@ -23,13 +24,14 @@ from spinscreen.kernels import (
     block_size,
     checked_kpoints,
     finish,
+    has_net_torque,
 )
 from spinscreen.materials import WannierModel
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
 from .execution import Progress, run_plan
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes, make_plan
-from .settings import Settings, check_observables, make_settings
+from .settings import Settings, check_observables, left_out_at_zero, make_settings
 
 
 def silent(kpoints: int) -> None:
@@ -149,9 +151,43 @@ def compute_settings(
         model.dimension,
         attributes,
     )
+    for integral in settings.integrals:
+        note = integral.note_of(settings.temperature, model.is_bogoliubov)
+        if note:
+            dataset[integral.name].attrs["note"] = note
+    left_out = left_out_at_zero(model, settings)
+    if left_out:
+        dataset.attrs["left_out_at_zero_temperature"] = list(left_out)
+    _check_torque(dataset, sums)
     if "equilibrium_current" in dataset:
         _check_equilibrium(dataset)
     return dataset
+
+
+class NetTorqueWarning(UserWarning):
+    """A field exerts a net torque on an observable: it has no conserved current (T16)."""
+
+
+#: Quantities that presuppose that the torque averages to zero.
+_CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
+
+
+def _check_torque(dataset: xr.Dataset, sums: PartialSums) -> None:
+    """The premise of a conserved current, where T16 was summed."""
+    torque = has_net_torque(sums)
+    if torque is None or not torque.any():
+        return
+    names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]
+    for variable in _CONSERVED:
+        if variable in dataset:
+            dataset[variable].attrs["net_torque"] = names
+    warnings.warn(
+        f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
+        "energy (field_induced_density_rate, T16), so no conserved current of it exists there; T6 and T14 "
+        "are formulas without their premise.",
+        NetTorqueWarning,
+        stacklevel=3,
+    )
 
 
 class EquilibriumCurrentWarning(UserWarning):

@@ -55,7 +55,7 @@ def make_plan(
         mesh,
         settings.scan,
         settings.resolution,
-        terms_of(settings.integrals),
+        terms_of(settings.integrals, settings.temperature),
         block_size(operators, free),
     )
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length

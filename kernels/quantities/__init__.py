@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from ..errors import InputError
-from . import equilibrium, hall, levels, nernst, surface, texture
+from . import equilibrium, field_induced, hall, levels, nernst, proper, surface, texture
+from .field_induced import has_net_torque
 from .record import CONDUCTANCE, BandQuantity, Integral, Kernel, Quantity, Sample, Term, Unit
 
 #: Families in the order in which tables show them.
-FAMILIES = (levels, texture, hall, surface, nernst, equilibrium)
+FAMILIES = (levels, texture, hall, proper, surface, nernst, field_induced, equilibrium)
 
 _RECORDS: list[Quantity] = [record for family in FAMILIES for record in family.RECORDS]
 
@@ -83,5 +84,6 @@ __all__ = [
     "Unit",
     "band_quantities",
     "find_quantity",
+    "has_net_torque",
     "integrals",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .. import contractions
-from ..bands import BlochBands, Multiplet
+from ..bands import BlochBands
 from ..lattice import CYCLIC, Real
 from ..occupations import Weight
-from .hall import conserved_curvature
+from .hall import conserved_traces
 from .record import BandQuantity, Integral, Term, Unit, per_measure, side_by_side
+from .surface import flow_traces
 
 
 def wave_packet_moment(bands: BlochBands) -> Real:
@@ -28,23 +29,26 @@ def wave_packet_moment(bands: BlochBands) -> Real:
     return np.moveaxis(contractions.shared(moment, bands.multiplet_label), 1, -1)
 
 
+def packet_curvature(bands: BlochBands) -> Real:
+    """T5 without any field: it is that of T11 in a superconductor as well, (k, observable, axis, band)."""
+    tensor = bands.once(conserved_traces, bands.bare)
+    return np.moveaxis(np.stack([tensor[..., a, b] for a, b in CYCLIC], axis=-1), 1, -1)
+
+
 def carried_dipole(bands: BlochBands) -> Real:
     """1/2 (d x v)_n,c = 1/4 Re Tr_N[{d_a, v_b} - {d_b, v_a}]/|N|, (k, observable, axis, band).
 
     The dipole that the moving packet carries (T11), Theta eV angstrom^2 / hbar; zero for a conserved Theta.
     """
-    flow = bands.flow_traces[0]
+    flow = bands.once(flow_traces, bands.bare)[0]
     curl = np.stack([(flow[..., a, b] - flow[..., b, a]) / 2 for a, b in CYCLIC], axis=-1)
     return np.moveaxis(curl, 1, -1)
 
 
 def texture_flow(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_a]/|N|, the bare part of T12, (k, observable, axis, band) Theta eV angstrom/hbar."""
-
-    def trace(m: Multiplet) -> Real:
-        return np.einsum("qsij,qaji->qsa", m.texture, m.velocity, optimize=True).real
-
-    return bands.share_traces(trace)
+    values = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.velocity)
+    return np.moveaxis(values, 1, -1)
 
 
 def texture_slope(bands: BlochBands) -> Real:
@@ -94,11 +98,13 @@ RECORDS = (
         (
             Term(wave_packet_moment, Weight.SEA),
             Term(carried_dipole, Weight.SEA),
-            Term(conserved_curvature, Weight.GRAND_POTENTIAL),
+            Term(packet_curvature, Weight.GRAND_POTENTIAL),
         ),
         side_by_side,
         by_default=False,
         parts=("moment", "dipole", "berry"),
+        note="without the matrix elements of r H r that lie outside the Wannier functions (.uHu)",
+        note_superconducting="of the quasiparticles: the condensate's own part is not in it",
     ),
     Integral(
         "equilibrium_current",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
@@ -18,6 +19,14 @@ def energy(bands: BlochBands) -> Real:
 def unity(bands: BlochBands) -> Real:
     """1 for every band, (k, band): what counts states."""
     return np.ones_like(bands.energy)
+
+
+def electron_content(bands: BlochBands) -> Real:
+    """Electrons in each band, (k, band): 1, or Tr_N tau_z/|N| in a superconductor."""
+    if bands.charge_matrix is None:
+        return unity(bands)
+    diagonal = np.einsum("knn->kn", bands.charge_matrix).real
+    return contractions.shared(diagonal, bands.multiplet_label)
 
 
 def velocity(bands: BlochBands) -> Real:
@@ -36,7 +45,7 @@ RECORDS = (
         "section 4",
         (),
         per_cell("1/cell"),
-        (Term(unity, Weight.SEA),),
+        (Term(electron_content, Weight.SEA),),
         unchanged,
     ),
     Integral(

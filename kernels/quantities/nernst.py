@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from .. import contractions
+from ..bands import BlochBands
+from ..lattice import Real
 from ..occupations import Weight
-from .hall import berry_curvature, conserved_curvature, conventional_curvature
+from .hall import berry_curvature, conserved_traces, conventional_traces
+from .proper import PROPER_NOTE, proper_traces, reversed_dipole_traces
 from .record import (
     CONDUCTANCE,
     HALL_DIMS,
@@ -31,6 +37,46 @@ def _heat(sample: Sample) -> float:
     return -CONDUCTANCE * per_measure(sample) * per_metre / sample.temperature
 
 
+def thermal_berry_curvature(bands: BlochBands) -> Real:
+    """T1; in a superconductor that of the charge, Re Tr[(tau_z)_N F]/|N|, (k, axis, band) angstrom^2."""
+    if bands.charge_matrix is None:
+        return berry_curvature(bands)
+    _, charge = contractions.curvature_traces(
+        bands.multiplet_label,
+        bands.position,
+        bands.slopes_and_positions,
+        bands.charge_matrix[:, :, None],
+        # One observable stands between the position matrix and its curl.
+        bands.half_rotated[:, :, bands.operators.observable_count - 1 :].copy(),
+        bands.states,
+    )
+    return np.moveaxis(charge[:, :, 0], 1, -1)
+
+
+def thermal_conventional(bands: BlochBands) -> Real:
+    """T3 of a temperature gradient, which drives electrons and holes alike: with the bare v_b."""
+    return np.moveaxis(bands.once(conventional_traces, bands.bare), 1, -1)
+
+
+def thermal_conserved(bands: BlochBands) -> Real:
+    """T5 of a temperature gradient, (k, observable, current_axis, field_axis, band)."""
+    return np.moveaxis(bands.once(conserved_traces, bands.bare), 1, -1)
+
+
+def thermal_proper(bands: BlochBands) -> Real:
+    """T14's sea of a temperature gradient."""
+    return np.moveaxis(bands.once(proper_traces, bands.bare), 1, -1)
+
+
+def thermal_proper_surface(bands: BlochBands) -> Real:
+    """T14's surface part of a temperature gradient."""
+    return np.moveaxis(bands.once(reversed_dipole_traces, bands.bare), 1, -1)
+
+
+def _sum(sea: Real, surface: Real) -> Real:
+    return sea + surface
+
+
 _CHARGE_NERNST = Unit({3: "A/(K cm)", 2: "A/K", 1: "A cm/K"}, _thermoelectric)
 _THETA_NERNST = Unit({d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric)
 
@@ -41,7 +87,7 @@ RECORDS = (
         "T10",
         HALL_DIMS,
         _CHARGE_NERNST,
-        (Term(berry_curvature, Weight.ENTROPY),),
+        (Term(thermal_berry_curvature, Weight.ENTROPY),),
         negative_antisymmetric,
     ),
     Integral(
@@ -50,7 +96,7 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(conventional_curvature, Weight.ENTROPY),),
+        (Term(thermal_conventional, Weight.ENTROPY),),
         unchanged,
     ),
     Integral(
@@ -59,8 +105,18 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(conserved_curvature, Weight.ENTROPY),),
-        antisymmetric,
+        (Term(thermal_conserved, Weight.ENTROPY),),
+        unchanged,
+    ),
+    Integral(
+        "proper_nernst_conductivity",
+        "Nernst conductivity of the conserved current, full response",
+        "T10",
+        THETA_HALL_DIMS,
+        _THETA_NERNST,
+        (Term(thermal_proper, Weight.ENTROPY), Term(thermal_proper_surface, Weight.SURFACE_ENTROPY)),
+        _sum,
+        note=PROPER_NOTE,
     ),
     Integral(
         "thermal_hall_conductivity",

@@ -65,21 +65,32 @@ class Unit:
 
 @dataclass(frozen=True)
 class Term:
-    """One sum over bands and k: an integrand and how its bands are occupied."""
+    """One sum over bands and k: an integrand and how its bands are occupied.
+
+    left_out_at_zero : the integral does without it at T = 0, and says so
+    filled_constant : a superconductor's sum lacks half of what all electron bands, filled, give (theory
+        section 6); False where that is 0 after the sum over k, and for what counts levels
+    """
 
     kernel: Kernel
     weight: Weight
     needs_observable_slopes: bool = False
+    left_out_at_zero: bool = False
+    filled_constant: bool = True
 
 
 @dataclass(frozen=True)
 class Integral:
     """A Brillouin-zone integral for every Fermi energy. `dims` stand before fermi_energy.
 
-    combine : from the terms' mesh averages, each (components ..., fermi_energy), to the final components
+    combine : from the terms' mesh averages, each (components ..., fermi_energy), to the final components;
+        0 stands for a term that is left out at T = 0
     by_default : computed where the user names no quantities
     parts : labels of the dim `part` of a quantity whose terms are stored side by side
     polar : as for a BandQuantity
+    note : what a reader of the number must know, stored with it
+    note_at_zero, note_superconducting : the same, at T = 0 and for a superconductor
+    refused_superconducting : why the quantity has no meaning in a superconductor
     """
 
     name: str
@@ -92,6 +103,10 @@ class Integral:
     by_default: bool = True
     parts: tuple[str, ...] = ()
     polar: bool = False
+    note: str = ""
+    note_at_zero: str = ""
+    note_superconducting: str = ""
+    refused_superconducting: str = ""
 
     @property
     def needs_observable(self) -> bool:
@@ -99,7 +114,21 @@ class Integral:
 
     @property
     def needs_temperature(self) -> bool:
-        return any(term.weight.needs_temperature for term in self.terms)
+        """True where nothing is left at T = 0."""
+        return any(term.weight.needs_temperature and not term.left_out_at_zero for term in self.terms)
+
+    def terms_at(self, temperature: float) -> tuple[Term, ...]:
+        """The terms that are summed at a temperature (K)."""
+        return tuple(term for term in self.terms if temperature > 0 or not term.left_out_at_zero)
+
+    def note_of(self, temperature: float, superconducting: bool = False) -> str:
+        """What a reader of the number at a temperature (K) must know."""
+        notes = (
+            self.note,
+            self.note_at_zero if temperature == 0 else "",
+            self.note_superconducting if superconducting else "",
+        )
+        return "; ".join(note for note in notes if note)
 
 
 Quantity = BandQuantity | Integral
@@ -146,6 +175,11 @@ def conductivity_units(suffix: str, prefix: str = "") -> dict[int, str]:
 #: e^2/hbar int_k: conductivity of the charge, and of Theta
 CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor)
 THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor)
+
+
+def density_units(suffix: str) -> dict[int, str]:
+    """Per volume, area or length; `suffix` is what divides in addition, the first factor being {theta}."""
+    return {d: f"{{theta}}{suffix}" + {3: " angstrom^2)", 2: " angstrom)", 1: ")"}[d] for d in (3, 2, 1)}
 
 
 def per_cell(units: str, sign: int = 1) -> Unit:

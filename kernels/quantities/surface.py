@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..bands import BlochBands
+from .. import contractions
+from ..bands import BlochBands, Vertex
 from ..lattice import Real
 from ..occupations import Weight
 from .record import (
@@ -19,14 +20,21 @@ from .record import (
 )
 
 
+def flow_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
+    """Re Tr_N[d_a V_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} V_b]/|N|, (k, band, observable, a, b)."""
+    return contractions.flow_traces(
+        bands.multiplet_label, bands.position, bands.observable, bands.velocity, vertex.velocity
+    )
+
+
 def dipole_flow(bands: BlochBands) -> Real:
     """Integrand of T8: Re Tr_N[d_a v_b]/|N|, d_n,a v_n,b for a single band; (k, observable, a, b, band)."""
-    return np.moveaxis(bands.flow_traces[0], 1, -1)
+    return np.moveaxis(bands.once(flow_traces, bands.field)[0], 1, -1)
 
 
 def drude_flow(bands: BlochBands) -> Real:
     """Integrand of T9: 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, observable, a, b, band)."""
-    return np.moveaxis(bands.flow_traces[1], 1, -1)
+    return np.moveaxis(bands.once(flow_traces, bands.field)[1], 1, -1)
 
 
 RECORDS = (
@@ -47,5 +55,6 @@ RECORDS = (
         Unit(conductivity_units("S eV", "({theta}/e) "), conductivity_factor),
         (Term(drude_flow, Weight.SURFACE),),
         unchanged,
+        note_superconducting="the quasiparticles' part only, without the superfluid weight",
     ),
 )
