@@ -90,11 +90,12 @@ def flow_traces(
     return dipole, drude
 
 
-def texture_flow(label: Integer, observable: Complex, velocity: Complex) -> Real:
-    """Re Tr_N[theta_N v_b]/|N|, (k, band, observable, b)."""
+def texture_flow(label: Integer, observable: Complex, velocity: Complex) -> tuple[Real, Real]:
+    """Re Tr_N[theta_N v_b]/|N| and the bound by the norms of theta_N and v_b, (k, band, observable, b)."""
     values = np.empty((*label.shape, observable.shape[2], 3))
-    loops.texture_flow(label, observable, velocity, values)
-    return values
+    bounds = np.empty_like(values)
+    loops.texture_flow(label, observable, velocity, values, bounds)
+    return values, bounds
 
 
 def moment_traces(

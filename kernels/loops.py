@@ -275,9 +275,10 @@ def flow_traces(
     observable="complex k n s n",
     velocity="complex k n 3 n",
     values="out real k n s 3",
+    bounds="out real k n s 3",
 )
-def texture_flow(label: Integer, observable: Complex, velocity: Complex, values: Real) -> None:
-    """Re Tr[theta_N v_b]/|N|."""
+def texture_flow(label: Integer, observable: Complex, velocity: Complex, values: Real, bounds: Real) -> None:
+    """Re Tr[theta_N v_b]/|N|, and the product of the norms of theta_N and v_b, which it cannot exceed."""
     count, size = label.shape
     for k in range(count):
         first = 0
@@ -286,11 +287,18 @@ def texture_flow(label: Integer, observable: Complex, velocity: Complex, values:
             for s in range(observable.shape[2]):
                 for b in range(3):
                     total = 0.0
+                    squared_theta = 0.0
+                    squared_velocity = 0.0
                     for i in range(first, last):
                         theta = observable[k, i, s, first:last]
-                        total += _overlap(theta, velocity[k, i, b, first:last]).real / (last - first)
+                        v = velocity[k, i, b, first:last]
+                        total += _overlap(theta, v).real / (last - first)
+                        squared_theta += _overlap(theta, theta).real / (last - first)
+                        squared_velocity += _overlap(v, v).real / (last - first)
+                    bound = np.sqrt(squared_theta * squared_velocity)
                     for n in range(first, last):
                         values[k, n, s, b] = total
+                        bounds[k, n, s, b] = bound
             first = last
 
 

@@ -1,8 +1,8 @@
 """Linear response at a finite wave vector q, a second way to T14: it knows no Berry curvature and no kernel.
 
 The conserved current J of Theta obeys d<Theta>/dt + div J = 0, so a field along b that varies as e^{iqa}
-drives J_a through the density alone: sigma_ab = -i d/dq chi_{Theta, v_b}(q), the static limit taken after q -> 0
-(Shi, Zhang, Xiao, Niu, PRL 96, 076604).
+drives J_a through the density alone: sigma_ab = -i d/dq chi_{Theta, v_b}(q), the static limit taken after
+q -> 0 (Shi, Zhang, Xiao, Niu, PRL 96, 076604).
 """
 
 from __future__ import annotations

@@ -81,6 +81,39 @@ def rotated_model(model: WannierModel, unitary: np.ndarray) -> WannierModel:
     )
 
 
+def supercell(model: WannierModel, axis: int) -> WannierModel:
+    """Two cells along an axis as one: the same crystal, every band folded once."""
+    size = model.size
+
+    def place(matrices: np.ndarray, shifts: bool) -> dict[tuple[int, ...], np.ndarray]:
+        found: dict[tuple[int, ...], np.ndarray] = {}
+        for vector, matrix in zip(model.translations.tolist(), matrices, strict=True):
+            for here in range(2):
+                along, there = divmod(vector[axis] + here, 2)
+                target = tuple(along if i == axis else x for i, x in enumerate(vector))
+                block = found.setdefault(target, np.zeros((*matrix.shape[:-2], 2 * size, 2 * size), complex))
+                own = matrix
+                if shifts and not any(vector):
+                    own = matrix + (here * model.lattice[axis])[:, None, None] * np.eye(size)
+                i, j = here * size, there * size
+                block[..., i : i + size, j : j + size] += own
+        return found
+
+    rows = place(model.hamiltonian, False)
+    positions = place(model.position, True)
+    translations = np.array(sorted(rows))
+    lattice = model.lattice.copy()
+    lattice[axis] *= 2
+    return replace(
+        model,
+        lattice=lattice,
+        translations=translations,
+        hamiltonian=np.stack([rows[tuple(v)] for v in translations.tolist()]),
+        position=np.stack([positions[tuple(v)] for v in translations.tolist()]),
+        observables={name: np.kron(np.eye(2), matrix) for name, matrix in model.observables.items()},
+    )
+
+
 def values(
     model: WannierModel,
     kpoints: np.ndarray,

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 from distributed import Client
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import (
     DEFAULT_DEGENERACY_THRESHOLD,
     InputError,
     KMesh,
     KPath,
-    PartialSums,
     Resolution,
     Sample,
     band_quantities,
@@ -27,6 +26,7 @@ from spinscreen.kernels import (
     has_net_torque,
 )
 from spinscreen.materials import WannierModel
+from spinscreen.materials.superconducting_state import pairing_amplitude
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
 from .execution import Progress, run_plan
@@ -128,6 +128,7 @@ def compute_settings(
     checkpoints : where partial sums are kept and found again, worth it for a job of minutes
     """
     started = time.perf_counter()
+    _check_threshold(model, settings)
     plan = make_plan(model.operators, settings, memory_budget)
     sums = run_plan(model.operators, plan, client, progress, checkpoints)
     sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
@@ -158,10 +159,29 @@ def compute_settings(
     left_out = left_out_at_zero(model, settings)
     if left_out:
         dataset.attrs["left_out_at_zero_temperature"] = list(left_out)
-    _check_torque(dataset, sums)
+    _check_torque(dataset, has_net_torque(sums, settings.mesh.size))
     if "equilibrium_current" in dataset:
         _check_equilibrium(dataset)
     return dataset
+
+
+class ThresholdWarning(UserWarning):
+    """The degeneracy threshold joins electrons and holes of a superconductor."""
+
+
+#: Share of the pairing amplitude that the threshold may have: the gap is smaller than the amplitude.
+_THRESHOLD_SHARE = 0.1
+
+
+def _check_threshold(model: WannierModel, settings: Settings) -> None:
+    amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
+    if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
+        warnings.warn(
+            f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
+            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; give a smaller one.",
+            ThresholdWarning,
+            stacklevel=3,
+        )
 
 
 class NetTorqueWarning(UserWarning):
@@ -172,9 +192,8 @@ class NetTorqueWarning(UserWarning):
 _CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
 
 
-def _check_torque(dataset: xr.Dataset, sums: PartialSums) -> None:
-    """The premise of a conserved current, where T16 was summed."""
-    torque = has_net_torque(sums)
+def _check_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> None:
+    """The premise of a conserved current, where T16 was summed: torque says which observables break it."""
     if torque is None or not torque.any():
         return
     names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]

@@ -47,7 +47,7 @@ def carried_dipole(bands: BlochBands) -> Real:
 
 def texture_flow(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_a]/|N|, the bare part of T12, (k, observable, axis, band) Theta eV angstrom/hbar."""
-    values = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.velocity)
+    values, _ = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.velocity)
     return np.moveaxis(values, 1, -1)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import contractions
-from ..bands import BlochBands
+from ..bands import BlochBands, Vertex
 from ..lattice import Real
 from ..occupations import Weight
 from .proper import BARE_BUBBLE
@@ -31,34 +31,43 @@ def field_texture(bands: BlochBands) -> Real:
     return np.moveaxis(values, 1, -1)
 
 
+def drift_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
+    """Re Tr_N[theta_N v_b]/|N| and its bound, (k, band, observable, b)."""
+    return contractions.texture_flow(bands.multiplet_label, bands.observable, vertex.velocity)
+
+
 def texture_drift(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_b]/|N|, (k, observable, field_axis, band) Theta eV angstrom/hbar."""
-    values = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.field.velocity)
-    return np.moveaxis(values, 1, -1)
+    return np.moveaxis(bands.once(drift_traces, bands.field)[0], 1, -1)
 
 
-def texture_drift_size(bands: BlochBands) -> Real:
-    """Magnitude of `texture_drift` band by band: what symmetry has to cancel."""
-    return np.abs(texture_drift(bands))
+def texture_drift_bound(bands: BlochBands) -> Real:
+    """What `texture_drift` cannot exceed, whatever the phases and signs that symmetry makes cancel."""
+    return np.moveaxis(bands.once(drift_traces, bands.field)[1], 1, -1)
 
 
-def _first(rate: Real, size: Real) -> Real:
+def _first(rate: Real, bound: Real) -> Real:
     return rate
 
 
 _RATE = Term(texture_drift, Weight.SURFACE)
-_SIZE = Term(texture_drift_size, Weight.SURFACE)
+_BOUND = Term(texture_drift_bound, Weight.SURFACE)
 
 #: Share that is left where symmetry forbids a torque: raw Wannier models break it by a few per mille.
 _CANCELLED = 1e-2
 
 
-def has_net_torque(sums: Mapping[Term, Real]) -> NDArray[np.bool_] | None:
+#: Bound per k, in Theta angstrom, below which a Fermi surface is the thermal tail of a gap.
+_TAIL = 1e-6
+
+
+def has_net_torque(sums: Mapping[Term, Real], kpoint_count: int) -> NDArray[np.bool_] | None:
     """Which observables have a net torque per field at some Fermi energy, (observable,); None: not summed."""
     if _RATE not in sums:
         return None
-    largest = np.abs(sums[_SIZE]).max(axis=1, keepdims=True)
-    return (np.abs(sums[_RATE]) > _CANCELLED * largest).any(axis=(1, 2))
+    largest = np.abs(sums[_BOUND]).max(axis=(1, 2), keepdims=True)
+    size = np.abs(sums[_RATE])
+    return ((size > _CANCELLED * largest) & (largest > _TAIL * kpoint_count)).any(axis=(1, 2))
 
 
 RECORDS = (
@@ -86,7 +95,7 @@ RECORDS = (
         "T16",
         ("observable", "field_axis"),
         Unit(density_units(" e/(hbar"), per_measure),
-        (_RATE, _SIZE),
+        (_RATE, _BOUND),
         _first,
         note="times e E tau/hbar; also the net torque per field: where symmetry does not make it zero no "
         "conserved current exists",
