@@ -178,7 +178,7 @@ def _check_threshold(model: WannierModel, settings: Settings) -> None:
     if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
         warnings.warn(
             f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
-            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; give a smaller one.",
+            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
             ThresholdWarning,
             stacklevel=3,
         )
