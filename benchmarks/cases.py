@@ -100,6 +100,8 @@ def job(model: WannierModel, quantities: tuple[str, ...], temperature: float, se
 
 
 def _seconds(operators: LatticeOperators, task: Task) -> float:
+    # The first call of a process loads or compiles machine code.
+    sum_span(operators, task, LineSpan(0, 1))
     started = time.perf_counter()
     sum_span(operators, task, LineSpan(0, 1))
     return time.perf_counter() - started

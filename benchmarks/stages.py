@@ -6,8 +6,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from spinscreen.kernels import curvatures, mesh_blocks, solve_bands, sum_span
+import numpy as np
+
+from spinscreen.kernels import mesh_blocks, solve_bands, sum_span
 from spinscreen.kernels.occupations import Occupations, Weight
+from spinscreen.kernels.quantities import hall, surface
 from spinscreen.materials import WannierModel
 
 from .cases import SEA, SEA_AND_SURFACE, floor_functions, job, run_job, side_by_side
@@ -57,12 +60,12 @@ def _one_round(work) -> dict[str, float]:  # type: ignore[no-untyped-def]
             "rotation to bands": lambda bands=bands: (bands.slopes_and_positions, bands.observable),
             "velocity and position": lambda bands=bands: bands.velocity,
             "Berry and conserved curvature": lambda bands=bands: bands.curvature_traces,
-            "spin current and T3": lambda bands=bands: curvatures.conventional_curvature(bands),
-            "T8 and T9": lambda bands=bands: bands.flow_traces,
+            "spin current and T3": lambda bands=bands: hall.conventional_curvature(bands),
+            "T8 and T9": lambda bands=bands: surface.dipole_flow(bands),
         }
         for name, step in steps.items():
-            values = timed(name, step)
-        rows = values[0].reshape(bands.energy.size, -1)
+            timed(name, step)
+        rows = np.moveaxis(surface.dipole_flow(bands), -1, 1).reshape(bands.energy.size, -1)
         occupations = Occupations(bands.energy, work.task.scan)
         timed(
             "Fermi sums (per 27 components)",

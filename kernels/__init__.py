@@ -1,9 +1,10 @@
-"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T10, Fermi sums, k meshes.
+"""Arrays in, arrays out: R -> k transforms, eigenproblem, multiplets, theory T1-T16, Fermi sums, k meshes.
 
 Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
 """
 
 from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError, checked_number, short, whole_number
 from .integration import (
     PartialSums,
@@ -47,6 +48,7 @@ from .quantities import (
     Sample,
     band_quantities,
     find_quantity,
+    has_net_torque,
     integrals,
 )
 from .separable import mesh_blocks
@@ -63,6 +65,7 @@ __all__ = [
     "BandQuantity",
     "BlochBands",
     "BlochOperators",
+    "FastPath",
     "FermiScan",
     "InputError",
     "Integral",
@@ -77,6 +80,7 @@ __all__ = [
     "RealSpaceOperator",
     "Resolution",
     "Sample",
+    "SlowPathWarning",
     "Task",
     "Weight",
     "add_sums",
@@ -91,8 +95,10 @@ __all__ = [
     "checked_kpoints",
     "checked_number",
     "checked_temperature",
+    "fast_path",
     "find_quantity",
     "finish",
+    "has_net_torque",
     "integrals",
     "k_path",
     "mesh_blocks",

@@ -11,13 +11,14 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import contractions
 from .errors import InputError, checked_number
-from .lattice import CYCLIC, BlochOperators, Complex, Integer, LatticeOperators, Real
+from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
 DEFAULT_DEGENERACY_THRESHOLD = 5e-3
@@ -25,6 +26,9 @@ DEFAULT_DEGENERACY_THRESHOLD = 5e-3
 #: Splitting of equal levels by rounding, at most, as a share of |H|: LAPACK's bound is eps |H| times a slowly
 #: growing function of the size. Measured up to 160 Wannier functions and 125 R: 6 to 12 eps |H(k)|.
 _ROUNDING = 64 * np.finfo(float).eps
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,18 @@ def frozen(array: NDArray) -> NDArray:
 
 
 @dataclass(frozen=True, eq=False)
+class Vertex:
+    """What a force couples to, between bands, (k, n, b, m).
+
+    velocity : v_b of a temperature gradient, which acts on electrons and holes alike, or V_b of a field
+    position : -i velocity/(eps_n - eps_m) between multiplets, 0 inside
+    """
+
+    velocity: Complex
+    position: Complex
+
+
+@dataclass(frozen=True, eq=False)
 class BlochBands:
     """Bands of a batch of k. Axes (k, band, operator or axis, band) for matrices between bands.
 
@@ -92,6 +108,12 @@ class BlochBands:
         # Operators of a range lie side by side in each row, so this is one matrix product per k.
         columns = needed.reshape(count, size, -1)
         return frozen((self._adjoint @ columns).reshape(needed.shape))
+
+    def rotated(self, matrices: Complex) -> Complex:
+        """U^dagger X U of any operators in the Wannier gauge, (k, wannier, x, wannier) -> (k, n, x, m)."""
+        count, size = self.energy.shape
+        half = (matrices.reshape(count, -1, size) @ self.states).reshape(count, size, -1)
+        return (self._adjoint @ half).reshape(matrices.shape)
 
     @cached_property
     def _adjoint(self) -> Complex:
@@ -143,6 +165,60 @@ class BlochBands:
         return self._interband[1]
 
     @cached_property
+    def bare(self) -> Vertex:
+        """v_b and r_b."""
+        return Vertex(self.velocity, self.position)
+
+    @cached_property
+    def charge_matrix(self) -> Complex | None:
+        """tau_z between bands, (k, n, m), where electrons and holes stand side by side."""
+        charge = self.operators.field_charge
+        return None if charge is None else frozen((self._adjoint * charge) @ self.states)
+
+    @cached_property
+    def field(self) -> Vertex:
+        """V_b = 1/2 {tau_z, v_b} and its r^V_b (theory section 6); v_b and r_b where all are electrons."""
+        if self.charge_matrix is None:
+            return self.bare
+        count, size = self.energy.shape
+        product = (self.charge_matrix @ self.velocity.reshape(count, size, -1)).reshape(self.velocity.shape)
+        velocity = (product + product.conj().swapaxes(1, 3)) / 2
+        return Vertex(frozen(velocity), frozen(-1j * self.inverse_gap[:, :, None] * velocity))
+
+    @cached_property
+    def inverse_gap(self) -> Real:
+        """1/(eps_n - eps_m) between multiplets, 0 inside, (k, n, m) 1/eV."""
+        gap = self.energy[:, :, None] - self.energy[:, None, :]
+        separate = self.multiplet_label[:, :, None] != self.multiplet_label[:, None, :]
+        return frozen(np.divide(1.0, gap, out=np.zeros_like(gap), where=separate))
+
+    def once(self, formula: Callable[[BlochBands, Vertex], Result], vertex: Vertex) -> Result:
+        """formula(bands, vertex), computed once for each vertex: most models have only one."""
+        key = (formula, id(vertex))
+        if key not in self._known:
+            self._known[key] = formula(self, vertex)
+        return self._known[key]  # type: ignore[return-value]
+
+    @cached_property
+    def _known(self) -> dict[tuple[object, int], object]:
+        return {}
+
+    def at_threshold(self, degeneracy_threshold: float) -> BlochBands:
+        """The same bands with other multiplets; energies, states and rotated operators are shared."""
+        resolution = replace(self.resolution, degeneracy_threshold=degeneracy_threshold)
+        bands = BlochBands(self.energy, self.states, self.operators, resolution)
+        for name in ("half_rotated", "slopes_and_positions", "observable"):
+            bands.__dict__[name] = getattr(self, name)
+        return bands
+
+    @cached_property
+    def electrons(self) -> BlochBands | None:
+        """Bands of the electrons alone, the normal state of a superconductor; None for any other model."""
+        if self.operators.field_charge is None:
+            return None
+        return solve_bands(self.operators.electrons(), self.resolution)
+
+    @cached_property
     def observable_velocity(self) -> Complex:
         """Theta bar v_a, (k, n, observable, a, m)."""
         return frozen(contractions.observable_velocity(self.observable, self.velocity))
@@ -180,73 +256,15 @@ class BlochBands:
     @cached_property
     def curvature_traces(self) -> tuple[Real, Real]:
         """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
-        if contractions.compiled is None:
-            return self.curvature_traces_by_multiplets()
-        count, size = self.energy.shape
-        berry = np.empty((count, size, 3))
-        conserved = np.empty((count, size, self.operators.observable_count, 3))
-        contractions.compiled.curvature_traces(
-            count,
-            size,
-            self.operators.observable_count,
-            self.half_rotated.shape[2],
+        berry, conserved = contractions.curvature_traces(
             self.multiplet_label,
             self.position,
             self.slopes_and_positions,
             self.observable,
             self.half_rotated,
             self.states,
-            berry,
-            conserved,
         )
         return frozen(berry), frozen(conserved)
-
-    @cached_property
-    def flow_traces(self) -> tuple[Real, Real]:
-        """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
-        if contractions.compiled is None:
-            return self.flow_traces_by_multiplets()
-        count, size = self.energy.shape
-        observables = self.operators.observable_count
-        dipole = np.empty((count, size, observables, 3, 3))
-        drude = np.empty_like(dipole)
-        contractions.compiled.flows(
-            count,
-            size,
-            observables,
-            self.multiplet_label,
-            self.position,
-            self.observable,
-            self.velocity,
-            dipole,
-            drude,
-        )
-        return frozen(dipole), frozen(drude)
-
-    def flow_traces_by_multiplets(self) -> tuple[Real, Real]:
-        """`flow_traces` from the blocks of each multiplet: the oracle of the compiled one."""
-
-        def dipole(m: Multiplet) -> Real:
-            return np.einsum("qsaij,qbji->qsab", m.dipole, m.velocity, optimize=True).real
-
-        def drude(m: Multiplet) -> Real:
-            product = np.einsum("qsij,qajl->qsail", m.texture, m.velocity, optimize=True)
-            current = (product + product.conj().swapaxes(-1, -2)) / 2
-            return np.einsum("qsail,qbli->qsab", current, m.velocity, optimize=True).real
-
-        return (
-            np.moveaxis(self.share_traces(dipole), -1, 1),
-            np.moveaxis(self.share_traces(drude), -1, 1),
-        )
-
-    def curvature_traces_by_multiplets(self) -> tuple[Real, Real]:
-        """`curvature_traces` from the blocks of each multiplet: the oracle of the compiled one."""
-
-        def conserved(m: Multiplet) -> Real:
-            return np.einsum("qsij,qcji->qsc", m.texture, m.curvature, optimize=True).real
-
-        berry = self.share_traces(lambda m: np.trace(m.curvature, axis1=2, axis2=3).real)
-        return np.moveaxis(berry, -1, 1), np.moveaxis(self.share_traces(conserved), -1, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,44 +308,11 @@ class Multiplet:
         return frozen(self._rows(self.parent.position))
 
     @cached_property
-    def curvature(self) -> Complex:
-        """F_c = F_ab restricted to the multiplet, (a, b, c) cyclic, (multiplet, c, i, j) angstrom^2.
-
-        F_ab = [curl A - i (A_a A_b - A_b A_a)] + i (r_a r_b - r_b r_a): the bracket is the curvature of
-        the Wannier subspace itself, without it the numbers depend on how many bands were wannierized.
-        """
-        products = _pair_products(self._position_rows) - _pair_products(
-            self._rows(self.parent.position_matrix)
-        )
-        blocks = [products[:, :, a, :, b] - products[:, :, b, :, a] for a, b in CYCLIC]
-        curvature = 1j * np.stack(blocks, axis=1)
-        if self.parent.operators.has_curl:
-            curvature += self._curl_of_position()
-        return frozen(curvature)
-
-    def _curl_of_position(self) -> Complex:
-        rotated = self.parent.operators.rotated_count
-        columns = self.parent.half_rotated[:, :, rotated:].transpose(0, 3, 2, 1)
-        states = self.parent.states.swapaxes(1, 2)[self.k[:, None], self.bands].conj()
-        # (i, wannier) x (wannier, c j)
-        inner = columns[self.k[:, None], self.bands].transpose(0, 3, 2, 1)
-        shape = (len(self.k), self.size, 3, self.size)
-        product = states @ inner.reshape(len(self.k), states.shape[2], -1)
-        return product.reshape(shape).transpose(0, 2, 1, 3)
-
-    @cached_property
     def dipole(self) -> Complex:
         """d_a,N = 1/2 (Theta bar r_a + h.c.) restricted to N, (multiplet, observable, a, i, j) angstrom."""
         theta, position = self._rows(self.parent.observable), self._position_rows
         product = np.einsum("qism,qjam->qsaij", theta, position.conj(), optimize=True)
         return frozen((product + product.conj().swapaxes(-1, -2)) / 2)
-
-
-def _pair_products(rows: Complex) -> Complex:
-    """(X_a X_b)_ij = sum_m X_a,im conj(X_b,jm) for Hermitian X, (multiplet, i, a, j, b)."""
-    count, size, axes, length = rows.shape
-    flat = rows.reshape(count, size * axes, length)
-    return (flat @ flat.conj().swapaxes(1, 2)).reshape(count, size, axes, size, axes)
 
 
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:

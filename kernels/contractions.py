@@ -1,36 +1,15 @@
-"""Contractions over bands that NumPy can only do in many passes: compiled where there is a compiler.
+"""Contractions over bands: what each takes and gives. The loops behind them are in loops.py.
 
-Each function states a formula; its `_by_numpy` twin is the formula in NumPy, the oracle of the tests and
-the substitute where the compiled module was not built. Both give the same numbers up to rounding.
+Every argument is checked before machine code sees it: TypeError for another dtype, ValueError for shapes that
+do not fit, IndexError for a negative slot.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
-
 import numpy as np
-from scipy.sparse import csr_array
 
+from . import loops
 from .lattice import Complex, Integer, Real
-
-compiled: Any
-try:
-    compiled = import_module("._contractions", __package__)
-except ImportError:
-    # No compiler at installation: the NumPy twins serve.
-    compiled = None
-
-__all__ = [
-    "compiled",
-    "conventional",
-    "current_matrices",
-    "interband",
-    "observable_velocity",
-    "scatter",
-    "shared",
-    "spread",
-]
 
 
 def interband(energy: Real, label: Integer, slopes_and_positions: Complex) -> tuple[Complex, Complex]:
@@ -39,25 +18,11 @@ def interband(energy: Real, label: Integer, slopes_and_positions: Complex) -> tu
     energy, label : (k, band), bands of one label being one multiplet, inside which r is zero
     slopes_and_positions : (k, n, 6, m); returns two (k, n, a, m)
     """
-    if compiled is None:
-        return interband_by_numpy(energy, label, slopes_and_positions)
     count, size = energy.shape
     velocity = np.empty((count, size, 3, size), dtype=complex)
     position = np.empty_like(velocity)
-    compiled.interband(count, size, energy, label, slopes_and_positions, velocity, position)
+    loops.interband(energy, label, slopes_and_positions, velocity, position)
     return velocity, position
-
-
-def interband_by_numpy(
-    energy: Real, label: Integer, slopes_and_positions: Complex
-) -> tuple[Complex, Complex]:
-    """`interband` in NumPy."""
-    difference = energy[:, :, None] - energy[:, None, :]
-    velocity = (1j * difference)[:, :, None] * slopes_and_positions[:, :, 3:]
-    velocity += slopes_and_positions[:, :, :3]
-    inverse = np.zeros(difference.shape, dtype=complex)
-    np.divide(-1j, difference, out=inverse, where=_separate(label))
-    return velocity, inverse[:, :, None] * velocity
 
 
 def observable_velocity(observable: Complex, velocity: Complex) -> Complex:
@@ -77,27 +42,105 @@ def conventional(
     returns (k, band, s, current_axis, field_axis)
     """
     count, size, observables = product.shape[:3]
-    if compiled is None:
-        return conventional_by_numpy(product, velocity, energy, label, broadening)
-    values = np.empty((count, size, observables, 3, 3))
-    compiled.conventional(count, size, observables, broadening, energy, label, product, velocity, values)
+    rows = product.reshape(count, size, 3 * observables, size)
+    values = response(rows, velocity, energy, label, broadening)
+    return values.reshape(count, size, observables, 3, 3)
+
+
+def response(operator: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float) -> Real:
+    """-2 Im sum_{m not in N} X_nm (v_b)_mn/((eps_n - eps_m)^2 + eta^2), X the Hermitian part of an operator.
+
+    operator : (k, n, x, m); returns (k, band, x, b), averaged over the members of each multiplet
+    """
+    values = np.empty((*operator.shape[:3], 3))
+    loops.conventional(operator, velocity, energy, label, float(broadening) ** 2, values)
     return values
 
 
-def conventional_by_numpy(
-    product: Complex, velocity: Complex, energy: Real, label: Integer, broadening: float
+def curvature_traces(
+    label: Integer,
+    position: Complex,
+    slopes_and_positions: Complex,
+    observable: Complex,
+    half_rotated: Complex,
+    states: Complex,
+) -> tuple[Real, Real]:
+    """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2.
+
+    position : r_a, slopes_and_positions : dHbar_a, Abar_a, observable : Theta bar, (k, n, operator, m)
+    half_rotated : X U of all stacked operators, the last three being curl A, states : U
+    """
+    count, size = label.shape
+    berry = np.empty((count, size, 3))
+    conserved = np.empty((count, size, observable.shape[2], 3))
+    loops.curvature_traces(
+        label, position, slopes_and_positions, observable, half_rotated, states, berry, conserved
+    )
+    return berry, conserved
+
+
+def flow_traces(
+    label: Integer, position: Complex, observable: Complex, velocity: Complex, field_velocity: Complex
+) -> tuple[Real, Real]:
+    """Re Tr_N[d_a V_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} V_b]/|N|, (k, band, observable, a, b)."""
+    count, size = label.shape
+    dipole = np.empty((count, size, observable.shape[2], 3, 3))
+    drude = np.empty_like(dipole)
+    loops.flow_traces(label, position, observable, velocity, field_velocity, dipole, drude)
+    return dipole, drude
+
+
+def texture_flow(label: Integer, observable: Complex, velocity: Complex) -> tuple[Real, Real]:
+    """Re Tr_N[theta_N v_b]/|N| and the bound by the norms of theta_N and v_b, (k, band, observable, b)."""
+    values = np.empty((*label.shape, observable.shape[2], 3))
+    bounds = np.empty_like(values)
+    loops.texture_flow(label, observable, velocity, values, bounds)
+    return values, bounds
+
+
+def moment_traces(
+    label: Integer,
+    position: Complex,
+    field_position: Complex,
+    velocity: Complex,
+    field_velocity: Complex,
+    observable: Complex,
 ) -> Real:
-    """T3 as it is written, j = 1/2 (Theta v + h.c.)."""
+    """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a), (k, band, observable, c)."""
+    values = np.empty((*label.shape, observable.shape[2], 3))
+    loops.moment_traces(label, position, field_position, velocity, field_velocity, observable, values)
+    return values
+
+
+def proper(
+    energy: Real,
+    label: Integer,
+    position: Complex,
+    velocity: Complex,
+    observable: Complex,
+    field_velocity: Complex,
+) -> Real:
+    """T14's sea per band, averaged over the members of each multiplet, (k, band, s, a, b).
+
+    All r_a Theta and r_a V_b are one matrix product per k: 3 (observables + 3) of the size of the bands.
+    """
     count, size = energy.shape
-    current = current_matrices(product).reshape(count, size, -1, size)
-    separate = _separate(label)
-    inverse = np.zeros(separate.shape)
-    denominator = (energy[:, :, None] - energy[:, None, :]) ** 2 + broadening**2
-    np.divide(1.0, denominator, out=inverse, where=separate)
-    # Im(j conj w) is the real product of (Re j, Im j) with (-Im w, Re w), which are the parts of i w.
-    field = (1j * inverse)[:, :, None] * velocity
-    values = -2 * (current.view(float) @ field.view(float).swapaxes(2, 3))
-    return shared(values.reshape(count, size, -1, 3, 3), label)
+    observables = observable.shape[2]
+    operators = np.concatenate([observable, field_velocity], axis=2)
+    products = position.reshape(count, 3 * size, size) @ operators.reshape(count, size, -1)
+    values = np.empty((count, size, observables, 3, 3))
+    shape = (count, size, 3, observables + 3, size)
+    loops.proper(energy, label, velocity, operators, products.reshape(shape), values)
+    return values
+
+
+def occupied_increments(
+    label: Integer, position: Complex, field_position: Complex, observable: Complex, bracket: Complex
+) -> Real:
+    """What each band adds to Re Tr[theta_occ F_occ], levels up to it one multiplet; (k, band, s, a, b)."""
+    values = np.empty((*label.shape, observable.shape[2], 3, 3))
+    loops.occupied_increments(label, position, field_position, observable, bracket, values)
+    return values
 
 
 def current_matrices(product: Complex) -> Complex:
@@ -105,13 +148,9 @@ def current_matrices(product: Complex) -> Complex:
     return (product + product.conj().swapaxes(1, 4)) / 2
 
 
-def _separate(label: Integer) -> np.ndarray:
-    return label[:, :, None] != label[:, None, :]
-
-
 def shared(values: Real, label: Integer) -> Real:
     """Values (k, band, ...) averaged over the members of each multiplet."""
-    member = ~_separate(label)
+    member = label[:, :, None] == label[:, None, :]
     share = member / member.sum(axis=2, keepdims=True)
     flat = values.reshape(*label.shape, -1)
     return (share @ flat).reshape(values.shape)
@@ -122,19 +161,9 @@ def scatter(slot: Integer, values: Real, slots: int) -> Real:
 
     Levels with a slot of `slots` or more are left out.
     """
-    if compiled is None:
-        return scatter_by_numpy(slot, values, slots)
     sums = np.zeros((slots, values.shape[1]))
-    compiled.scatter(len(slot), values.shape[1], slots, slot, np.ascontiguousarray(values), sums)
+    loops.scatter(slot, np.ascontiguousarray(values), sums)
     return sums
-
-
-def scatter_by_numpy(slot: Integer, values: Real, slots: int) -> Real:
-    """`scatter` as a sparse product."""
-    ones = np.ones(len(slot))
-    highest = max(slots, int(slot.max(initial=0))) + 1
-    placed = csr_array((ones, (slot, np.arange(len(slot)))), shape=(highest, len(slot)))
-    return np.asarray(placed @ values)[:slots]
 
 
 def spread(first: Integer, weights: Real, values: Real, slots: int) -> Real:
@@ -143,27 +172,6 @@ def spread(first: Integer, weights: Real, values: Real, slots: int) -> Real:
     first : (level,), weights : (level, width), values : (level, component); what lies beyond the last slot
     is left out.
     """
-    if compiled is None:
-        return spread_by_numpy(first, weights, values, slots)
     sums = np.zeros((slots, values.shape[1]))
-    compiled.spread(
-        len(first),
-        values.shape[1],
-        slots,
-        weights.shape[1],
-        first,
-        np.ascontiguousarray(weights),
-        np.ascontiguousarray(values),
-        sums,
-    )
+    loops.spread(first, np.ascontiguousarray(weights), np.ascontiguousarray(values), sums)
     return sums
-
-
-def spread_by_numpy(first: Integer, weights: Real, values: Real, slots: int) -> Real:
-    """`spread` as a sparse product."""
-    levels, width = weights.shape
-    slot = (first[:, None] + np.arange(width)).ravel()
-    inside = slot < slots
-    level = np.repeat(np.arange(levels), width)
-    entries = (weights.ravel()[inside], (slot[inside], level[inside]))
-    return np.asarray(csr_array(entries, shape=(slots, levels)) @ values)

@@ -10,7 +10,7 @@ import numpy as np
 from .bands import BlochBands, Resolution, solve_bands
 from .lattice import BlochOperators, LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
-from .occupations import FermiScan, Occupations
+from .occupations import FermiScan, Occupations, Weight
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
 from .separable import mesh_blocks
 
@@ -32,14 +32,18 @@ class Task:
     block_size: int
 
 
-def terms_of(chosen: Iterable[Integral]) -> tuple[Term, ...]:
-    """Every sum that the integrals need, each once."""
-    return tuple(dict.fromkeys(term for integral in chosen for term in integral.terms))
+def terms_of(chosen: Iterable[Integral], temperature: float) -> tuple[Term, ...]:
+    """Every sum that the integrals need at a temperature (K), each once."""
+    return tuple(dict.fromkeys(term for integral in chosen for term in integral.terms_at(temperature)))
 
 
 def bytes_per_kpoint(operators: LatticeOperators) -> int:
-    """Work memory of one k point: stacked operators, three rotated copies and the spin-current matrices."""
-    matrices = 4 * stacked_count(operators) + 6 * operators.observable_count + 10
+    """Work memory of one k point: stacked operators, three rotated copies, spin currents, products of T14."""
+    observables = operators.observable_count
+    matrices = 4 * stacked_count(operators) + 6 * observables + 10 + 4 * (observables + 3)
+    if operators.field_charge is not None:
+        # The vertex of the field, the products with it, and the electrons alone.
+        matrices *= 2
     return 16 * operators.size**2 * matrices
 
 
@@ -70,7 +74,18 @@ def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
         value = values[term.kernel]
         rows = np.moveaxis(value, -1, 1).reshape(bands.energy.size, -1)
         sums[term] = occupations.sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
+    if bands.electrons is not None:
+        _add_filled_electrons(sums, bands.electrons)
     return sums
+
+
+def _add_filled_electrons(sums: dict[Term, Real], electrons: BlochBands) -> None:
+    """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
+    filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
+    for term in sums:
+        if term.filled_constant and term.weight in filled:
+            constant = np.einsum("k...n,kn->...", term.kernel(electrons), filled[term.weight])
+            sums[term] = sums[term] + constant[..., None]
 
 
 def _kernels(terms: Sequence[Term]) -> tuple[Kernel, ...]:
@@ -84,7 +99,7 @@ def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:
 
 def finish(integral: Integral, sums: PartialSums, kpoint_count: int, sample: Sample) -> Real:
     """Values of an integral in its unit, (dims ..., fermi_energy)."""
-    averages = (sums[term] / kpoint_count for term in integral.terms)
+    averages = (sums[term] / kpoint_count if term in sums else 0.0 for term in integral.terms)
     return integral.unit.factor(sample) * integral.combine(*averages)
 
 

@@ -54,12 +54,15 @@ class LatticeOperators:
     hamiltonian : one component, eV
     position : three components, angstrom, Hermitian
     observables : one component per observable (possibly none)
+    field_charge : (wannier,) +1 for electrons, -1 for holes, on which an electric field acts oppositely
+        (theory section 6); None where all are electrons
     """
 
     cell: Real
     hamiltonian: RealSpaceOperator
     position: RealSpaceOperator
     observables: RealSpaceOperator
+    field_charge: Real | None = None
 
     @property
     def size(self) -> int:
@@ -97,12 +100,14 @@ class BlochOperators:
         The row index comes first so that all operators are rotated by two matrix products.
     observable_slopes : dTheta/dk_a, (k, wannier, observable * axis, wannier), where it was asked for and the
         observables depend on k; only T12 needs it
+    field_charge : (wannier,) as in `LatticeOperators`
     """
 
     hamiltonian: Complex
     stacked: Complex
     observable_count: int
     observable_slopes: Complex | None = None
+    field_charge: Real | None = None
 
     @property
     def rotated_count(self) -> int:
@@ -112,6 +117,22 @@ class BlochOperators:
     @property
     def has_curl(self) -> bool:
         return self.stacked.shape[2] > self.rotated_count
+
+    def electrons(self) -> BlochOperators:
+        """The block of the electrons alone: the normal state that a superconductor was made of."""
+        assert self.field_charge is not None
+        own = np.flatnonzero(self.field_charge > 0)
+
+        def block(matrices: Complex) -> Complex:
+            return np.ascontiguousarray(matrices[:, own][..., own])
+
+        slopes = self.observable_slopes
+        return BlochOperators(
+            block(self.hamiltonian),
+            block(self.stacked),
+            self.observable_count,
+            None if slopes is None else block(slopes),
+        )
 
 
 def stacked_count(operators: LatticeOperators) -> int:
@@ -169,7 +190,7 @@ def bloch_operators(
         if slopes is not None:
             for a, weights in enumerate(derivative_weights):
                 slopes[:, :, 3 * s + a] = (weights @ table).reshape(count, size, size)
-    return BlochOperators(hamiltonian, stacked, lattice_count, slopes)
+    return BlochOperators(hamiltonian, stacked, lattice_count, slopes, operators.field_charge)
 
 
 def _weights(operator: RealSpaceOperator, cell: Real, kpoints: Real) -> tuple[Complex, list[Complex]]:

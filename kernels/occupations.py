@@ -49,6 +49,7 @@ class Weight(Enum):
 
     SEA = "Fermi sea: f"
     SURFACE = "Fermi surface: df/deps"
+    SURFACE_ENTROPY = "entropy of a Fermi-surface term: x df/deps"
     GRAND_POTENTIAL = "grand potential: g = -kT ln(1 + exp(-x/kT))"
     ENTROPY = "entropy: f x - g"
     HEAT = "heat: int_x^inf (-df/dy) y^2 dy"
@@ -56,7 +57,7 @@ class Weight(Enum):
     @property
     def needs_temperature(self) -> bool:
         """True for weights that are a delta function or vanish at T = 0."""
-        return self in (Weight.SURFACE, Weight.ENTROPY, Weight.HEAT)
+        return self not in (Weight.SEA, Weight.GRAND_POTENTIAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ class Occupations:
         window = self._window
         weights = window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
         partly = spread(window.first, weights, values, len(self.scan.energies))
-        if weight in (Weight.SURFACE, Weight.ENTROPY):
+        if weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY, Weight.ENTROPY):
             return partly.T
         return (partly + self._occupied(window.last, values, weight)).T
 
@@ -164,6 +165,8 @@ def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight)
         return occupation
     if weight is Weight.SURFACE:
         return occupation * (occupation - 1) / thermal_energy
+    if weight is Weight.SURFACE_ENTROPY:
+        return x * occupation * (occupation - 1) / thermal_energy
     y = x / thermal_energy
     if weight is Weight.HEAT:
         return thermal_energy**2 * _heat_beyond(y)

@@ -81,7 +81,7 @@ def mesh_blocks(
             tables = _sum_second_axis(operators, order, planes, chosen / counts[1])
             for begin, end in pairwise(edges):
                 along = np.arange(begin, end) / counts[2]
-                yield _sum_last_axis(tables, along, operators.observable_count)
+                yield _sum_last_axis(tables, along, operators)
 
 
 def _planes(
@@ -174,7 +174,7 @@ def _value_and_gradient(plane: _Plane, cell: Real, k: Real) -> tuple[Complex, Co
     return value.reshape(shape), gradient.reshape(3, *shape)
 
 
-def _sum_last_axis(tables: _Lines, k: Real, observable_count: int) -> BlochOperators:
+def _sum_last_axis(tables: _Lines, k: Real, operators: LatticeOperators) -> BlochOperators:
     weights = np.exp(2j * np.pi * np.outer(k, tables.steps))
     lines, steps, size, count, _ = tables.stacked.shape
 
@@ -184,8 +184,9 @@ def _sum_last_axis(tables: _Lines, k: Real, observable_count: int) -> BlochOpera
     return BlochOperators(
         summed(tables.hamiltonian).reshape(-1, size, size),
         summed(tables.stacked).reshape(-1, size, count, size),
-        observable_count,
+        operators.observable_count,
         None
         if tables.observable_slopes is None
-        else summed(tables.observable_slopes).reshape(-1, size, 3 * observable_count, size),
+        else summed(tables.observable_slopes).reshape(-1, size, 3 * operators.observable_count, size),
+        operators.field_charge,
     )

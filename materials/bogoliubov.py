@@ -35,8 +35,10 @@ def bogoliubov(
     pairing : a name of `PAIRINGS`, scaled by `gap` (eV), or Delta(R) in eV as a mapping, used as it stands
     chemical_potential : eV, by default the model's Fermi level
     The result has the observable charge = -tau_z (in e) and the normal model's other observables X as X on
-    electrons and -X(-k)^* on holes; everything that works on a model works on it, with the factor 1/2 for the
-    doubling. Raises InputError for a Delta that breaks Delta(k) = -Delta(-k)^T or does not fit the model.
+    electrons and -X(-k)^* on holes; everything that works on a model works on it. Each band counts one half,
+    half of the filled electrons is added, and an electric field acts on electrons and holes oppositely, so
+    that without a gap every quantity has its normal value (theory section 6). Raises InputError for a Delta
+    that breaks Delta(k) = -Delta(-k)^T or does not fit the model.
     """
     if model.is_bogoliubov:
         raise InputError(f"bogoliubov: model {model.name!r} is a superconductor already.")

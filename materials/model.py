@@ -160,7 +160,13 @@ class WannierModel:
             RealSpaceOperator.pruned(self.translations, self.hamiltonian[:, None]),
             RealSpaceOperator.pruned(self.translations, self.position),
             self._observable_operator(),
+            self._field_charge,
         )
+
+    @property
+    def _field_charge(self) -> NDArray[np.float64] | None:
+        """An electric field acts on holes and electrons oppositely (theory section 6)."""
+        return np.repeat([1.0, -1.0], self.size // 2) if self.is_bogoliubov else None
 
     def _observable_operator(self) -> RealSpaceOperator:
         matrices = list(self.observables.values())

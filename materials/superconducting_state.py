@@ -35,6 +35,12 @@ class SuperconductingState:
     chern_number: int | None
 
 
+def pairing_amplitude(model: WannierModel) -> float:
+    """Largest element of Delta(R) in eV, an upper scale of the gap; 0 without pairing."""
+    half = model.size // 2
+    return float(np.abs(model.hamiltonian[:, :half, half:]).max())
+
+
 def superconducting_state(model: WannierModel, kmesh: int = 24) -> SuperconductingState:
     """Find gap and nodes by a mesh of `kmesh` points per periodic axis and descent from its lowest minima.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spinscreen.kernels import (
+    BAND_QUANTITIES,
     CONDUCTANCE,
     BandQuantity,
     BlochBands,
@@ -18,16 +19,7 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.materials.model import hermitian_part, opposite_rows
 
-ALL_BAND_QUANTITIES = (
-    "energy",
-    "velocity",
-    "texture",
-    "berry_curvature",
-    "conserved_curvature",
-    "conventional_curvature",
-    "wave_packet_dipole",
-    "wave_packet_moment",
-)
+ALL_BAND_QUANTITIES = tuple(quantity.name for quantity in BAND_QUANTITIES)
 
 #: A 2D Hall conductivity times this is 2 pi int_k f Omega.
 IN_QUANTA = 2 * np.pi / CONDUCTANCE
@@ -89,6 +81,39 @@ def rotated_model(model: WannierModel, unitary: np.ndarray) -> WannierModel:
     )
 
 
+def supercell(model: WannierModel, axis: int) -> WannierModel:
+    """Two cells along an axis as one: the same crystal, every band folded once."""
+    size = model.size
+
+    def place(matrices: np.ndarray, shifts: bool) -> dict[tuple[int, ...], np.ndarray]:
+        found: dict[tuple[int, ...], np.ndarray] = {}
+        for vector, matrix in zip(model.translations.tolist(), matrices, strict=True):
+            for here in range(2):
+                along, there = divmod(vector[axis] + here, 2)
+                target = tuple(along if i == axis else x for i, x in enumerate(vector))
+                block = found.setdefault(target, np.zeros((*matrix.shape[:-2], 2 * size, 2 * size), complex))
+                own = matrix
+                if shifts and not any(vector):
+                    own = matrix + (here * model.lattice[axis])[:, None, None] * np.eye(size)
+                i, j = here * size, there * size
+                block[..., i : i + size, j : j + size] += own
+        return found
+
+    rows = place(model.hamiltonian, False)
+    positions = place(model.position, True)
+    translations = np.array(sorted(rows))
+    lattice = model.lattice.copy()
+    lattice[axis] *= 2
+    return replace(
+        model,
+        lattice=lattice,
+        translations=translations,
+        hamiltonian=np.stack([rows[tuple(v)] for v in translations.tolist()]),
+        position=np.stack([positions[tuple(v)] for v in translations.tolist()]),
+        observables={name: np.kron(np.eye(2), matrix) for name, matrix in model.observables.items()},
+    )
+
+
 def values(
     model: WannierModel,
     kpoints: np.ndarray,
@@ -108,7 +133,7 @@ def random_bloch(rng: np.random.Generator, size: int, observables: int = 3, curl
 
 
 def degenerate_bands(
-    rng: np.random.Generator, pattern: list[int], threshold: float = 1e-6
+    rng: np.random.Generator, pattern: list[int], threshold: float = 1e-6, broadening: float = 0.0
 ) -> tuple[BlochBands, np.ndarray]:
     """Bands at one k with exact multiplets of the sizes in `pattern`, and their multiplet labels."""
     label = np.repeat(np.arange(len(pattern)), pattern)
@@ -118,7 +143,7 @@ def degenerate_bands(
     stacked = random_bloch(rng, size)
     hamiltonian = states @ (energy[..., None] * states.conj().swapaxes(1, 2))
     operators = BlochOperators(hamiltonian, stacked, 3)
-    return BlochBands(energy, states, operators, Resolution(threshold)), label
+    return BlochBands(energy, states, operators, Resolution(threshold, broadening)), label
 
 
 def kernel_of(name: str) -> BandQuantity:

@@ -1,114 +1,153 @@
-"""The compiled contractions against their NumPy oracles."""
+"""Compiled loops against dense NumPy oracles; what they refuse; the same source without a compiler."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import degenerate_bands, random_model
 
-from spinscreen.kernels import KMesh, Resolution, bloch_operators, contractions, solve_bands
-from spinscreen.kernels.contractions import (
-    conventional,
-    conventional_by_numpy,
-    interband,
-    interband_by_numpy,
-    scatter,
-    scatter_by_numpy,
-    spread,
-    spread_by_numpy,
-)
+from spinscreen.kernels import KMesh, Resolution, bloch_operators, fast_path, loops, solve_bands
+from spinscreen.kernels.compiled import Loop, SlowPathWarning
+from spinscreen.kernels.contractions import scatter, spread
+from spinscreen.kernels.quantities import field_induced, hall, proper, surface
 
-compiled = pytest.mark.skipif(
-    contractions.compiled is None, reason="no compiler was found when spinscreen was installed"
-)
 PATTERNS = st.lists(st.integers(1, 4), min_size=1, max_size=5)
 
+#: Kernels that loops compute, and the oracle of each.
+COMPILED = {
+    hall.berry_curvature: oracles.berry_curvature,
+    hall.conserved_curvature: oracles.conserved_curvature,
+    hall.conventional_curvature: oracles.conventional_curvature,
+    surface.dipole_flow: oracles.dipole_flow,
+    surface.drude_flow: oracles.drude_flow,
+    hall.occupied_curvature: oracles.occupied_curvature,
+    proper.proper_curvature: oracles.proper_curvature,
+    proper.proper_flow: oracles.proper_flow,
+    proper.accumulation_flow: oracles.accumulation_flow,
+    field_induced.field_texture: oracles.field_texture,
+    field_induced.texture_drift: oracles.texture_drift,
+}
 
-def assert_same(found, expected):
+
+def assert_same(found, expected, tolerance=1e-13):
     scale = max(1.0, np.abs(expected).max())
     # Sums of some ten products in another order.
-    np.testing.assert_allclose(found, expected, atol=1e-13 * scale)
+    np.testing.assert_allclose(found, expected, atol=tolerance * scale)
 
 
-@compiled
 @given(pattern=PATTERNS, seed=st.integers(0, 100))
 def test_interband_matrices(pattern, seed):
     bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
-    arguments = (bands.energy, bands.multiplet_label, bands.slopes_and_positions)
-    for found, expected in zip(interband(*arguments), interband_by_numpy(*arguments), strict=True):
-        assert_same(found, expected)
+    at = oracles.OneK(bands, 0)
+    assert_same(bands.velocity[0].swapaxes(0, 1), at.velocity)
+    assert_same(bands.position[0].swapaxes(0, 1), at.position)
 
 
-@compiled
+@pytest.mark.parametrize("kernel", COMPILED, ids=lambda k: k.__name__)
 @given(pattern=PATTERNS, seed=st.integers(0, 100), broadening=st.sampled_from([0.0, 0.1]))
-def test_conventional_curvature(pattern, seed, broadening):
-    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
-    levels = (bands.energy, bands.multiplet_label, broadening)
-    found = conventional(bands.observable_velocity, bands.velocity, *levels)
-    assert_same(found, conventional_by_numpy(bands.observable_velocity, bands.velocity, *levels))
+def test_kernels_of_one_k(kernel, pattern, seed, broadening):
+    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern, broadening=broadening)
+    assert_same(kernel(bands), oracles.at_each_k(bands, COMPILED[kernel]), 1e-12)
 
 
-@compiled
-@given(pattern=PATTERNS, seed=st.integers(0, 100))
-def test_curvature_traces(pattern, seed):
-    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
-    for found, expected in zip(bands.curvature_traces, bands.curvature_traces_by_multiplets(), strict=True):
-        assert_same(found, expected)
+@pytest.mark.parametrize("kernel", COMPILED, ids=lambda k: k.__name__)
+@pytest.mark.parametrize("onsite", [True, False])
+@pytest.mark.parametrize("threshold", [1e-9, 0.5])
+def test_kernels_of_many_k(kernel, onsite, threshold):
+    model = random_model(3, size=6, onsite=onsite)
+    bands = solve_bands(bloch_operators(model.operators, KMesh((3, 3, 3)).points()), Resolution(threshold))
+    # Gaps of 1e-2 eV: curvatures of 1e4 with the rounding of their terms.
+    assert_same(kernel(bands), oracles.at_each_k(bands, COMPILED[kernel]), 1e-11)
 
 
-@compiled
-@given(pattern=PATTERNS, seed=st.integers(0, 100))
-def test_flow_traces(pattern, seed):
-    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
-    for found, expected in zip(bands.flow_traces, bands.flow_traces_by_multiplets(), strict=True):
-        assert_same(found, expected)
-
-
-@compiled
 @given(slots=st.lists(st.integers(0, 6), min_size=1, max_size=30), width=st.integers(0, 4))
 def test_spread(slots, width):
     rng = np.random.default_rng(0)
     first = np.array(slots)
     weights, values = rng.normal(size=(len(first), width)), rng.normal(size=(len(first), 5))
-    assert_same(spread(first, weights, values, 6), spread_by_numpy(first, weights, values, 6))
+    assert_same(spread(first, weights, values, 6), oracles.spread(first, weights, values, 6))
 
 
-@compiled
-@pytest.mark.parametrize("onsite", [True, False])
-@pytest.mark.parametrize("threshold", [1e-9, 0.5])
-def test_curvature_traces_of_many_k(onsite, threshold):
-    model = random_model(3, size=6, onsite=onsite)
-    bands = solve_bands(bloch_operators(model.operators, KMesh((3, 3, 3)).points()), Resolution(threshold))
-    for found, expected in zip(bands.curvature_traces, bands.curvature_traces_by_multiplets(), strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
-
-
-@compiled
 @given(slots=st.lists(st.integers(0, 6), min_size=1, max_size=30), seed=st.integers(0, 10))
 def test_scatter(slots, seed):
     slot = np.array(slots)
     values = np.random.default_rng(seed).normal(size=(len(slot), 5))
-    assert_same(scatter(slot, values, 5), scatter_by_numpy(slot, values, 5))
+    assert_same(scatter(slot, values, 5), oracles.scatter(slot, values, 5))
 
 
-@compiled
-def test_wrong_sizes_are_refused_not_read():
-    with pytest.raises(ValueError, match="expected 32 bytes, found 16"):
-        contractions.compiled.scatter(4, 1, 4, np.zeros(2, dtype=np.int64), np.zeros(4), np.zeros(4))
+def test_what_machine_code_would_misread_is_refused():
+    integers, numbers = np.zeros(2, dtype=np.int64), np.zeros((2, 1))
+    with pytest.raises(TypeError, match=r"slot: expected a C-contiguous int64 array \(n\), found float64"):
+        loops.scatter(np.zeros(2), numbers, np.zeros((4, 1)))
+    with pytest.raises(TypeError, match="values: expected a C-contiguous float64 array"):
+        loops.scatter(integers, np.zeros((2, 2))[:, ::2], np.zeros((4, 1)))
+    with pytest.raises(ValueError, match=r"values: expected the shape \(n, c\) with n = 2, found \(3, 1\)"):
+        loops.scatter(integers, np.zeros((3, 1)), np.zeros((4, 1)))
+    for slots in (scatter(np.array([0, 5]), numbers, 4), spread(np.array([9, 9]), numbers, numbers, 4)):
+        np.testing.assert_array_equal(slots, 0)
+    with pytest.raises(IndexError, match="found a negative one"):
+        scatter(np.array([0, -7]), numbers, 4)
+    with pytest.raises(IndexError, match="found a negative one"):
+        spread(np.array([0, -7]), numbers, numbers, 4)
 
 
-def test_everything_works_without_the_compiled_module(monkeypatch):
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """Every loop as the plain Python that it is written in."""
+    for machine in vars(loops).values():
+        if isinstance(machine, Loop):
+            monkeypatch.setitem(vars(machine), "_machine", machine.function)
+
+
+def test_the_source_of_the_loops_runs_as_plain_python(uncompiled):
     model = random_model(3, size=6)
-    operators = bloch_operators(model.operators, KMesh((2, 2, 2)).points())
-    from spinscreen.kernels import INTEGRALS
+    operators = bloch_operators(model.operators, KMesh((2, 2, 1)).points())
+    bands = solve_bands(operators, Resolution(0.3, 0.05))
+    for kernel, oracle in COMPILED.items():
+        assert_same(kernel(bands), oracles.at_each_k(bands, oracle), 1e-11)
+    assert_same(scatter(np.array([0, 1]), np.ones((2, 1)), 2), [[1], [1]])
+    assert_same(spread(np.array([0, 1]), np.ones((2, 2)), np.ones((2, 1)), 2), [[1], [2]])
 
-    def results():
-        bands = solve_bands(operators, Resolution(0.3, 0.05))
-        return [term.kernel(bands) for integral in INTEGRALS for term in integral.terms]
 
-    usual = results()
-    monkeypatch.setattr(contractions, "compiled", None)
-    for found, expected in zip(results(), usual, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-10 * np.abs(expected).max())
+SUM = """
+import numpy as np
+from spinscreen.kernels import fast_path
+from spinscreen.kernels.contractions import scatter
+print(scatter(np.array([0, 1, 1]), np.ones((3, 1)), 2).ravel(), fast_path())
+"""
+
+
+def run(environment, source=SUM):
+    return subprocess.run(
+        [sys.executable, "-W", "always", "-c", source], env=environment, capture_output=True, text=True
+    )
+
+
+def test_without_numba_the_same_numbers_and_a_warning():
+    found = run({**os.environ, "NUMBA_DISABLE_JIT": "1"})
+    assert "[1. 2.]" in found.stdout
+    assert "FastPath(compiled=False, reason='NUMBA_DISABLE_JIT is set')" in found.stdout
+    assert SlowPathWarning.__name__ in found.stderr
+    missing = run(os.environ.copy(), "import sys\nsys.modules['numba'] = None\n" + SUM)
+    assert "[1. 2.]" in missing.stdout
+    assert "numba cannot be imported" in missing.stdout
+
+
+def test_without_a_folder_for_machine_code_it_is_compiled_in_each_process():
+    """As in a read-only installation without HOME."""
+    nowhere = "from numba.core import caching\ncaching.CacheImpl._locator_classes = []\n"
+    found = run(os.environ.copy(), nowhere + SUM)
+    assert "[1. 2.]" in found.stdout
+    assert "FastPath(compiled=True, reason='no folder for it is writable" in found.stdout
+    assert "Warning" not in found.stderr
+
+
+def test_the_fast_path_is_there():
+    assert fast_path().compiled

@@ -21,7 +21,7 @@ from spinscreen.kernels import (
     cell_measure,
     solve_bands,
 )
-from spinscreen.kernels.curvatures import texture_slope
+from spinscreen.kernels.quantities.equilibrium import texture_slope
 from spinscreen.materials import library, load_model
 from spinscreen.materials.model import centre_position
 from spinscreen.workflows import compute

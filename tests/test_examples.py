@@ -23,6 +23,7 @@ def script(name: str):
     ("name", "options"),
     [
         ("kane_mele_rashba", {"points": 12}),
+        ("which_quantity", {"points": 9}),
         ("honeycomb_chiral_d_wave", {"points": 12, "temperatures": 4}),
         ("square_chiral_p_wave", {"points": 16, "levels": 4}),
     ],

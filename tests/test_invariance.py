@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import (
-    ALL_BAND_QUANTITIES,
     degenerate_bands,
     random_model,
     random_unitary,
     rotated_model,
+    supercell,
     values,
 )
 
 from spinscreen.kernels import INTEGRALS, QUANTITIES, BandQuantity
 from spinscreen.materials import library
+from spinscreen.storage.symmetry import rotated
+from spinscreen.workflows import compute
 
 KPOINTS = np.random.default_rng(5).random((6, 3))
 
@@ -33,10 +36,6 @@ def assert_same(first, second, tolerance=1e-10):
     for name in first:
         scale = max(1.0, np.abs(first[name]).max())
         np.testing.assert_allclose(second[name], first[name], atol=tolerance * scale, err_msg=name)
-
-
-def test_every_band_quantity_is_covered_here():
-    assert set(ALL_BAND_QUANTITIES) == {n for n, q in QUANTITIES.items() if isinstance(q, BandQuantity)}
 
 
 @given(seed=st.integers(0, 1000), threshold=st.sampled_from([1e-9, 0.3, 2.0]))
@@ -123,6 +122,62 @@ def test_minus_unity_makes_theta_curvatures_the_negative_berry_curvature():
     # With A = 0 the Wannier subspace has no curvature of its own and T3 is the whole Kubo formula.
     np.testing.assert_allclose(internal, -berry_internal, atol=1e-10 * np.abs(berry_internal).max())
     assert not np.allclose(interband, -berry)
+
+
+def integrals_of(model, kmesh, energies=(-0.4, 0.3), threshold=1e-6, temperature=1500.0):
+    names = [quantity.name for quantity in INTEGRALS]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return compute(model, kmesh, list(energies), temperature, threshold, names)
+
+
+def assert_same_integrals(found, expected, tolerance=1e-9):
+    for name in expected.data_vars:
+        scale = max(float(abs(expected[name]).max()), np.finfo(float).tiny)
+        if name == "conserved_hall_conductivity_occupied":
+            np.testing.assert_array_equal(found[name].isnull(), expected[name].isnull())
+        np.testing.assert_allclose(
+            found[name], expected[name], atol=tolerance * scale + 1e-17, err_msg=str(name)
+        )
+
+
+def test_the_origin_of_the_cell_changes_no_integral():
+    """A shift of the position matrix by a number commutes with everything."""
+    model = random_model(3)
+    home = ~model.translations.any(axis=1)
+    shift = np.array([0.7, -1.3, 0.4])
+    moved = model.position + home[:, None, None, None] * shift[:, None, None] * np.eye(model.size)
+    assert_same_integrals(
+        integrals_of(replace(model, position=moved), 3), integrals_of(model, 3), tolerance=1e-8
+    )
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_supercell_changes_no_density(axis):
+    model = library.load("rashba_ferromagnet")
+    double = supercell(model, axis)
+    folded = [3 if i == axis else 6 for i in range(2)]
+    small, large = integrals_of(model, (6, 6, 1)), integrals_of(double, (*folded, 1))
+    for name in ("carrier_density", "density_of_states", "observable_density"):
+        large[name] = large[name] / 2
+    # Folded bands meet: multiplets of the supercell join levels of different k of the small cell, whose
+    # traces add up.
+    assert_same_integrals(large, small, tolerance=1e-7)
+
+
+def test_a_rotation_turns_every_tensor():
+    model = random_model(6)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    turn *= np.linalg.det(turn)
+    spins = np.stack([model.observables[f"spin_{name}"] for name in "xyz"])
+    turned = replace(
+        model,
+        lattice=model.lattice @ turn.T,
+        position=np.einsum("ab,rbij->raij", turn, model.position),
+        observables={f"spin_{name}": np.tensordot(turn[s], spins, 1) for s, name in enumerate("xyz")},
+    )
+    expected = rotated(integrals_of(model, 3), turn)
+    assert_same_integrals(integrals_of(turned, 3), expected, tolerance=1e-8)
 
 
 def test_time_reversal_makes_berry_curvature_odd_and_conserved_curvature_even():

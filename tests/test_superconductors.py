@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import constants
 from support import values
 
-from spinscreen.kernels import BOLTZMANN, InputError
+from spinscreen.kernels import BOLTZMANN, CONDUCTANCE, INTEGRALS, InputError, find_quantity
 from spinscreen.materials import WannierModel, bcs_gap, bogoliubov, library, superconducting_state
 from spinscreen.workflows import compute
 
@@ -43,6 +44,108 @@ def test_without_a_gap_the_normal_magnetization_comes_back(name, mu, temperature
     if name == "haldane":
         assert np.abs(expected).max() > 1e-4
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+#: Every integral that has a meaning in a superconductor.
+MEANINGFUL = [quantity.name for quantity in INTEGRALS if not quantity.refused_superconducting]
+
+
+def assert_same(found, expected, name, tolerance):
+    """Equal up to the largest element; what symmetry makes zero leaves rounding of elements of order one."""
+    values = found.sel(observable=expected["observable"]) if "observable" in expected.dims else found
+    factor = CONDUCTANCE if "S" in expected.attrs["units"] or "A/" in expected.attrs["units"] else 1.0
+    scale = max(float(abs(expected).max()), 1e-4 * factor)
+    np.testing.assert_allclose(values, expected, atol=tolerance * scale, err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("mu", [-0.9, 0.05, 0.4])
+@pytest.mark.parametrize("temperature", [0.0, 900.0])
+@pytest.mark.parametrize("name", ["haldane", "kane_mele"])
+def test_without_a_gap_every_quantity_has_its_normal_value(name, mu, temperature):
+    """The battery over the registry: field responses with their vertex, constants of the doubling, notes."""
+    normal = library.load(name).with_charge()
+    doubled = bogoliubov(normal, {(0, 0, 0): np.zeros((normal.size,) * 2)}, chemical_potential=mu)
+    names = [n for n in MEANINGFUL if temperature > 0 or not find_quantity(n).needs_temperature]
+    expected = compute(normal, 12, mu, temperature, 1e-9, names)
+    # Particles and holes meet at the Fermi level: a threshold would join them.
+    found = compute(doubled, 12, None, temperature, 1e-12, names)
+    for quantity in names:
+        assert_same(found[quantity], expected[quantity], quantity, 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_without_a_gap_gallium_arsenide_has_its_normal_values(gallium_arsenide):
+    """Ab initio spins and a position matrix that do not commute, at k_BT = 0.3 eV."""
+    shape = (gallium_arsenide.size,) * 2
+    doubled = bogoliubov(gallium_arsenide, {(0, 0, 0): np.zeros(shape)}, chemical_potential=7.0)
+    temperature = 0.3 / BOLTZMANN
+    expected = compute(gallium_arsenide, 4, 7.0, temperature, 1e-3, MEANINGFUL)
+    found = compute(doubled, 4, None, temperature, 1e-3, MEANINGFUL)
+    for quantity in MEANINGFUL:
+        if quantity not in ("observable_density", "anomalous_hall_conductivity"):
+            # Levels closer than the threshold: curvatures of 1e6 with the rounding of their terms.
+            assert_same(found[quantity], expected[quantity], quantity, 1e-6)
+
+
+def test_field_vertex_numbers_of_the_theory_note():
+    """Kane-Mele, mu = -0.9, 900 K, 30 x 30, gap 1e-9 eV; two codes that share nothing with the kernels."""
+    model = bogoliubov(library.load("kane_mele"), "s", chemical_potential=-0.9, gap=1e-9)
+    expected = {
+        "conventional_hall_conductivity": -2.167443e-6,
+        "conserved_hall_conductivity": -3.146624e-6,
+        "dipole_surface_conductivity": -7.284996e-6,
+        "proper_hall_conductivity": -7.304627e-6 + 7.284996e-6,
+        "proper_surface_conductivity": 7.284996e-6,
+        "accumulation_coefficient": -7.284996e-6 - 6.744907e-6,
+    }
+    names = [*expected, "drude_weight", "field_induced_density_rate"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = compute(model, 30, None, 900.0, 1e-12, names).isel(fermi_energy=0)
+    for name, value in expected.items():
+        here = float(found[name].sel(observable="spin_z", current_axis="x", field_axis="y"))
+        # Seven printed digits.
+        assert here == pytest.approx(value, abs=2e-12), name
+    drude = found["drude_weight"].sel(observable="charge", current_axis="x", field_axis="x")
+    assert float(drude) == pytest.approx(6.488946e-5, abs=1e-11)
+    rate = found["field_induced_density_rate"].sel(observable="spin_y", field_axis="x")
+    assert CONDUCTANCE * float(rate) == pytest.approx(-7.515169e-7, abs=1e-12)
+
+
+def test_an_open_gap_changes_the_response_smoothly():
+    """T4 and T14 of an s wave tend to the normal values with the square of the gap."""
+    normal, names = library.load("kane_mele"), ["conventional_hall_conductivity", "proper_hall_conductivity"]
+    at = {"observable": "spin_z", "current_axis": "x", "field_axis": "y", "fermi_energy": 0}
+
+    def response(gap):
+        model = bogoliubov(normal, "s", chemical_potential=-0.9, gap=gap)
+        found = compute(model, 24, None, 2000.0, 1e-12, names)
+        return np.array([float(found[name].sel(at)) for name in names])
+
+    none, small, large = response(1e-9), response(2e-3), response(4e-3)
+    # kT is 0.17 eV: the next order is (gap/kT)^2 smaller.
+    np.testing.assert_allclose((large - none) / (small - none), 4, rtol=1e-2)
+
+
+def test_what_has_no_meaning_in_a_superconductor_is_refused():
+    model = bogoliubov(library.load("kane_mele"), "s", gap=0.05)
+    with pytest.raises(InputError, match=r"'conserved_hall_conductivity_occupied' has no meaning in a super"):
+        compute(model, 4, quantities=["conserved_hall_conductivity_occupied"])
+
+
+def test_a_threshold_that_joins_electrons_and_holes_is_warned_about():
+    model = bogoliubov(library.load("kane_mele"), "s", gap=1e-3)
+    with pytest.warns(UserWarning, match=r"threshold 0.005 eV joins levels on both sides of the gap"):
+        compute(model, 4, quantities=["conserved_hall_conductivity"])
+
+
+def test_results_of_a_superconductor_say_what_is_not_in_them():
+    model = bogoliubov(library.load("kane_mele"), "s", gap=0.05)
+    found = compute(model, 6, None, 50.0, 1e-6, ["drude_weight", M, "proper_hall_conductivity"])
+    assert "without the superfluid weight" in found["drude_weight"].attrs["note"]
+    assert "of the quasiparticles" in found[M].attrs["note"]
+    assert "bare bubble" in found["proper_hall_conductivity"].attrs["note"]
 
 
 def test_one_orbital_chiral_p_wave_outside_the_band():

@@ -14,7 +14,7 @@ from spinscreen.kernels import (
     band_weight,
     solve_bands,
 )
-from spinscreen.kernels.curvatures import conserved_curvature
+from spinscreen.kernels.quantities.hall import conserved_curvature
 from spinscreen.materials import library
 from spinscreen.workflows import compute
 
@@ -37,12 +37,19 @@ def test_kane_mele_without_rashba_is_quantized():
 
 
 def test_kane_mele_with_rashba_tells_conserved_from_conventional():
-    """Numbers of the theory note; 40 x 40 mesh, threshold 1e-6 eV."""
+    """Numbers of the theory note; partners resolved to 1e-6 eV.
+
+    C2T makes texture and curvature of every resolved band vanish, but at the points of high symmetry where
+    partners meet. Those alone give -0.0018 on 40 x 40 points and nothing in the limit of a dense mesh.
+    """
     model = library.load("kane_mele", rashba=0.05, staggered=0.0)
-    conventional, conserved = hall(model, (40, 40, 1))
-    # The note gives four decimals.
+    conventional, coarse = hall(model, (40, 40, 1))
+    # The note gives -1.02200 on a dense mesh.
     assert conventional == pytest.approx(-1.0220, abs=5e-5)
-    assert conserved == pytest.approx(-0.0018, abs=5e-5)
+    # 61 x 61 points hold one such point, Gamma, where spin and curvature vanish with the splitting.
+    assert hall(model, (61, 61, 1))[1] == pytest.approx(0, abs=1e-10)
+    # One over the number of points, to what the next order leaves.
+    assert hall(model, (80, 80, 1))[1] == pytest.approx(coarse / 4, rel=0.02)
     # The threshold is physical: unresolved Kramers partners carry the quantized value again.
     assert hall(model, (40, 40, 1), threshold=0.3)[1] == pytest.approx(-1, abs=0.1)
 

@@ -159,7 +159,8 @@ def test_compute_labels_dims_units_and_settings(warm):
         assert dataset[integral.name].dims == (*integral.dims, "fermi_energy")
         parts = list(PARTS.get(integral.name, ()))
         own = dataset[integral.name].sel(part=parts) if parts else dataset[integral.name]
-        assert np.isfinite(own).all()
+        # Random bands have no gap.
+        assert np.isfinite(own).all() or "NaN" in integral.note
         assert dataset[integral.name].attrs["theory"] == integral.theory
         assert "{" not in dataset[integral.name].attrs["units"]
     assert dataset["anomalous_hall_conductivity"].attrs["units"] == "S/cm"

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from distributed import Client
 from distributed.system import MEMORY_LIMIT
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import (
     DEFAULT_DEGENERACY_THRESHOLD,
@@ -26,14 +26,16 @@ from spinscreen.kernels import (
     block_size,
     checked_kpoints,
     finish,
+    has_net_torque,
 )
 from spinscreen.materials import WannierModel
+from spinscreen.materials.superconducting_state import pairing_amplitude
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
 from .execution import Progress, core_count, run_plan
 from .finiteness import check_band_values, check_integrals
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
-from .settings import Settings, check_observables, checked_names, make_settings
+from .settings import Settings, check_observables, checked_names, left_out_at_zero, make_settings
 
 
 def silent(kpoints: int) -> None:
@@ -160,6 +162,7 @@ def compute_settings(
     checkpoints : where partial sums are kept and found again, worth it for a job of minutes
     """
     started = time.perf_counter()
+    _check_threshold(model, settings)
     plan = make_plan(model.operators, settings, memory_budget)
     sums = run_plan(model.operators, plan, client, progress, checkpoints)
     sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
@@ -185,9 +188,61 @@ def compute_settings(
         model.dimension,
         attributes,
     )
+    for integral in settings.integrals:
+        note = integral.note_of(settings.temperature, model.is_bogoliubov)
+        if note:
+            dataset[integral.name].attrs["note"] = note
+    left_out = left_out_at_zero(model, settings)
+    if left_out:
+        dataset.attrs["left_out_at_zero_temperature"] = list(left_out)
+    _check_torque(dataset, has_net_torque(sums, settings.mesh.size))
     if "equilibrium_current" in dataset:
         _check_equilibrium(dataset)
     return dataset
+
+
+class ThresholdWarning(UserWarning):
+    """The degeneracy threshold joins electrons and holes of a superconductor."""
+
+
+#: Share of the pairing amplitude that the threshold may have: the gap is smaller than the amplitude.
+_THRESHOLD_SHARE = 0.1
+
+
+def _check_threshold(model: WannierModel, settings: Settings) -> None:
+    amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
+    if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
+        warnings.warn(
+            f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
+            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
+            ThresholdWarning,
+            stacklevel=3,
+        )
+
+
+class NetTorqueWarning(UserWarning):
+    """A field exerts a net torque on an observable: it has no conserved current (T16)."""
+
+
+#: Quantities that presuppose that the torque averages to zero.
+_CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
+
+
+def _check_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> None:
+    """The premise of a conserved current, where T16 was summed: torque says which observables break it."""
+    if torque is None or not torque.any():
+        return
+    names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]
+    for variable in _CONSERVED:
+        if variable in dataset:
+            dataset[variable].attrs["net_torque"] = names
+    warnings.warn(
+        f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
+        "energy (field_induced_density_rate, T16), so no conserved current of it exists there; T6 and T14 "
+        "are formulas without their premise.",
+        NetTorqueWarning,
+        stacklevel=3,
+    )
 
 
 class EquilibriumCurrentWarning(UserWarning):

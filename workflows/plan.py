@@ -78,7 +78,8 @@ def make_plan(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
             "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
         )
-    task = Task(mesh, settings.scan, settings.resolution, terms_of(settings.integrals), block)
+    terms = terms_of(settings.integrals, settings.temperature)
+    task = Task(mesh, settings.scan, settings.resolution, terms, block)
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length
     whole = per_line * mesh.line_count
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)

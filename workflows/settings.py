@@ -167,8 +167,14 @@ def checked_names(quantities: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_observables(model: WannierModel, name: str) -> None:
-    """Raise InputError where a quantity needs an observable and the model has none."""
-    if find_quantity(name).needs_observable and not model.observables:
+    """Raise InputError where a model lacks the observable a quantity needs, or gives it no meaning."""
+    quantity = find_quantity(name)
+    if model.is_bogoliubov and isinstance(quantity, Integral) and quantity.refused_superconducting:
+        raise InputError(
+            f"quantities: {name!r} has no meaning in a superconductor, found model {model.name!r}: "
+            f"{quantity.refused_superconducting}; use conserved_hall_conductivity."
+        )
+    if quantity.needs_observable and not model.observables:
         raise InputError(
             f"quantities: {name!r} needs an observable, but model {model.name!r} has none; put .chk and "
             ".spn beside the Hamiltonian, give spin_ordering=, or use with_observable()."
@@ -184,6 +190,13 @@ def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ..
         and (model.observables or not q.needs_observable)
         and (temperature > 0 or not q.needs_temperature)
     )
+
+
+def left_out_at_zero(model: WannierModel, settings: Settings) -> tuple[str, ...]:
+    """Fermi-surface quantities that a default calculation of this model would have above 0 K."""
+    if settings.quantities != default_quantities(model, 0.0) or settings.temperature > 0:
+        return ()
+    return tuple(name for name in default_quantities(model, 1.0) if name not in settings.quantities)
 
 
 def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tuple[int, int, int]:

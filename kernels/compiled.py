@@ -1,0 +1,168 @@
+"""The compiled layer: loops over bands become machine code (numba) when they are first called.
+
+A loop is written once, in plain Python over arrays, in loops.py. NUMBA_DISABLE_JIT=1 runs the same source
+uncompiled, for a debugger or for coverage; so does an installation where numba cannot be imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+
+_DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64}
+
+#: Sums may be reordered and products fused, as vectors need; NaN and infinity keep their meaning.
+_FLOATING_POINT = {"contract", "reassoc", "nsz"}
+
+
+#: Functions that loops call.
+_HELPERS: list[Callable[..., Any]] = []
+
+
+class SlowPathWarning(RuntimeWarning):
+    """Loops run as plain Python, some hundred times slower."""
+
+
+@dataclass(frozen=True)
+class FastPath:
+    """compiled : loops run as machine code; reason : why not, else where the code is kept"""
+
+    compiled: bool
+    reason: str
+
+
+@cache
+def fast_path() -> FastPath:
+    """Whether loops run as machine code in this process, and whether the next one finds it ready."""
+    try:
+        from numba import config, njit
+    except ImportError as problem:
+        return FastPath(False, f"numba cannot be imported ({problem}); install a version that fits NumPy")
+    if config.DISABLE_JIT:
+        return FastPath(False, "NUMBA_DISABLE_JIT is set")
+    from . import loops
+
+    try:
+        folder = njit(cache=True)(loops.interband.function).stats.cache_path
+    except RuntimeError:
+        return FastPath(True, "no folder for it is writable (set NUMBA_CACHE_DIR): compiled in each process")
+    return FastPath(True, f"kept in {folder}")
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What a loop expects of an argument, from a text such as "complex k n 3 n", outputs with "out "."""
+
+    name: str
+    dtype: type
+    shape: tuple[str, ...]
+    is_output: bool
+
+    @classmethod
+    def of(cls, name: str, text: str) -> _Array:
+        words = text.removeprefix("out ").split()
+        return cls(name, _DTYPES[words[0]], tuple(words[1:]), text.startswith("out "))
+
+    def check(self, found: Any, sizes: dict[str, int]) -> None:
+        """Refuse what machine code would read as something else. A letter has one size in all arrays."""
+        if not self.shape:
+            return
+        fits = isinstance(found, np.ndarray) and found.ndim == len(self.shape)
+        if not fits or found.dtype != self.dtype or not found.flags.c_contiguous:
+            kind = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+            raise TypeError(
+                f"{self.name}: expected a C-contiguous {self.dtype.__name__} array "
+                f"({', '.join(self.shape)}), found {kind}."
+            )
+        for letter, size in zip(self.shape, found.shape, strict=True):
+            expected = int(letter) if letter.isdigit() else sizes.setdefault(letter, size)
+            if size != expected:
+                raise ValueError(
+                    f"{self.name}: expected the shape ({', '.join(self.shape)}) with {letter} = {expected}, "
+                    f"found {found.shape}."
+                )
+
+
+class Loop:
+    """A function of arrays that is compiled for exactly the types it declares.
+
+    Raises TypeError for another dtype or layout and ValueError for shapes that do not fit: neither reaches
+    machine code.
+    """
+
+    def __init__(self, function: Callable[..., None], arrays: Mapping[str, str]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        names = inspect.signature(function).parameters
+        self._arrays = [_Array.of(name, arrays[name]) for name in names]
+        self._accepted: set[tuple[Any, ...]] = set()
+
+    def __call__(self, *arguments: Any) -> None:
+        """Check and run."""
+        # Blocks of a mesh have few shapes: what was accepted once is known by its key.
+        key = tuple([(x.shape, x.dtype, x.flags.c_contiguous) for x in arguments if type(x) is np.ndarray])
+        if key not in self._accepted:
+            sizes: dict[str, int] = {}
+            for array, found in zip(self._arrays, arguments, strict=True):
+                array.check(found, sizes)
+            self._accepted.add(key)
+        self._machine(*arguments)
+
+    @cached_property
+    def _machine(self) -> Callable[..., None]:
+        path = fast_path()
+        if not path.compiled:
+            warnings.warn(
+                f"spinscreen computes without its compiled loops: {path.reason}.",
+                SlowPathWarning,
+                stacklevel=3,
+            )
+            return self.function
+        import numba
+
+        _register_helpers()
+        arguments = tuple(_numba_type(array, numba.types) for array in self._arrays)
+        options: dict[str, Any] = {"nogil": True, "fastmath": _FLOATING_POINT, "error_model": "numpy"}
+        try:
+            return numba.njit([arguments], cache=True, **options)(self.function)
+        except (RuntimeError, OSError, EOFError, UnpicklingError):
+            # No folder for the cache, a full disk, a damaged file: all that is lost is the compile time.
+            return numba.njit([arguments], **options)(self.function)
+
+
+def _numba_type(array: _Array, types: Any) -> Any:
+    scalar = {np.float64: types.float64, np.complex128: types.complex128, np.int64: types.int64}[array.dtype]
+    if not array.shape:
+        return scalar
+    # A signature of read-only inputs takes writable arrays as well.
+    return types.Array(scalar, len(array.shape), "C", readonly=not array.is_output)
+
+
+def helper(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a function that loops call: it becomes part of their machine code."""
+    _HELPERS.append(function)
+    return function
+
+
+@cache
+def _register_helpers() -> None:
+    # Not at import: who computes nothing does not wait for numba.
+    from numba.extending import register_jitable
+
+    for function in _HELPERS:
+        register_jitable(fastmath=_FLOATING_POINT, error_model="numpy")(function)
+
+
+def loop(**arrays: str) -> Callable[[Callable[..., None]], Loop]:
+    """Declare a loop: for each parameter its dtype (real, complex, integer) and its dims, outputs with `out`.
+
+    A dim is a number or a name that stands for one size in all arrays; no dims mean a scalar.
+    """
+    return lambda function: Loop(function, arrays)

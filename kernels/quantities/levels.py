@@ -1,0 +1,60 @@
+"""Levels and how they are filled: energy, velocity, carrier density, density of states."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import contractions
+from ..bands import BlochBands
+from ..lattice import Real
+from ..occupations import Weight
+from .record import BandQuantity, Integral, Term, per_cell, trace, unchanged
+
+
+def energy(bands: BlochBands) -> Real:
+    """eps_n, (k, band) eV: the eigenvalues as they are, not averaged over a multiplet."""
+    return bands.energy
+
+
+def unity(bands: BlochBands) -> Real:
+    """1 for every band, (k, band): what counts states."""
+    return np.ones_like(bands.energy)
+
+
+def electron_content(bands: BlochBands) -> Real:
+    """Electrons in each band, (k, band): 1, or Tr_N tau_z/|N| in a superconductor."""
+    if bands.charge_matrix is None:
+        return unity(bands)
+    diagonal = np.einsum("knn->kn", bands.charge_matrix).real
+    return contractions.shared(diagonal, bands.multiplet_label)
+
+
+def velocity(bands: BlochBands) -> Real:
+    """Tr v_a,N/|N|, (k, axis, band) eV angstrom / hbar."""
+    return bands.share_traces(lambda m: trace(m.velocity))
+
+
+RECORDS = (
+    BandQuantity("energy", "band energy", "section 2", (), "eV", energy),
+    BandQuantity(
+        "velocity", "band velocity", "section 3", ("axis",), "eV angstrom / hbar", velocity, polar=True
+    ),
+    Integral(
+        "carrier_density",
+        "electrons per cell",
+        "section 4",
+        (),
+        per_cell("1/cell"),
+        (Term(electron_content, Weight.SEA),),
+        unchanged,
+    ),
+    Integral(
+        "density_of_states",
+        "density of states",
+        "section 4",
+        (),
+        per_cell("1/(eV cell)", -1),
+        (Term(unity, Weight.SURFACE),),
+        unchanged,
+    ),
+)

@@ -1,0 +1,130 @@
+"""What a temperature gradient drives: T10, and the thermal Hall conductivity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import contractions
+from ..bands import BlochBands
+from ..lattice import Real
+from ..occupations import Weight
+from .hall import berry_curvature, conserved_traces, conventional_traces
+from .proper import PROPER_NOTE, proper_traces, reversed_dipole_traces
+from .record import (
+    CONDUCTANCE,
+    HALL_DIMS,
+    THETA_HALL_DIMS,
+    Integral,
+    Sample,
+    Term,
+    Unit,
+    antisymmetric,
+    conductivity_factor,
+    negative_antisymmetric,
+    per_measure,
+    unchanged,
+)
+
+
+def _thermoelectric(sample: Sample) -> float:
+    # T10 is -(1/(e T)) int (-df/deps)(eps - mu) sigma; the energy integral of each band is f x - g (eV).
+    return -conductivity_factor(sample) / sample.temperature
+
+
+def _heat(sample: Sample) -> float:
+    # kappa = -(1/(hbar T)) int_k Omega int_eps^inf (-df/de) (e - mu)^2 de; (1 eV)^2/hbar is e^2/hbar in W.
+    per_metre = 1e10 ** (sample.dimension - 2)
+    return -CONDUCTANCE * per_measure(sample) * per_metre / sample.temperature
+
+
+def thermal_berry_curvature(bands: BlochBands) -> Real:
+    """T1; in a superconductor that of the charge, Re Tr[(tau_z)_N F]/|N|, (k, axis, band) angstrom^2."""
+    if bands.charge_matrix is None:
+        return berry_curvature(bands)
+    _, charge = contractions.curvature_traces(
+        bands.multiplet_label,
+        bands.position,
+        bands.slopes_and_positions,
+        bands.charge_matrix[:, :, None],
+        # One observable stands between the position matrix and its curl.
+        bands.half_rotated[:, :, bands.operators.observable_count - 1 :].copy(),
+        bands.states,
+    )
+    return np.moveaxis(charge[:, :, 0], 1, -1)
+
+
+def thermal_conventional(bands: BlochBands) -> Real:
+    """T3 of a temperature gradient, which drives electrons and holes alike: with the bare v_b."""
+    return np.moveaxis(bands.once(conventional_traces, bands.bare), 1, -1)
+
+
+def thermal_conserved(bands: BlochBands) -> Real:
+    """T5 of a temperature gradient, (k, observable, current_axis, field_axis, band)."""
+    return np.moveaxis(bands.once(conserved_traces, bands.bare), 1, -1)
+
+
+def thermal_proper(bands: BlochBands) -> Real:
+    """T14's sea of a temperature gradient."""
+    return np.moveaxis(bands.once(proper_traces, bands.bare), 1, -1)
+
+
+def thermal_proper_surface(bands: BlochBands) -> Real:
+    """T14's surface part of a temperature gradient."""
+    return np.moveaxis(bands.once(reversed_dipole_traces, bands.bare), 1, -1)
+
+
+def _sum(sea: Real, surface: Real) -> Real:
+    return sea + surface
+
+
+_CHARGE_NERNST = Unit({3: "A/(K cm)", 2: "A/K", 1: "A cm/K"}, _thermoelectric)
+_THETA_NERNST = Unit({d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric)
+
+RECORDS = (
+    Integral(
+        "anomalous_nernst_conductivity",
+        "anomalous Nernst conductivity",
+        "T10",
+        HALL_DIMS,
+        _CHARGE_NERNST,
+        (Term(thermal_berry_curvature, Weight.ENTROPY),),
+        negative_antisymmetric,
+    ),
+    Integral(
+        "conventional_nernst_conductivity",
+        "conventional Nernst conductivity",
+        "T10",
+        THETA_HALL_DIMS,
+        _THETA_NERNST,
+        (Term(thermal_conventional, Weight.ENTROPY),),
+        unchanged,
+    ),
+    Integral(
+        "conserved_nernst_conductivity",
+        "conserved Nernst conductivity",
+        "T10",
+        THETA_HALL_DIMS,
+        _THETA_NERNST,
+        (Term(thermal_conserved, Weight.ENTROPY),),
+        unchanged,
+    ),
+    Integral(
+        "proper_nernst_conductivity",
+        "Nernst conductivity of the conserved current, full response",
+        "T10",
+        THETA_HALL_DIMS,
+        _THETA_NERNST,
+        (Term(thermal_proper, Weight.ENTROPY), Term(thermal_proper_surface, Weight.SURFACE_ENTROPY)),
+        _sum,
+        note=PROPER_NOTE,
+    ),
+    Integral(
+        "thermal_hall_conductivity",
+        "thermal Hall conductivity",
+        "Wiedemann-Franz integral of T2",
+        HALL_DIMS,
+        Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat),
+        (Term(berry_curvature, Weight.HEAT),),
+        antisymmetric,
+    ),
+)

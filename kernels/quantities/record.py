@@ -1,0 +1,192 @@
+"""What is recorded of a quantity, and the units that families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import constants
+
+from ..bands import BlochBands
+from ..lattice import Real
+from ..occupations import Weight
+
+Kernel = Callable[[BlochBands], Real]
+
+#: e^2/hbar in siemens
+CONDUCTANCE = constants.e**2 / constants.hbar
+
+HALL_DIMS = ("current_axis", "field_axis")
+THETA_HALL_DIMS = ("observable", *HALL_DIMS)
+
+
+@dataclass(frozen=True)
+class BandQuantity:
+    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit.
+
+    polar : its dim `axis` is a vector; without, a curl, which keeps its sign under inversion
+    """
+
+    name: str
+    long_name: str
+    theory: str
+    dims: tuple[str, ...]
+    units: str
+    kernel: Kernel
+    polar: bool = False
+
+    @property
+    def needs_observable(self) -> bool:
+        return "observable" in self.dims
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What turns a mesh average into an integral.
+
+    dimension of k space, cell measure (angstrom^dimension), temperature (K), and the weight of a band: 1/2
+    where particles and holes are counted twice (Bogoliubov-de Gennes)
+    """
+
+    dimension: int
+    cell_measure: float
+    temperature: float
+    band_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it."""
+
+    in_dimension: Mapping[int, str]
+    factor: Callable[[Sample], float]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One sum over bands and k: an integrand and how its bands are occupied.
+
+    left_out_at_zero : the integral does without it at T = 0, and says so
+    filled_constant : a superconductor's sum lacks half of what all electron bands, filled, give (theory
+        section 6); False where that is 0 after the sum over k, and for what counts levels
+    """
+
+    kernel: Kernel
+    weight: Weight
+    needs_observable_slopes: bool = False
+    left_out_at_zero: bool = False
+    filled_constant: bool = True
+
+
+@dataclass(frozen=True)
+class Integral:
+    """A Brillouin-zone integral for every Fermi energy. `dims` stand before fermi_energy.
+
+    combine : from the terms' mesh averages, each (components ..., fermi_energy), to the final components;
+        0 stands for a term that is left out at T = 0
+    by_default : computed where the user names no quantities
+    parts : labels of the dim `part` of a quantity whose terms are stored side by side
+    polar : as for a BandQuantity
+    note : what a reader of the number must know, stored with it
+    note_at_zero, note_superconducting : the same, at T = 0 and for a superconductor
+    refused_superconducting : why the quantity has no meaning in a superconductor
+    """
+
+    name: str
+    long_name: str
+    theory: str
+    dims: tuple[str, ...]
+    unit: Unit
+    terms: tuple[Term, ...]
+    combine: Callable[..., Real]
+    by_default: bool = True
+    parts: tuple[str, ...] = ()
+    polar: bool = False
+    note: str = ""
+    note_at_zero: str = ""
+    note_superconducting: str = ""
+    refused_superconducting: str = ""
+
+    @property
+    def needs_observable(self) -> bool:
+        return "observable" in self.dims
+
+    @property
+    def needs_temperature(self) -> bool:
+        """True where nothing is left at T = 0."""
+        return any(term.weight.needs_temperature and not term.left_out_at_zero for term in self.terms)
+
+    def terms_at(self, temperature: float) -> tuple[Term, ...]:
+        """The terms that are summed at a temperature (K)."""
+        return tuple(term for term in self.terms if temperature > 0 or not term.left_out_at_zero)
+
+    def note_of(self, temperature: float, superconducting: bool = False) -> str:
+        """What a reader of the number at a temperature (K) must know."""
+        notes = (
+            self.note,
+            self.note_at_zero if temperature == 0 else "",
+            self.note_superconducting if superconducting else "",
+        )
+        return "; ".join(note for note in notes if note)
+
+
+Quantity = BandQuantity | Integral
+
+
+def antisymmetric(pseudovector: Real) -> Real:
+    """Tensor T_ab = V_c for (a, b, c) cyclic: (..., axis, energy) -> (..., current, field, energy)."""
+    levi_civita = np.zeros((3, 3, 3))
+    levi_civita[[0, 1, 2], [1, 2, 0], [2, 0, 1]] = 1
+    levi_civita[[1, 2, 0], [0, 1, 2], [2, 0, 1]] = -1
+    return np.einsum("abc,...ce->...abe", levi_civita, pseudovector)
+
+
+def negative_antisymmetric(pseudovector: Real) -> Real:
+    """-T of `antisymmetric`."""
+    return -antisymmetric(pseudovector)
+
+
+def unchanged(values: Real) -> Real:
+    """The one term itself."""
+    return values
+
+
+def side_by_side(*parts: Real) -> Real:
+    """One entry of the dim `part` per term."""
+    return np.stack(parts)
+
+
+def per_measure(sample: Sample) -> float:
+    """int_k = average / cell measure."""
+    return sample.band_weight / sample.cell_measure
+
+
+def conductivity_factor(sample: Sample) -> float:
+    """e^2/hbar int_k in S/cm^(d-2): 1/angstrom = 1e8/cm for every power that two dimensions lack."""
+    return CONDUCTANCE * per_measure(sample) * (1e8) ** (sample.dimension - 2)
+
+
+def conductivity_units(suffix: str, prefix: str = "") -> dict[int, str]:
+    """`suffix` is the unit in 2D."""
+    return {3: f"{prefix}{suffix}/cm", 2: f"{prefix}{suffix}", 1: f"{prefix}{suffix} cm"}
+
+
+#: e^2/hbar int_k: conductivity of the charge, and of Theta
+CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor)
+THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor)
+
+
+def density_units(suffix: str) -> dict[int, str]:
+    """Per volume, area or length; `suffix` is what divides in addition, the first factor being {theta}."""
+    return {d: f"{{theta}}{suffix}" + {3: " angstrom^2)", 2: " angstrom)", 1: ")"}[d] for d in (3, 2, 1)}
+
+
+def per_cell(units: str, sign: int = 1) -> Unit:
+    """A density per cell, in any dimension."""
+    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign * sample.band_weight)
+
+
+def trace(matrices: np.ndarray) -> Real:
+    """Real part of the trace over the last two axes."""
+    return np.trace(matrices, axis1=-2, axis2=-1).real
