@@ -3,7 +3,7 @@
 Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
 """
 
-from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Resolution, Vertex, solve_bands
 from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError
 from .integration import (
@@ -64,7 +64,6 @@ __all__ = [
     "KPath",
     "LatticeOperators",
     "LineSpan",
-    "Multiplet",
     "Occupations",
     "PartialSums",
     "Quantity",
@@ -73,6 +72,7 @@ __all__ = [
     "Sample",
     "SlowPathWarning",
     "Task",
+    "Vertex",
     "Weight",
     "add_sums",
     "band_quantities",
