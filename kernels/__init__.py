@@ -3,7 +3,7 @@
 Knows no files, no xarray and no Dask. Formulas and signs: docs/physics.md and the labels T1 ... cited there.
 """
 
-from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Resolution, Vertex, solve_bands
 from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError, checked_number, short, whole_number
 from .integration import (
@@ -73,7 +73,6 @@ __all__ = [
     "KPath",
     "LatticeOperators",
     "LineSpan",
-    "Multiplet",
     "Occupations",
     "PartialSums",
     "Quantity",
@@ -82,6 +81,7 @@ __all__ = [
     "Sample",
     "SlowPathWarning",
     "Task",
+    "Vertex",
     "Weight",
     "add_sums",
     "band_quantities",
