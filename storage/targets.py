@@ -16,8 +16,8 @@ import pandas as pd
 
 from spinscreen.kernels import InputError
 
-from .plots import figure_suffixes
-from .store import Store
+from .analysis.plots import figure_suffixes
+from .place import Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def checked_store(store: str | Path) -> Path:
     Raises InputError for a file, a folder with other content, or where nothing can be written.
     """
     with _refusing(store):
-        place = Store.at(store)
+        place = Place.at(store)
         place.check_place()
         _check_writable(
             next(folder for folder in (place.path, *place.path.parents) if folder.exists()), store
