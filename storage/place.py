@@ -59,7 +59,9 @@ class Place:
         try:
             return cls(Path(place).resolve())
         except (OSError, RuntimeError, ValueError) as problem:
-            raise StoreError(f"{place!r}: is no path for a store ({problem}).") from None
+            raise StoreError(
+                f"{place!r}: no path for a store, cannot be written or read ({problem})."
+            ) from None
 
     @property
     def partial(self) -> Path:
