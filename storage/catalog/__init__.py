@@ -1,6 +1,7 @@
 """The catalog of a store: built from the rows of its results, opened, and screened."""
 
-from .building import RowReader, _build, build_catalog, rows_of
+from .building import RowReader, build_catalog, rows_of
+from .building import _build as _build
 from .reading import open_catalog, scalar_columns
 from .screening import screen, select
 
@@ -9,7 +10,6 @@ read_rows = rows_of
 
 __all__ = [
     "RowReader",
-    "_build",
     "build_catalog",
     "open_catalog",
     "read_rows",
