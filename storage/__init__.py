@@ -1,32 +1,50 @@
 """Where results live: the schema, the Zarr store with atomic publication, catalog, screening, figures."""
 
-from .accessor import SpinscreenAccessor
+from .analysis import (
+    SpinscreenAccessor,
+    check_hall,
+    in_natural_units,
+    largest_component,
+    plot_bands,
+    plot_hall,
+)
 from .band_stream import BandStream
-from .campaign_records import campaigns, record_campaign
-from .catalog import build_catalog, open_catalog, read_rows
-from .checkpoints import Checkpoints
-from .failures import failures, forget_absent, forget_failure, record_failure
+from .catalog import open_catalog, screen
+from .component import Component
 from .files import StoreError, group_name
-from .migration import Migration, migrate
-from .plots import check_hall, in_natural_units, largest_component, plot_bands, plot_hall
-from .rows import CatalogRow
-from .schema import SCHEMA_VERSION, Observables, band_dataset, integral_dataset
-from .screening import screen
-from .store import (
-    Store,
+from .functions import (
+    build_catalog,
+    campaigns,
+    failures,
+    forget_absent,
+    forget_failure,
     is_published,
     material_file,
     material_group,
+    migrate,
     missing_of,
     publish,
     published,
     published_stamps,
     read_material,
     read_row,
+    read_rows,
+    record_campaign,
+    record_failure,
+    verify,
 )
+from .kept_sums import KeptSums
+from .migration import Migration
+from .observables import Observables
+from .results import CatalogRow
+from .schema import SCHEMA_VERSION, band_dataset, integral_dataset
+from .store import Store
 from .targets import TABLES, check_figure, checked_store, save_figure
 from .tree import open_store
-from .verification import Damage, verify
+from .verification import Damage
+
+#: For one version: how `KeptSums` was called before.
+Checkpoints = KeptSums
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -34,7 +52,9 @@ __all__ = [
     "BandStream",
     "CatalogRow",
     "Checkpoints",
+    "Component",
     "Damage",
+    "KeptSums",
     "Migration",
     "Observables",
     "SpinscreenAccessor",

@@ -16,9 +16,12 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from .encoding import CHECKSUMMED
-from .files import StoreError, make_folder, read_json, sync_folder, write_json, writing
-from .store import BANDS, Store
+from spinscreen.kernels import InputError
+
+from .files.encoding import CHECKSUMMED
+from .files.whole import StoreError, make_folder, read_json, sync_folder, write_json, writing
+from .place import Place, StoreLike
+from .schema import MESH
 
 #: In a group: a mark for each chunk that is written, with the digests of its files.
 _MARKS = ".written"
@@ -34,7 +37,7 @@ class BandStream:
     What was written of it by a driver that was killed is found again. It travels to the workers as it is.
     """
 
-    store: str | Path | Store
+    store: StoreLike
     band_id: str
 
     @property
@@ -48,8 +51,7 @@ class BandStream:
         """
         store = self._place
         with writing(store.path):
-            if store.identity is None:
-                store.opened()
+            store.bound()
             if self._is_begun:
                 return
             beside = store.partial / f"bands-{uuid.uuid4().hex}"
@@ -82,7 +84,9 @@ class BandStream:
         return (self._folder / "zarr.json").is_file()
 
     def _make_arrays(self, empty: xr.Dataset, count: int, chunk: int, folder: Path) -> None:
-        fixed = empty.drop_vars([name for name in empty.variables if "k" in empty[name].dims])
+        # Of points that are not there nobody can tell that they are a mesh.
+        streamed = [name for name in empty.variables if "k" in empty[name].dims]
+        fixed = empty.drop_vars(streamed).assign_attrs(kind=MESH)
         encoding = {str(name): {"compressors": (CHECKSUMMED,)} for name in fixed.variables}
         fixed.to_zarr(folder, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
         group = zarr.open_group(folder, mode="r+")
@@ -183,12 +187,12 @@ class BandStream:
         write_json(self._folder / "zarr.json", root, self._place.partial)
 
     @property
-    def _place(self) -> Store:
-        return Store.at(self.store)
+    def _place(self) -> Place:
+        return Place.at(self.store)
 
     @property
     def _target(self) -> Path:
-        return self._place.path / BANDS / self.band_id
+        return self._place.bands_folder / self.band_id
 
     @property
     def _folder(self) -> Path:
@@ -196,6 +200,20 @@ class BandStream:
 
     def _mark(self, start: int) -> Path:
         return self._folder / _MARKS / f"{start}.json"
+
+
+def read_bands(store: Place, band_id: str) -> xr.Dataset:
+    """A published group, lazily. Raises InputError where there is none or its metadata are damaged."""
+    folder = store.bands_folder / band_id
+    try:
+        return xr.open_zarr(folder, consolidated=True)
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no such bands; `spinscreen texture ... --store` makes them.") from None
+    except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata
+        raise InputError(
+            f"{folder}: is damaged ({type(problem).__name__}: {problem}); `spinscreen verify {store.path} "
+            "--repair` removes it, the next run computes it anew."
+        ) from None
 
 
 def damage_of_bands(folder: Path) -> str | None:

@@ -6,20 +6,17 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from .files import hashed, read_json
-from .store import Store
+from .files.whole import hashed, read_json
+from .place import Place
 
 _FOLDER = "campaigns"
 
 
-def record_campaign(store: str | Path | Store, settings: Mapping[str, Any]) -> str:
+def record_campaign(store: Place, settings: Mapping[str, Any]) -> str:
     """Keep the settings of a campaign, once; returns their id. Raises StoreError as `publish` does."""
-    place = Store.at(store)
-    if place.identity is None:
-        place = place.opened()
+    place = store.bound()
     name = hashed([version("spinscreen"), settings])
     file = place.path / _FOLDER / f"{name}.json"
     if read_json(file) is None:
@@ -32,9 +29,9 @@ def record_campaign(store: str | Path | Store, settings: Mapping[str, Any]) -> s
     return name
 
 
-def campaigns(store: str | Path | Store) -> dict[str, dict[str, Any]]:
+def campaigns(store: Place) -> dict[str, dict[str, Any]]:
     """Settings, version and time of the first run of each campaign on a store, by its id."""
-    folder = Store.at(store).path / _FOLDER
+    folder = store.path / _FOLDER
     found = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         record = read_json(place / "zarr.json") if place.is_dir() else read_json(place)

@@ -5,26 +5,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import xarray as xr
 
 from spinscreen.kernels import InputError
 
 from .catalog import build_catalog
-from .files import make_folder, write_whole, writing
+from .files.whole import make_folder, write_whole, writing
+from .place import CATALOG, Place, group_names, root_metadata
+from .results import published, read_file, read_material, write_material
 from .schema import SCHEMA_VERSION
-from .store import (
-    CATALOG,
-    MATERIALS,
-    Store,
-    group_names,
-    published,
-    read_file,
-    read_material,
-    root_metadata,
-    write_material,
-)
 
 #: Name of a result in the new store, from its dataset.
 Renaming = Callable[[xr.Dataset, str], str]
@@ -38,11 +28,12 @@ class Migration:
     left: tuple[str, ...]
 
 
-def _same_name(_: xr.Dataset, name: str) -> str:
+def same_name(_: xr.Dataset, name: str) -> str:
+    """A result's own name."""
     return name
 
 
-def migrate(store: str | Path | Store, rename: Renaming = _same_name) -> Migration:
+def migrate(place: Place, rename: Renaming = same_name) -> Migration:
     """Rewrite every material of an older store as one sealed file; stopped at any moment, it goes on.
 
     rename : gives the id under which a run looks for the result now; a result's own by default
@@ -50,9 +41,8 @@ def migrate(store: str | Path | Store, rename: Renaming = _same_name) -> Migrati
     failures and campaigns are read as they are. Raises InputError where there is no store, StoreError where
     it cannot be written.
     """
-    place = Store.at(store)
     if not place.exists:
-        raise InputError(f"{store}: no Zarr store found there.")
+        raise InputError(f"{place.path}: no Zarr store found there.")
     if place.version < SCHEMA_VERSION:
         with writing(place.path):
             make_folder(place.partial)
@@ -62,8 +52,8 @@ def migrate(store: str | Path | Store, rename: Renaming = _same_name) -> Migrati
             place.remove(place.path / CATALOG)
     place = place.opened()
     rewritten, left = 0, []
-    for name in group_names(place.path / MATERIALS):
-        old = place.path / MATERIALS / name
+    for name in group_names(place.materials):
+        old = place.materials / name
         try:
             dataset = read_material(place, name).load()
         except Exception as problem:  # whatever a damaged group leads to

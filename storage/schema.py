@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from importlib.metadata import version
 
 import numpy as np
@@ -12,26 +12,14 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import PARTS, BandQuantity, Integral
 
+from .component import AXIS_DIMS
+from .observables import AXES, Observables
+
 #: Raised whenever stored numbers change their meaning; part of every material's key.
 SCHEMA_VERSION = 2
 
-AXES = ("x", "y", "z")
-
-#: Dims whose labels are fixed; `observable` takes its labels from the model.
-_AXIS_DIMS = ("axis", "current_axis", "field_axis")
-
-
-@dataclass(frozen=True)
-class Observables:
-    """Labels and units of the observable dim."""
-
-    names: tuple[str, ...]
-    units: tuple[str, ...]
-
-    @property
-    def common_unit(self) -> str:
-        """The unit of all of them, or "Theta" where they differ (see the coordinate observable_unit)."""
-        return self.units[0] if len(set(self.units)) == 1 else "Theta"
+#: Values of the attribute `kind`, which says what can be done with a dataset.
+INTEGRALS, BANDS, MESH, CATALOG = "integrals", "bands", "mesh", "catalog"
 
 
 def labels(values: Sequence[str]) -> NDArray[np.object_]:
@@ -55,7 +43,10 @@ def band_dataset(
     kpoints: NDArray,
     attributes: Mapping[str, object],
 ) -> xr.Dataset:
-    """Values per k and band, dims (k, ..., band), with reduced k points as coordinates k1, k2, k3."""
+    """Values per k and band, dims (k, ..., band), with reduced k points as coordinates k1, k2, k3.
+
+    The attribute `kind` is "mesh" where the points are the product of a few values each, else "bands".
+    """
     variables = {
         q.name: (
             ("k", *q.dims, "band"),
@@ -68,13 +59,34 @@ def band_dataset(
         )
         for q in chosen
     }
-    coordinates: dict[str, object] = {
+    coordinates: dict[Hashable, object] = {
         f"k{i + 1}": ("k", kpoints[:, i], {"long_name": f"reduced k{i + 1}", "units": "1"}) for i in range(3)
     }
     bands = next(iter(values.values())).shape[-1]
     coordinates["band"] = ("band", np.arange(bands), {"long_name": "band, from the lowest"})
     dims = {dim for q in chosen for dim in q.dims}
-    return xr.Dataset(variables, coordinates | _axis_labels(dims, observables), _common(attributes))
+    kind = MESH if is_mesh(kpoints) else BANDS
+    return xr.Dataset(variables, coordinates | _axis_labels(dims, observables), _common(kind, attributes))
+
+
+def is_mesh(kpoints: NDArray) -> bool:
+    """Whether reduced k points, (k, 3), are those of a mesh in at least two directions; none are, too."""
+    lengths = sorted(len(np.unique(column.round(9))) for column in kpoints.T)
+    return math.prod(lengths) == len(kpoints) and lengths[1] != 1
+
+
+def kind_of(dataset: xr.Dataset) -> str:
+    """The attribute `kind`, found out for a dataset of an earlier version."""
+    kind = dataset.attrs.get("kind")
+    if kind in (INTEGRALS, BANDS, MESH, CATALOG):
+        return str(kind)
+    if "material" in dataset.dims:
+        return CATALOG
+    if "k" not in dataset.dims:
+        return INTEGRALS
+    names = ("k1", "k2", "k3")
+    known = set(names) <= set(dataset.coords) and "distance" not in dataset.coords
+    return MESH if known and is_mesh(np.stack([dataset[name].values for name in names], 1)) else BANDS
 
 
 def integral_dataset(
@@ -103,7 +115,7 @@ def integral_dataset(
         )
         for q in chosen
     }
-    coordinates: dict[str, object] = {
+    coordinates: dict[Hashable, object] = {
         "fermi_energy": (
             "fermi_energy",
             fermi_energy,
@@ -113,7 +125,9 @@ def integral_dataset(
     if parts:
         coordinates["part"] = ("part", labels(parts))
     dims = {dim for q in chosen for dim in q.dims}
-    return xr.Dataset(variables, coordinates | _axis_labels(dims, observables), _common(attributes))
+    return xr.Dataset(
+        variables, coordinates | _axis_labels(dims, observables), _common(INTEGRALS, attributes)
+    )
 
 
 def _among_parts(values: NDArray, own: Sequence[str], parts: Sequence[str]) -> NDArray:
@@ -122,16 +136,14 @@ def _among_parts(values: NDArray, own: Sequence[str], parts: Sequence[str]) -> N
     return spread
 
 
-def _axis_labels(dims: set[str], observables: Observables) -> dict[str, object]:
-    coordinates: dict[str, object] = {dim: (dim, labels(AXES)) for dim in _AXIS_DIMS if dim in dims}
-    if "observable" in dims:
-        coordinates["observable"] = ("observable", labels(observables.names))
-        coordinates["observable_unit"] = ("observable", labels(observables.units))
-    return coordinates
+def _axis_labels(dims: set[str], observables: Observables) -> dict[Hashable, object]:
+    coordinates: dict[Hashable, object] = {dim: (dim, labels(AXES)) for dim in AXIS_DIMS if dim in dims}
+    return coordinates | (observables.coordinates if "observable" in dims else {})
 
 
-def _common(attributes: Mapping[str, object]) -> dict[str, object]:
+def _common(kind: str, attributes: Mapping[str, object]) -> dict[str, object]:
     return {
+        "kind": kind,
         "schema_version": SCHEMA_VERSION,
         "spinscreen_version": version("spinscreen"),
         **attributes,

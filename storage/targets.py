@@ -16,9 +16,9 @@ import pandas as pd
 
 from spinscreen.kernels import InputError
 
-from .files import StoreError
-from .plots import figure_suffixes
-from .store import Store
+from .analysis.plots import figure_suffixes
+from .files.whole import StoreError
+from .place import Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def checked_store(store: str | Path) -> Path:
     Raises InputError for a file, a folder with other content, or where nothing can be written.
     """
     with _refusing(store):
-        place = Store.at(Path(store).resolve())
+        place = Place.at(Path(store).resolve())
         try:
             place.check_place()
         except StoreError as problem:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from spinscreen.kernels import InputError
 
+from .band_stream import read_bands
 from .catalog import open_catalog
-from .store import BANDS, CATALOG, MATERIALS, Store, group_names, published, read_material
-from .zipped import ZippedStore
+from .files.zipped import ZippedStore
+from .place import BANDS, CATALOG, MATERIALS, Place, StoreLike, group_names
+from .results import published, read_material
 
 
-def open_store(path: str | Path | Store) -> xr.DataTree:
+def open_store(path: StoreLike) -> xr.DataTree:
     """All of a store as a lazy tree: /materials/<id>, /bands/<id>, and /catalog where it was built.
 
     path : the store, or a copy of it in one .zip file
@@ -25,16 +26,15 @@ def open_store(path: str | Path | Store) -> xr.DataTree:
     checked against its digest then. Raises InputError where there is no store, and from a damaged node.
     A single material opens with `xr.open_zarr("zip::results.zarr/materials/<id>.zip")` alone.
     """
-    zipped = None if isinstance(path, Store) else ZippedStore.at(path)
+    zipped = None if isinstance(path, Place) else ZippedStore.at(path)
     if zipped is not None:
         materials, bands = zipped.materials(), zipped.bands()
     else:
-        store = Store.at(path)
+        store = Place.at(path)
         if not store.exists:
             raise InputError(f"{path}: no Zarr store found there; `spinscreen run ... --store` makes one.")
         materials = {name: _reading(store, name) for name in published(store)}
-        folder = store.path / BANDS
-        bands = {name: _opening(folder / name) for name in group_names(folder)}
+        bands = {name: _opening(store, name) for name in group_names(store.bands_folder)}
     tree = _StoreNode()
     _attach(tree, MATERIALS, materials)
     if bands:
@@ -52,12 +52,12 @@ def _attach(tree: xr.DataTree, name: str, members: dict[str, Callable[[], xr.Dat
     node._children = {member: _LazyNode.of(member, read, node) for member, read in members.items()}
 
 
-def _reading(store: Store, name: str) -> Callable[[], xr.Dataset]:
+def _reading(store: Place, name: str) -> Callable[[], xr.Dataset]:
     return lambda: read_material(store, name)
 
 
-def _opening(folder: Path) -> Callable[[], xr.Dataset]:
-    return lambda: xr.open_zarr(folder, consolidated=True)
+def _opening(store: Place, name: str) -> Callable[[], xr.Dataset]:
+    return lambda: read_bands(store, name)
 
 
 class _StoreNode(xr.DataTree):  # type: ignore[no-untyped-call, unused-ignore]

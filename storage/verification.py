@@ -17,24 +17,23 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .band_stream import damage_of_bands
-from .catalog import open_catalog, read_rows, scalar_columns
-from .files import read_json, write_whole, writing
-from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow
-from .schema import AXES
-from .sealed import DamagedError
-from .store import (
-    BANDS,
-    CATALOG,
-    MATERIALS,
+from .catalog import open_catalog, scalar_columns
+from .files.sealed import DamagedError
+from .files.whole import read_json, write_whole, writing
+from .observables import AXES, Facts, Observables
+from .place import CATALOG, Place, root_metadata
+from .results import (
+    RELATIVE_ENERGY,
+    TENSORS,
+    CatalogRow,
     DamagedResultError,
-    Store,
     damaged,
     is_old_group,
     material_file,
     published,
     read_attributes,
     read_material,
-    root_metadata,
+    read_rows,
 )
 
 #: Materials whose tensors are compared at a time.
@@ -53,16 +52,15 @@ class Damage:
     removable: bool = True
 
 
-def verify(store: str | Path | Store, repair: bool = False) -> tuple[Damage, ...]:
+def verify(place: Place, repair: bool = False) -> tuple[Damage, ...]:
     """What is damaged in a store: materials and bands against their digests, the catalog against the
     materials, and every small record.
 
     repair : remove what is damaged, so that the next run computes it anew and the next catalog is whole
     Raises InputError where there is no store, StoreError where repairing cannot write.
     """
-    place = Store.at(store)
-    if not place.exists and not (place.path / MATERIALS).is_dir():
-        raise InputError(f"{store}: no store found there, expected a folder that spinscreen wrote.")
+    if not place.exists and not place.materials.is_dir():
+        raise InputError(f"{place.path}: no store found there, expected a folder that spinscreen wrote.")
     found = tuple(_damages(place))
     if repair:
         with writing(place.path):
@@ -72,17 +70,17 @@ def verify(store: str | Path | Store, repair: bool = False) -> tuple[Damage, ...
     return found
 
 
-def _mend(store: Store, damage: Damage) -> None:
+def _mend(store: Place, damage: Damage) -> None:
     if damage.place == store.path / "zarr.json":
         write_whole(damage.place, root_metadata(uuid.uuid4().hex), store.partial, replace=True)
         return
     store.remove(damage.place)
-    if damage.place == store.path / MATERIALS / "zarr.json":
+    if damage.place == store.materials / "zarr.json":
         zarr.open_group(damage.place.parent, mode="a", zarr_format=3)
 
 
-def _damages(store: Store) -> Iterator[Damage]:
-    for root in (store.path / "zarr.json", store.path / MATERIALS / "zarr.json"):
+def _damages(store: Place) -> Iterator[Damage]:
+    for root in (store.path / "zarr.json", store.materials / "zarr.json"):
         if read_json(root) is None:
             yield Damage(root, "its metadata cannot be read")
     for name in published(store):
@@ -90,9 +88,9 @@ def _damages(store: Store) -> Iterator[Damage]:
             _check_material(store, name)
         except InputError as problem:
             old = is_old_group(store, name)
-            place = store.path / MATERIALS / name if old else material_file(store, name)
+            place = store.materials / name if old else material_file(store, name)
             yield Damage(place, str(problem), isinstance(problem, DamagedResultError))
-    bands = store.path / BANDS
+    bands = store.bands_folder
     for folder in sorted(bands.iterdir()) if bands.is_dir() else ():
         visible = folder.is_dir() and not folder.name.startswith(".")
         reason = damage_of_bands(folder) if visible else None
@@ -102,7 +100,7 @@ def _damages(store: Store) -> Iterator[Damage]:
     yield from _damaged_catalog(store)
 
 
-def _check_material(store: Store, name: str) -> None:
+def _check_material(store: Place, name: str) -> None:
     """Raise InputError where a material is not what was written; one of version 1 has no digest to tell."""
     if not is_old_group(store, name):
         read_attributes(store, name)
@@ -112,12 +110,10 @@ def _check_material(store: Store, name: str) -> None:
     except OSError as problem:
         raise InputError(f"{name}: cannot be read ({problem.strerror or problem}).") from None
     except Exception as problem:  # whatever a damaged group leads to
-        raise damaged(
-            store.path / MATERIALS / name, DamagedError(f"{type(problem).__name__}: {problem}")
-        ) from None
+        raise damaged(store.materials / name, DamagedError(f"{type(problem).__name__}: {problem}")) from None
 
 
-def _damaged_records(store: Store) -> Iterator[Damage]:
+def _damaged_records(store: Place) -> Iterator[Damage]:
     for group in ("failures", "campaigns"):
         folder = store.path / group
         for place in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -127,46 +123,48 @@ def _damaged_records(store: Store) -> Iterator[Damage]:
                 yield Damage(place, "no record: expected a JSON object")
 
 
-def _damaged_catalog(store: Store) -> Iterator[Damage]:
+def _damaged_catalog(store: Place) -> Iterator[Damage]:
     """The catalog holds copies: each is compared with the material it is of."""
     link = store.path / CATALOG
     if not link.is_symlink() and not link.exists():
         return
     try:
-        wrong = _wrong_row(store, open_catalog(store))
+        reason = _difference(store, open_catalog(store))
     except Exception as problem:  # whatever Zarr and xarray raise about damaged files
         yield Damage(link, f"cannot be read ({type(problem).__name__}: {problem})")
         return
-    if wrong is not None:
-        yield Damage(link, f"its row {wrong!r} is not that of a material")
+    if reason is not None:
+        yield Damage(link, reason)
 
 
-def _wrong_row(store: Store, catalog: xr.Dataset) -> str | None:
-    """The first material of which the catalog says something else than its file, or that is not there; of
+def _difference(store: Place, catalog: xr.Dataset) -> str | None:
+    """Where the catalog says something else than the files of its materials, or has one that is not there; of
     one that is damaged it may say anything.
     """
     present = set(published(store))
     _check_labels(catalog)
     columns = {name: catalog[name].values for name in scalar_columns(catalog)}
-    observables = [str(name) for name in catalog["observable"].values] if "observable" in catalog else []
-    units = dict(zip(observables, catalog["observable_unit"].values, strict=True)) if observables else {}
+    facts = Observables.in_dataset(catalog).facts
+    said: dict[str, set[Facts]] = {}
     names = [str(name) for name in catalog["material"].values]
     for start in range(0, len(names), _CHUNK):
         rows = slice(start, start + _CHUNK)
         tensors = {v: catalog[v][rows].values for v in TENSORS.values() if v in catalog}
         for i, name in enumerate(names[rows]):
             if name not in present:
-                return name
+                return f"its row {name!r} is not that of a material"
             row = next(iter(read_rows(store, [name])))
             if isinstance(row, str):
                 continue
             scalars = {column: values[start + i] for column, values in columns.items()}
             mine = {variable: values[i] for variable, values in tensors.items()}
-            known = zip(row.observables, row.observable_units, strict=True)
-            right_units = all(units[observable] == unit for observable, unit in known)
-            if not (right_units and _same_scalars(scalars, row) and _same_tensors(mine, observables, row)):
-                return name
-    return None
+            for observable, fact in row.observables.facts.items():
+                said.setdefault(observable, set()).add(fact)
+            if not (_same_scalars(scalars, row) and _same_tensors(mine, list(facts), row)):
+                return f"its row {name!r} is not that of a material"
+    # Materials may differ in what they call by one name: the catalog says what one of them does.
+    wrong = next((o for o, fact in facts.items() if o in said and fact not in said[o]), None)
+    return None if wrong is None else f"its observable {wrong!r} is described as none of its materials does"
 
 
 def _check_labels(catalog: xr.Dataset) -> None:
@@ -196,7 +194,7 @@ def _same_tensors(tensors: Mapping[str, NDArray], observables: list[str], row: C
     for variable, expected in row.tensors.items():
         stored = tensors[variable]
         if stored.ndim > 3:
-            stored = stored[[observables.index(name) for name in row.observables]]
+            stored = stored[[observables.index(name) for name in row.observables.names]]
         if not np.array_equal(stored, expected, equal_nan=True):
             return False
     return True

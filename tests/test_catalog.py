@@ -13,13 +13,15 @@ from scipy.constants import e, hbar
 from spinscreen.materials import find_materials, write_wannier90
 from spinscreen.storage import (
     build_catalog,
-    catalog,
     material_file,
     open_catalog,
     open_store,
     published,
+    read_rows,
     screen,
 )
+from spinscreen.storage.catalog import building
+from spinscreen.storage.results import RELATIVE_ENERGY
 from spinscreen.workflows import run_campaign
 
 EVERYTHING = (
@@ -117,7 +119,7 @@ def test_the_common_grid_interpolates_each_scan(metal):
     (name,) = published(store)
     dataset = open_store(store)[f"materials/{name}"].to_dataset().load()
     shifted = dataset.spinscreen.relative_to_fermi_level()["conserved_hall_conductivity"]
-    expected = shifted.interp(fermi_energy=catalog.RELATIVE_ENERGY)
+    expected = shifted.interp(fermi_energy=RELATIVE_ENERGY)
     found = open_catalog(store)["conserved_hall_conductivity"].isel(material=0)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-18)
 
@@ -136,7 +138,7 @@ def test_without_a_fermi_level_nothing_pretends_to_be_at_it(tmp_path, sources):
 
 
 def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):
-    monkeypatch.setattr(catalog, "_CHUNK", 3)
+    monkeypatch.setattr(building, "_CHUNK", 3)
     store = tmp_path / "results.zarr"
     chosen = [sources[name] for name in NAMES]
     run_campaign(campaign(chosen[:2]), store)
@@ -146,7 +148,7 @@ def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):
 
     def noting(store, names):
         reads.extend(names)
-        return catalog.read_rows(store, names)
+        return read_rows(store, names)
 
     assert build_catalog(store, noting).sizes["material"] == 6
     assert not reads

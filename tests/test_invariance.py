@@ -20,7 +20,7 @@ from support import (
 
 from spinscreen.kernels import INTEGRALS, QUANTITIES, BandQuantity
 from spinscreen.materials import library
-from spinscreen.storage.symmetry import rotated
+from spinscreen.storage.analysis.symmetry import rotated
 from spinscreen.workflows import compute
 
 KPOINTS = np.random.default_rng(5).random((6, 3))

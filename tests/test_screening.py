@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from spinscreen.kernels import InputError
-from spinscreen.storage.screening import select
+from spinscreen.storage.catalog.screening import select
 
 CATALOG = xr.Dataset(
     {

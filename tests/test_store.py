@@ -14,7 +14,7 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import library
 from spinscreen.storage import is_published, open_store, plot_bands, plot_hall, publish, published
 from spinscreen.storage import tree as tree_module
-from spinscreen.storage.sealed import seal_of
+from spinscreen.storage.files.sealed import seal_of
 from spinscreen.workflows import compute, evaluate, make_settings
 
 

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 import spinscreen.storage  # noqa: F401
 from spinscreen.kernels import InputError
 from spinscreen.materials import Atom, Structure, library, structure_of
-from spinscreen.storage.symmetry import SymmetryWarning, rotated, symmetrized
+from spinscreen.storage.analysis.symmetry import SymmetryWarning, rotated, symmetrized
 from spinscreen.workflows import compute, evaluate
 
 SPINS = ["spin_x", "spin_y", "spin_z"]

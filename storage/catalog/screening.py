@@ -8,7 +8,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError, short, whole_number
 
-from .catalog import open_catalog, scalar_columns
+from ..place import StoreLike
+from .reading import open_catalog, scalar_columns
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -51,7 +51,7 @@ _EXAMPLE = "gap < 0.05 and abs(conserved_xy_z) > 100"
 
 
 def screen(
-    store: str | Path,
+    store: StoreLike,
     where: str | None = None,
     sort: str | None = None,
     top: int | None = None,

@@ -16,9 +16,10 @@ from scipy.constants import femto, hbar, physical_constants
 
 from spinscreen.kernels import Integral, find_quantity
 
+from ..component import Component
+from ..files.sealed import DamagedError
+from ..observables import AXES, Facts, Observables, is_spin
 from .column_names import column_names
-from .schema import AXES
-from .sealed import DamagedError
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
 _ROW_VERSION = 1
@@ -63,8 +64,7 @@ class CatalogRow:
 
     material: str
     columns: Mapping[str, float | str]
-    observables: tuple[str, ...]
-    observable_units: tuple[str, ...]
+    observables: Observables
     tensors: Mapping[str, NDArray[np.float64]]
     headings: Mapping[str, str]
 
@@ -117,7 +117,8 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     def here(values: NDArray) -> NDArray:
         return np.full_like(values[..., at], np.nan) if np.isnan(level) else values[..., at]
 
-    observables = _texts(dataset, "observable")
+    known = Observables.in_dataset(dataset)
+    observables = known.names
     columns = _run_columns(attributes, energies, level)
     if "carrier_density" in dataset:
         density = ascending("carrier_density")
@@ -140,9 +141,7 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     names = column_names(given, taken=columns)
     columns |= {name: given[heading] for name, heading in names.items()}
     headings = {name: heading for name, heading in names.items() if name != heading}
-    return CatalogRow(
-        material_id, columns, observables, _texts(dataset, "observable_unit"), on_grid, headings
-    )
+    return CatalogRow(material_id, columns, known, on_grid, headings)
 
 
 def packed_row(row: CatalogRow) -> bytes:
@@ -151,8 +150,9 @@ def packed_row(row: CatalogRow) -> bytes:
     header = {
         "version": _ROW_VERSION,
         "columns": dict(row.columns),
-        "observables": row.observables,
-        "observable_units": row.observable_units,
+        "observables": row.observables.names,
+        "observable_units": row.observables.units,
+        "observable_facts": row.observables.facts,
         "headings": dict(row.headings),
         "tensors": shapes,
     }
@@ -175,14 +175,13 @@ def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
         ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
         pieces = np.split(values, ends[:-1]) if shapes else []
         tensors = {n: v.reshape(shape) for (n, shape), v in zip(shapes.items(), pieces, strict=True)}
-        return CatalogRow(
-            material_id,
-            header["columns"],
-            tuple(header["observables"]),
-            tuple(header["observable_units"]),
-            tensors,
-            header["headings"],
-        )
+        names, facts = header["observables"], header.get("observable_facts")
+        if facts is None:
+            # Of an earlier version, which knew names and units.
+            known = Observables(tuple(names), tuple(header["observable_units"]))
+        else:
+            known = Observables.of({name: Facts(*facts[name]) for name in names})
+        return CatalogRow(material_id, header["columns"], known, tensors, header["headings"])
     except (ValueError, KeyError, TypeError, RuntimeError) as problem:
         raise DamagedError(f"its catalog row cannot be read ({problem})") from None
 
@@ -248,15 +247,10 @@ def _tensor_columns(
 
 def _components(observables: tuple[str, ...] | None) -> list[tuple[str, tuple[int, ...]]]:
     """Endings of column names, "xy_z" or "xy", and the index of their component."""
-    pairs: list[tuple[str, tuple[int, ...]]]
-    pairs = [(f"{a}{b}", (i, j)) for i, a in enumerate(AXES) for j, b in enumerate(AXES)]
+    pairs = [(a + b, (i, j)) for i, a in enumerate(AXES) for j, b in enumerate(AXES)]
     if observables is None:
-        return pairs
-    return [(f"{ab}_{_short(s)}", (n, *ij)) for n, s in enumerate(observables) for ab, ij in pairs]
-
-
-def _short(observable: str) -> str:
-    return observable.removeprefix("spin_")
+        return [(str(Component(None, ab)), ij) for ab, ij in pairs]
+    return [(str(Component(s, ab)), (n, *ij)) for n, s in enumerate(observables) for ab, ij in pairs]
 
 
 def _ratio_columns(columns: Mapping[str, Any], observables: tuple[str, ...]) -> dict[str, float]:
@@ -280,7 +274,7 @@ def _angle_columns(
     found = {}
     for ending, (n, _, b) in _components(observables):
         name = f"conserved_{ending}"
-        if observables[n].startswith("spin_") and name in columns:
+        if is_spin(observables[n]) and name in columns:
             along = abs(float(drude[b, b])) * _TAU_OVER_HBAR
             # In a gap the longitudinal conductivity vanishes, and with it the meaning of an angle.
             found[f"spin_hall_angle_{ending}"] = (
@@ -297,7 +291,7 @@ def _magnetization_columns(
     found = {}
     for n, observable in enumerate(observables):
         for c, axis in enumerate(AXES):
-            ending = f"{axis}_{_short(observable)}"
+            ending = str(Component(observable, axis))
             found[f"magnetization_{ending}"] = float(values[own, n, c].sum())
             found |= {f"magnetization_{parts[i]}_{ending}": float(values[i, n, c]) for i in own}
     return found

@@ -7,23 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .files import group_name, hashed, read_json
-from .store import Store
+from .files.whole import group_name, hashed, read_json
+from .place import Place
 
 _FOLDER = "failures"
 
 
-def record_failure(
-    store: str | Path | Store, label: str, error: str, campaign: str = "", path: str | None = None
-) -> None:
+def record_failure(store: Place, label: str, error: str, campaign: str = "", path: str | None = None) -> None:
     """Record why a material failed, in place of its older record of the same campaign.
 
     label : the material's id, any text; campaign : id of its settings and source, as `record_campaign` gave
     it; path : where the material lies, None for one without files. Raises StoreError as `publish` does.
     """
-    place = Store.at(store)
-    if place.identity is None:
-        place = place.opened()
+    place = store.bound()
     content = {
         "id": label,
         "error": error,
@@ -34,29 +30,27 @@ def record_failure(
     place.record(_file(place, label, campaign), content)
 
 
-def forget_failure(store: str | Path | Store, label: str, campaign: str = "") -> None:
+def forget_failure(store: Place, label: str, campaign: str = "") -> None:
     """Take back the record of a material that went well after all."""
-    place = Store.at(store)
-    file = _file(place, label, campaign)
+    file = _file(store, label, campaign)
     if file.exists():
-        place.remove(file)
+        store.remove(file)
 
 
-def forget_absent(store: str | Path | Store, campaign: str, labels: Collection[str]) -> None:
+def forget_absent(store: Place, campaign: str, labels: Collection[str]) -> None:
     """Take back records of a campaign whose source has no such material any more."""
-    place = Store.at(store)
-    for file, record in _records(place):
+    for file, record in _records(store):
         if record.get("campaign") == campaign and record.get("id") not in labels:
-            place.remove(file)
+            store.remove(file)
 
 
-def failures(store: str | Path | Store) -> dict[str, str]:
+def failures(store: Place) -> dict[str, str]:
     """Error of each failed material, the newest where several campaigns failed on one."""
-    found = sorted(_records(Store.at(store)), key=lambda entry: str(entry[1].get("time")))
+    found = sorted(_records(store), key=lambda entry: str(entry[1].get("time")))
     return {str(record["id"]): str(record["error"]) for _, record in found}
 
 
-def _records(store: Store) -> list[tuple[Path, dict[str, Any]]]:
+def _records(store: Place) -> list[tuple[Path, dict[str, Any]]]:
     folder = store.path / _FOLDER
     if not folder.is_dir():
         return []
@@ -76,6 +70,6 @@ def _old_record(folder: Path) -> dict[str, Any] | None:
     return {"id": folder.name, **attributes} if isinstance(attributes, dict) else None
 
 
-def _file(store: Store, label: str, campaign: str) -> Path:
+def _file(store: Place, label: str, campaign: str) -> Path:
     # The hash also where the label is a safe name: one label, several campaigns.
     return store.path / _FOLDER / f"{group_name(label)}-{hashed([label, campaign])}.json"

@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import group_name, make_folder, write_whole, writing
-from .sealed import DamagedError, read_sealed, sealed
-from .store import Store
+from .files.sealed import DamagedError, read_sealed, sealed
+from .files.whole import group_name, make_folder, write_whole, writing
+from .place import Place, StoreLike
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class KeptSums:
     """Arrays of one result, by the number of the batch they are the sum of.
 
     store, material_id : what they will become part of; equal ids have equal settings, hence equal batches
     """
 
-    store: str | Path | Store
+    store: StoreLike
     material_id: str
 
     def load(self, batch: int) -> list[NDArray] | None:
@@ -39,30 +39,30 @@ class Checkpoints:
 
     def save(self, batch: int, arrays: Sequence[NDArray]) -> None:
         """Keep a batch, whole or not at all. Raises StoreError where nothing can be written."""
-        place = Store.at(self.store)
         members = {}
         for i, array in enumerate(arrays):
             stream = io.BytesIO()
             np.save(stream, array, allow_pickle=False)
             members[f"{i}.npy"] = stream.getvalue()
-        with writing(place.path):
-            if place.identity is None:
-                place.opened()
-            else:
-                place.check()
+        with writing(self._place.path):
+            self._place.bound().check()
             make_folder(self._folder)
             write_whole(self._file(batch), sealed(members), self._folder, replace=True)
 
     def clear(self) -> None:
         """Remove all of them, once the result is published."""
-        place = Store.at(self.store)
+        place = self._place
         if place.path.is_dir():
             place.remove(self._folder)
             place.tidy()
 
     @property
+    def _place(self) -> Place:
+        return Place.at(self.store)
+
+    @property
     def _folder(self) -> Path:
-        return Store.at(self.store).partial / f"{group_name(self.material_id)}.sums"
+        return self._place.partial / f"{group_name(self.material_id)}.sums"
 
     def _file(self, batch: int) -> Path:
         return self._folder / f"batch-{batch:06d}.npz"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +10,12 @@ import xarray as xr
 
 from spinscreen.kernels import CONDUCTANCE, InputError
 
+from ..component import Component
+from ..observables import Observables, short_name
 from .units import units_of_one
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-#: Hall components of a spin tensor: labels of observable, current_axis, field_axis.
-Component = tuple[str, str, str]
 
 #: Materials that are still labelled in a scatter plot.
 _LABELLED = 40
@@ -54,55 +53,76 @@ def check_hall(names: Iterable[str]) -> None:
         )
 
 
+def hall_variable(dataset: xr.Dataset) -> xr.DataArray:
+    """The first of the Hall conductivities of an observable. Raises InputError where there is none."""
+    check_hall(map(str, dataset.data_vars))
+    return dataset[next(name for name, _, _ in _CURVES if name in dataset)]
+
+
 def largest_component(dataset: xr.Dataset) -> Component:
-    """Labels of the component of the conventional Hall conductivity that is largest in the scan.
+    """The component of the conventional Hall conductivity that is largest in the scan.
 
     Raises InputError where the dataset has no Hall conductivity of an observable.
     """
-    check_hall(map(str, dataset.data_vars))
-    for name, _, _ in _CURVES:
-        if name in dataset:
-            values = abs(dataset[name]).max("fermi_energy")
-            place = np.unravel_index(int(np.argmax(values.values)), values.shape)
-            observable, current, field = (
-                str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
-            )
-            break
-    return observable, current, field
+    values = abs(hall_variable(dataset)).max("fermi_energy")
+    place = np.unravel_index(int(np.argmax(values.values)), values.shape)
+    observable, current, field = (
+        str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
+    )
+    return Component(observable, current + field)
 
 
-def plot_hall(dataset: xr.Dataset, component: Component | None = None) -> Figure:
+def chosen_component(dataset: xr.Dataset, component: Component | Sequence[str] | str | None) -> Component:
+    """A component as the user named it, by default the largest. Raises InputError."""
+    if component is None:
+        return largest_component(dataset)
+    if isinstance(component, str):
+        return Component.of(hall_variable(dataset), component)
+    if isinstance(component, Component):
+        return component
+    observable, current, field = component
+    return Component(observable, current + field)
+
+
+def plot_hall(dataset: xr.Dataset, component: Component | Sequence[str] | str | None = None) -> Figure:
     """Conventional beside conserved Hall conductivity against Fermi energy.
 
-    component : (observable, current_axis, field_axis), by default the largest; 2D results are drawn in
-    units of e/(2 pi). Raises InputError without matplotlib or without a Hall conductivity.
+    component : "xy_z" or "z_xy", or labels (observable, current_axis, field_axis); by default the largest
+    2D results are drawn in units of e/(2 pi). Raises InputError without matplotlib or a Hall conductivity.
     """
-    observable, current, field = component or largest_component(dataset)
+    shown = chosen_component(dataset, component)
+    label = _label(dataset, shown)
     # Energies may come in any order, a line is drawn from left to right.
     dataset = dataset.sortby("fermi_energy")
     figure = new_figure()(figsize=(6.4, 4.2), layout="constrained")
     ax = figure.subplots()
-    for name, label, style in _CURVES:
+    for name, text, style in _CURVES:
         if name not in dataset:
             continue
-        values = dataset[name].sel(observable=observable, current_axis=current, field_axis=field)
-        numbers, units = in_natural_units(values)
+        numbers, units = in_natural_units(shown.select(dataset[name]))
         marker = "o" if dataset.sizes["fermi_energy"] == 1 else None
-        ax.plot(dataset["fermi_energy"], numbers, style, label=label, marker=marker)
+        ax.plot(dataset["fermi_energy"], numbers, style, label=text, marker=marker)
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     level = dataset.attrs.get("fermi_level")
     if level is not None:
         ax.axvline(float(level), color="0.6", linewidth=0.8, linestyle=":", label="Fermi level")
     ax.set_xlabel("Fermi energy (eV)")
-    ax.set_ylabel(f"{_symbol(observable, current + field)} ({units})")
+    ax.set_ylabel(f"{_symbol(short_name(label), shown.axes)} ({units})")
     ax.set_title(
-        f"{dataset.attrs.get('model_name', '')}: Hall conductivity of {observable}, "
+        f"{dataset.attrs.get('model_name', '')}: Hall conductivity of {label}, "
         f"levels resolved to {1e3 * float(dataset.attrs['degeneracy_threshold']):g} meV",
         fontsize="medium",
         parse_math=False,
     )
     ax.legend()
     return figure
+
+
+def _label(dataset: xr.Dataset, component: Component) -> str:
+    """What the figure calls the observable of a component."""
+    name = str(component.observable)
+    facts = Observables.in_dataset(dataset).facts.get(name)
+    return name if facts is None else facts.label
 
 
 def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
@@ -154,10 +174,11 @@ def plot_bands(
 def plot_scatter(catalog: xr.Dataset, component: str = "xy_z") -> Figure:
     """Conserved against conventional Hall conductivity at the Fermi level, one point per material.
 
-    component : ending of the columns, "xy_z" for the current of spin_z along x in a field along y
+    component : "xy_z" or "z_xy" for the current of spin_z along x in a field along y
     Axes are linear near zero and logarithmic beyond. Raises InputError where the catalog lacks the columns.
     """
-    names = [f"{kind}_{component}" for kind in ("conventional", "conserved")]
+    shown = Component.parse(component)
+    names = [f"{kind}_{shown}" for kind in ("conventional", "conserved")]
     for name in names:
         if name not in catalog:
             raise InputError(
@@ -182,17 +203,15 @@ def plot_scatter(catalog: xr.Dataset, component: str = "xy_z") -> Figure:
             )
     ax.set_xscale("symlog", linthresh=near_zero)
     ax.set_yscale("symlog", linthresh=near_zero)
-    ab, _, spin = component.partition("_")
     units = " or ".join(sorted(_hall_units(catalog)))
-    symbol = _symbol(spin, ab)
+    symbol = _symbol(short_name(_label(catalog, shown)), shown.axes)
     ax.set_xlabel(f"conventional {symbol} ({units})")
     ax.set_ylabel(f"conserved {symbol} ({units})")
     return figure
 
 
-def _symbol(observable: str, axes: str) -> str:
+def _symbol(upper: str, axes: str) -> str:
     """Sigma with indices; an observable of the user's may have a name that is no mathematics."""
-    upper = observable.removeprefix("spin_")
     if not (upper + axes).isalnum():
         # Inside \mathrm{} a tilde is a space.
         words = "".join(c if c.isalnum() else " " for c in upper).split()

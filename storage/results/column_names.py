@@ -7,15 +7,10 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 
+from ..observables import COORDINATES
+
 #: Names of the catalog that are no columns.
-_COORDINATES = (
-    "material",
-    "observable",
-    "observable_unit",
-    "current_axis",
-    "field_axis",
-    "relative_energy",
-)
+_RESERVED = ("material", "observable", *COORDINATES, "current_axis", "field_axis", "relative_energy")
 
 
 def column_names(headings: Iterable[str], taken: Collection[str] = ()) -> Mapping[str, str]:
@@ -25,7 +20,7 @@ def column_names(headings: Iterable[str], taken: Collection[str] = ()) -> Mappin
     that comes out the same a number. taken : names of columns that were computed, which are not hidden
     """
     found: dict[str, str] = {}
-    reserved = {*_COORDINATES, *taken}
+    reserved = {*_RESERVED, *taken}
     for heading in headings:
         # As Python reads names in an expression.
         plain = unicodedata.normalize("NFKC", heading)

@@ -1,10 +1,10 @@
-"""The catalog: what is screened across materials, as dense arrays over `material`."""
+"""Building the catalog: what is screened across materials, as dense arrays over `material`."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from .encoding import CHECKSUMMED, consolidating
-from .files import StoreError, abandoned, link_to, make_folder, read_json, sync_folder, writing
-from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, tensor_units
-from .schema import AXES, SCHEMA_VERSION, labels
-from .store import CATALOG, Store, published, read_row
-from .zipped import ZippedStore
+from ..files.encoding import CHECKSUMMED, consolidating
+from ..files.whole import StoreError, abandoned, link_to, make_folder, read_json, sync_folder, writing
+from ..observables import AXES, Facts, Observables
+from ..place import CATALOG as LINK
+from ..place import Place, StoreLike
+from ..results import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, published, read_rows, tensor_units
+from ..schema import CATALOG, SCHEMA_VERSION, labels
+from .reading import generation, open_catalog, scalar_columns
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
 _CHUNK = 64
@@ -38,16 +40,12 @@ _GENERATIONS = "catalogs"
 RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
 
 
-def read_rows(store: str | Path | Store, names: Sequence[str]) -> Iterator[CatalogRow | str]:
+def rows_of(store: StoreLike, names: Sequence[str]) -> Iterable[CatalogRow | str]:
     """Rows of some materials; for one that is damaged the sentence that says so."""
-    for name in names:
-        try:
-            yield read_row(store, name)
-        except InputError as problem:
-            yield str(problem)
+    return read_rows(Place.at(store), names)
 
 
-def build_catalog(store: str | Path | Store, read: RowReader = read_rows) -> xr.Dataset:
+def build_catalog(place: Place, read: RowReader = rows_of) -> xr.Dataset:
     """Bring /catalog up to date with the published materials and return it, lazily.
 
     Rows that the catalog has already are not read again, and memory does not grow with the number of
@@ -56,11 +54,10 @@ def build_catalog(store: str | Path | Store, read: RowReader = read_rows) -> xr.
     open goes on reading it until the next but one. Raises InputError where the store is empty, StoreError
     where it cannot be written.
     """
-    place = Store.at(store)
     names = set(published(place))
     if not names:
-        raise InputError(f"{store}: holds no material yet, expected at least one for a catalog.")
-    old = _Old.of(_generation(place))
+        raise InputError(f"{place.path}: holds no material yet, expected at least one for a catalog.")
+    old = _Old.of(generation(place))
     known = set() if old is None else set(old.materials)
     if old is not None and known == names:
         return open_catalog(place)
@@ -72,7 +69,7 @@ def build_catalog(store: str | Path | Store, read: RowReader = read_rows) -> xr.
     return found.assign_attrs(damaged=damaged) if damaged else found
 
 
-def _build(store: Store, read: RowReader, old: _Old | None, missing: Sequence[str]) -> list[str]:
+def _build(store: Place, read: RowReader, old: _Old | None, missing: Sequence[str]) -> list[str]:
     """Write a new generation and put it in place; the sentences of what could not be read."""
     beside = store.partial / f"catalog-{uuid.uuid4().hex}"
     make_folder(beside)
@@ -84,7 +81,7 @@ def _build(store: Store, read: RowReader, old: _Old | None, missing: Sequence[st
             damaged += [row for row in found if isinstance(row, str)]
             writer.append([row for row in found if not isinstance(row, str)])
         if writer.count:
-            writer.finish(replaces=_name_of(_generation(store)))
+            writer.finish(replaces=_name_of(generation(store)))
             sync_folder(beside)
             _put_in_place(store, beside)
         elif damaged:
@@ -93,49 +90,6 @@ def _build(store: Store, read: RowReader, old: _Old | None, missing: Sequence[st
     finally:
         store.remove(beside)
         store.tidy()
-
-
-def open_catalog(store: str | Path | Store) -> xr.Dataset:
-    """The catalog as it is, lazily.
-
-    store : a folder, a copy of it in one .zip file, or the address of a copy on an object store
-        ("s3://bucket/results.zarr")
-    Raises InputError where there is none, or where it cannot be read.
-    """
-    if "://" in str(store):
-        return _open_remote(f"{str(store).rstrip('/')}/{CATALOG}")
-    zipped = None if isinstance(store, Store) else ZippedStore.at(store)
-    if zipped is not None:
-        return _open_remote(zipped.catalog)
-    place = Store.at(store)
-    # Not by the link: it stays this generation when the link is turned to another.
-    path = _generation(place)
-    if path is None:
-        raise InputError(f"{place.path}: has no catalog, make one with `spinscreen catalog {place.path}`.")
-    try:
-        return xr.open_zarr(path, consolidated=True, chunks=None)
-    except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata
-        raise InputError(
-            f"{place.path}: its catalog is damaged ({type(problem).__name__}: {problem}); "
-            f"`spinscreen verify {place.path} --repair` removes it, `spinscreen catalog` makes it anew."
-        ) from None
-
-
-def _open_remote(address: str) -> xr.Dataset:
-    try:
-        return xr.open_zarr(address, consolidated=True, chunks=None)
-    except (OSError, ImportError, KeyError, ValueError) as problem:
-        raise InputError(
-            f"{address}: its catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
-            "and fsspec with the package of its file system, for example s3fs."
-        ) from None
-
-
-def _generation(store: Store) -> Path | None:
-    """Folder of the present catalog, None where there is none."""
-    link = store.path / CATALOG
-    path = link.resolve()
-    return path if (path / "zarr.json").is_file() else None
 
 
 def _name_of(generation: Path | None) -> str:
@@ -167,12 +121,8 @@ class _Old:
         return [str(name) for name in self.scalars["material"].values]
 
     @property
-    def observables(self) -> dict[str, str]:
-        """Observable -> unit."""
-        if "observable" not in self.scalars:
-            return {}
-        names, units = self.scalars["observable"].values, self.scalars["observable_unit"].values
-        return {str(name): str(unit) for name, unit in zip(names, units, strict=True)}
+    def observables(self) -> dict[str, Facts]:
+        return dict(Observables.in_dataset(self.scalars).facts)
 
     @property
     def headings(self) -> dict[str, str]:
@@ -181,12 +131,12 @@ class _Old:
         return {name: str(heading) for name, heading in found.items() if heading}
 
 
-def _put_in_place(store: Store, fresh: Path) -> None:
+def _put_in_place(store: Place, fresh: Path) -> None:
     """Turn the link to a new generation; the one before stays, the one before that goes."""
     store.check()
     generations = store.path / _GENERATIONS
     make_folder(generations)
-    link, old = store.path / CATALOG, _generation(store)
+    link, old = store.path / LINK, generation(store)
     new = generations / fresh.name.removeprefix("catalog-")
     fresh.rename(new)
     if link.is_dir() and not link.is_symlink():
@@ -224,7 +174,7 @@ class _Writer:
     def append(self, rows: list[CatalogRow]) -> None:
         start = self.count
         for row in rows:
-            self._observables |= dict(zip(row.observables, row.observable_units, strict=True))
+            self._observables |= row.observables.facts
             self._headings |= row.headings
         for variable in TENSORS.values():
             if any(variable in row.tensors for row in rows) or variable in self._group:
@@ -240,7 +190,7 @@ class _Writer:
         for i, row in enumerate(rows):
             values = row.tensors.get(variable)
             if values is not None and values.ndim == 4:
-                block[i, [order.index(name) for name in row.observables]] = values
+                block[i, [order.index(name) for name in row.observables.names]] = values
             elif values is not None:
                 block[i] = values
         array[start : start + len(rows)] = block
@@ -279,6 +229,7 @@ class _Writer:
             {name: ("material", values) for name, values in self._columns().items()},
             self._labels(self._materials),
             {
+                "kind": CATALOG,
                 "relative_to": "Fermi level of each material",
                 "schema_version": SCHEMA_VERSION,
                 "replaces": replaces,
@@ -299,18 +250,15 @@ class _Writer:
         described = {"units": units, "long_name": heading}
         return {name: text for name, text in described.items() if text is not None}
 
-    def _labels(self, ids: Sequence[str]) -> dict[str, Any]:
+    def _labels(self, ids: Sequence[str]) -> dict[Hashable, Any]:
         energy = {"long_name": "energy above the Fermi level", "units": "eV"}
-        found: dict[str, Any] = {
+        found: dict[Hashable, Any] = {
             "material": labels(ids),
             "current_axis": labels(AXES),
             "field_axis": labels(AXES),
             "relative_energy": ("relative_energy", RELATIVE_ENERGY, energy),
         }
-        if self._observables:
-            found["observable"] = labels(list(self._observables))
-            found["observable_unit"] = ("observable", labels(list(self._observables.values())))
-        return found
+        return found | (Observables.of(self._observables).coordinates if self._observables else {})
 
     def _columns(self) -> dict[str, NDArray]:
         """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
@@ -327,8 +275,3 @@ class _Writer:
 
 def _texts(column: pd.Series) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in column]
-
-
-def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:
-    """Names of the columns that have one value per material."""
-    return [str(name) for name in catalog.data_vars if catalog[name].dims == ("material",)]

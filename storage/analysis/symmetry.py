@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import QUANTITIES, InputError
 from spinscreen.materials import Structure
 
-from .schema import AXES
-
-#: Variables whose dim `axis` is a polar vector; all others with that dim are curls, pseudovectors.
-_POLAR = ("equilibrium_current", "velocity")
-
-#: Observables that do not change under rotations.
-_SCALARS = ("charge",)
+from ..observables import AXES, Facts, Observables
 
 #: Share of the largest element that the average over the point group may take away without a warning.
 _ASYMMETRY = 0.05
@@ -40,15 +34,16 @@ def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
     Raises InputError for an observable whose behaviour is unknown.
     """
     pseudo = np.linalg.det(rotation) * rotation
+    known = Observables.in_dataset(dataset).facts
     found = dataset.copy()
     for name, variable in dataset.data_vars.items():
         values = variable
         for dim in ("current_axis", "field_axis", "axis"):
             if dim in values.dims:
-                polar = dim != "axis" or name in _POLAR
+                polar = dim != "axis" or _is_polar(str(name))
                 values = _along(values, dim, rotation if polar else pseudo)
         if "observable" in values.dims:
-            values = _along(values, "observable", _of_observables(dataset["observable"].values, pseudo))
+            values = _along(values, "observable", _of_observables(known, rotation, pseudo))
         found[name] = values.transpose(*variable.dims).assign_attrs(variable.attrs)
     return found
 
@@ -59,24 +54,36 @@ def _along(values: xr.DataArray, dim: str, matrix: NDArray) -> xr.DataArray:
     return xr.dot(mixing, values, dim=dim).rename(_new=dim).assign_coords({dim: labels})
 
 
-def _of_observables(names: NDArray, pseudo: NDArray) -> NDArray:
-    """How observables mix: triples such as spin_x, spin_y, spin_z like a pseudovector, charge not at all."""
-    order = [str(name) for name in names]
-    mixing = np.zeros((len(order), len(order)))
-    for i, name in enumerate(order):
-        stem, _, axis = name.rpartition("_")
-        triple = [f"{stem}_{a}" for a in AXES]
-        if name in _SCALARS:
+def _is_polar(variable: str) -> bool:
+    """Whether the dim `axis` of a variable is a vector; else it is a curl, as of a variable of the user's."""
+    return variable in QUANTITIES and QUANTITIES[variable].polar
+
+
+def _of_observables(known: Mapping[str, Facts], rotation: NDArray, pseudo: NDArray) -> NDArray:
+    """How observables mix: a scalar not at all, the components of a vector among themselves."""
+    mixing = np.zeros((len(known), len(known)))
+    families: dict[tuple[str, str], dict[str, int]] = {}
+    for i, (name, facts) in enumerate(known.items()):
+        families.setdefault(_family(name, facts), {})[facts.axis] = i
+    for i, (name, facts) in enumerate(known.items()):
+        vector = families[_family(name, facts)]
+        if facts.rotation == "scalar":
             mixing[i, i] = 1.0
-        elif axis in AXES and stem.startswith(("spin", "orbital")) and set(triple) <= set(order):
-            for b, other in enumerate(triple):
-                mixing[i, order.index(other)] = pseudo[AXES.index(axis), b]
+        elif facts.rotation and set(vector) == set(AXES):
+            turn = pseudo if facts.rotation == "axial" else rotation
+            mixing[i, [vector[axis] for axis in AXES]] = turn[AXES.index(facts.axis)]
         else:
             raise InputError(
-                f"symmetry: how the observable {name!r} rotates is unknown, expected spin or orbital "
-                "momentum with all three components, or charge; select those first."
+                f"symmetry: how the observable {name!r} rotates is unknown, expected a scalar such as "
+                "charge, or a vector such as spin with all three components; select those first."
             )
     return mixing
+
+
+def _family(name: str, facts: Facts) -> tuple[str, str]:
+    """The same for the three components of one vector, whose names differ by the letter of the axis."""
+    before, _, after = name.rpartition(facts.axis) if facts.axis else (name, "", "")
+    return facts.rotation, before + after
 
 
 def crystal_frame(lattice: ArrayLike, x: Sequence[float], z: Sequence[float]) -> NDArray[np.float64]:

@@ -1,0 +1,191 @@
+"""`dataset.spinscreen`: components by name, values at the Fermi level, figures, in any xarray session."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from spinscreen.kernels import InputError
+
+from ..catalog import select
+from ..component import Component
+from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
+from .fermi_surface import plot_fermi_surface
+from .plots import largest_component, plot_bands, plot_hall, plot_scatter
+from .symmetry import crystal_frame, rotated, symmetrized
+from .units import converted
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class WrongKindError(InputError, AttributeError):
+    """Another kind of dataset has what was asked for. An AttributeError too, so that `hasattr` is False."""
+
+
+class SpinscreenAccessor:
+    """Shortcuts on every dataset of `compute`, `evaluate`, `stream_bands` and on the catalog.
+
+    Each kind has its own besides; what another kind has is a sentence that says which. Registered by
+    importing `spinscreen.storage`.
+    """
+
+    #: What a dataset of this kind is.
+    phrase: ClassVar[str] = "a dataset"
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    def __getattr__(self, name: str) -> Any:
+        others = [kind.phrase for kind in _KINDS.values() if hasattr(kind, name)]
+        if name.startswith("_") or not others:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise WrongKindError(f"{name}: expected {' or '.join(others)}, found {self.phrase}.")
+
+    @property
+    def kind(self) -> str:
+        """What the dataset holds: "integrals", "bands", "mesh" or "catalog"."""
+        return kind_of(self._dataset)
+
+    def component(self, variable: str, name: str) -> xr.DataArray:
+        """One component of a tensor by its name.
+
+        name : "xy_z" or "z_xy" is the current of spin_z along x in a field along y; "xy_charge" and any other
+            observable in full; "xy" for a tensor without an observable; "spin_z,x,y" label by label
+        Raises InputError for an unknown variable or component.
+        """
+        values = self._variable(variable)
+        return Component.of(values, name).select(values)
+
+    def in_units(self, variable: str, units: str, component: str | None = None) -> xr.DataArray:
+        """A variable, or one component of it, in other units: "(hbar/e) S/m", "e/(2 pi)", "A/m" ...
+
+        Raises InputError where the unit is unknown or of another kind.
+        """
+        values = self._variable(variable) if component is None else self.component(variable, component)
+        return converted(values, units)
+
+    def in_crystal_axes(self, x: Sequence[float] = (1, 0, 0), z: Sequence[float] = (0, 0, 1)) -> xr.Dataset:
+        """All tensors in the frame with x along the lattice direction [uvw] and z normal to the plane (hkl).
+
+        Spin and current are both turned. Raises InputError where the direction does not lie in the plane, or
+        the dataset knows no lattice.
+        """
+        if "lattice" not in self._dataset.attrs:
+            raise InputError(
+                "in_crystal_axes: the dataset has no attribute `lattice`, expected one of compute()."
+            )
+        turned = rotated(self._dataset, crystal_frame(self._dataset.attrs["lattice"], x, z))
+        return turned.assign_attrs(axes=f"x along {list(x)}, z normal to {list(z)}")
+
+    def _variable(self, name: str) -> xr.DataArray:
+        if name not in self._dataset:
+            raise InputError(
+                f"{name!r} is not in the dataset, expected one of "
+                f"{', '.join(map(str, self._dataset.data_vars))}."
+            )
+        return self._dataset[name]
+
+
+class IntegralsAccessor(SpinscreenAccessor):
+    """Of Brillouin-zone integrals for a scan of Fermi energies, as from `compute`."""
+
+    phrase = "Brillouin-zone integrals"
+
+    def at_fermi_level(self, energy: float | None = None) -> xr.Dataset:
+        """The dataset at the Fermi energy of its scan that is nearest to `energy` (eV), or the Fermi level.
+
+        Raises InputError where no energy is given and the Fermi level is unknown.
+        """
+        level = energy if energy is not None else self._dataset.attrs.get("fermi_level")
+        if level is None:
+            raise InputError("at_fermi_level: the Fermi level of this dataset is unknown, expected energy=.")
+        return self._dataset.sel(fermi_energy=float(level), method="nearest")
+
+    def relative_to_fermi_level(self) -> xr.Dataset:
+        """The dataset with energies counted from the Fermi level. Raises InputError where it is unknown."""
+        level = self._dataset.attrs.get("fermi_level")
+        if level is None:
+            raise InputError("relative_to_fermi_level: the Fermi level of this dataset is unknown.")
+        shifted = self._dataset["fermi_energy"] - float(level)
+        return self._dataset.assign_coords(
+            fermi_energy=shifted.assign_attrs(long_name="energy above the Fermi level", units="eV")
+        )
+
+    def symmetrize(self, rotations: ArrayLike | None = None) -> xr.Dataset:
+        """All tensors averaged over the point group of the structure, or over `rotations` (Cartesian).
+
+        A SymmetryWarning says where that changes much: with magnetic order the structure has more symmetry
+        than the electrons. Raises InputError where no atoms are known.
+        """
+        return symmetrized(self._dataset, rotations)
+
+    def largest_component(self) -> Component:
+        """The largest Hall component in the scan; unpacks as observable, current_axis, field_axis."""
+        return largest_component(self._dataset)
+
+    def plot(self, name: str | None = None) -> Figure:
+        """Conventional beside conserved Hall conductivity; name as in `component`, by default the largest."""
+        return plot_hall(self._dataset, name)
+
+
+class BandsAccessor(SpinscreenAccessor):
+    """Of values per k point and band, as from `evaluate`."""
+
+    phrase = "values per k point and band"
+
+    def plot_bands(self, color: str = "texture", component: str | None = None, **labels: Hashable) -> Figure:
+        """Bands along a path, coloured by a variable, for example "texture" with component="spin_z".
+
+        component : as in `component`; labels : the same, dim by dim
+        Raises InputError for values that are not along a path.
+        """
+        if "distance" not in self._dataset.coords:
+            raise InputError(
+                "plot_bands: expected values along a path, as from evaluate(model, k_path(...))."
+            )
+        values = self._variable(color)
+        if component is not None:
+            labels |= Component.of(values, component).labels(tuple(map(str, values.dims)))
+        return plot_bands(self._dataset, color, labels, self._dataset.attrs.get("fermi_level"))
+
+
+class MeshAccessor(SpinscreenAccessor):
+    """Of values per k point and band on a mesh, as from `stream_bands` and `evaluate` on a `KMesh`."""
+
+    phrase = "a mesh of k points"
+
+    def plot_fermi_surface(self, energy: float | None = None, k3: float = 0.0) -> Figure:
+        """Fermi lines in a plane of a mesh with spin arrows, see `plot_fermi_surface`."""
+        return plot_fermi_surface(self._dataset, energy, k3)
+
+
+class CatalogAccessor(SpinscreenAccessor):
+    """Of the catalog of a store."""
+
+    phrase = "a catalog"
+
+    def screen(self, where: str | None = None, sort: str | None = None, top: int | None = None) -> xr.Dataset:
+        """The materials that pass, sorted and cut as by `screen`, with all their arrays."""
+        return select(self._dataset, where, sort, top)
+
+    def plot_scatter(self, component: str = "xy_z") -> Figure:
+        """Conserved against conventional Hall conductivity of all materials."""
+        return plot_scatter(self._dataset, component)
+
+
+_KINDS: Mapping[str, type[SpinscreenAccessor]] = {
+    INTEGRALS: IntegralsAccessor,
+    BANDS: BandsAccessor,
+    MESH: MeshAccessor,
+    CATALOG: CatalogAccessor,
+}
+
+
+@xr.register_dataset_accessor("spinscreen")  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]
+def accessor_of(dataset: xr.Dataset) -> SpinscreenAccessor:
+    """The accessor of a dataset, by its attribute `kind`."""
+    return _KINDS[kind_of(dataset)](dataset)

@@ -1,0 +1,20 @@
+"""The catalog of a store: built from the rows of its results, opened, and screened."""
+
+from .building import RowReader, build_catalog, rows_of
+from .building import _build as _build
+from .reading import open_catalog, scalar_columns
+from .screening import screen, select
+
+#: For one version: how it was called before.
+read_rows = rows_of
+
+__all__ = [
+    "RowReader",
+    "build_catalog",
+    "open_catalog",
+    "read_rows",
+    "rows_of",
+    "scalar_columns",
+    "screen",
+    "select",
+]
