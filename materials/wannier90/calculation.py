@@ -34,6 +34,10 @@ class HermitianMatrices:
     matrices: NDArray[np.complex128]
     removed: float | None
 
+    def __post_init__(self) -> None:
+        # A model keeps read-only arrays as they are.
+        self.matrices.flags.writeable = False
+
 
 @dataclass(frozen=True, eq=False)
 class Wannier90Files:
