@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from spinscreen.kernels import InputError
 
 from ..fermi_level import electrons_per_band, with_filling
-from ..files import hashes
+from ..files import hashes, printable
 from ..model import PathSegment, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
@@ -51,7 +51,7 @@ def read_model(
         kpoint_path=path,
         provenance=Provenance(
             hashes(files.used),
-            (*_notes(files, spin is not None), *path_notes),
+            tuple(printable(note) for note in (*_notes(files, spin is not None), *path_notes)),
             {label: found.removed for label, found in operators.items() if found.removed is not None},
             position_source=files.position_source,
             spin_source="ab_initio" if spin else "none",
