@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tbmodels
 from numpy.typing import ArrayLike
 
 from spinscreen.kernels import InputError
@@ -21,8 +21,10 @@ from .matrices import centre_position, checked_centres
 from .model import Provenance, WannierModel
 from .observable import SPIN, Observable
 from .spin import check_orderings, find_ordering, spin_matrices
-from .through_tbmodels import matrices_of_tbmodels, read_tbmodels
 from .wannier90 import Wannier90Files, read_model, with_fermi_level
+
+if TYPE_CHECKING:
+    import tbmodels
 
 
 class SpinOrderingWarning(UserWarning):
@@ -72,7 +74,14 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
 
 
 def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierModel:
-    if isinstance(source, tbmodels.Model):
+    if not isinstance(source, str | os.PathLike):
+        # Imported where it is needed: it takes longer than many a model.
+        import tbmodels
+
+        if not isinstance(source, tbmodels.Model):
+            raise InputError(
+                f"load_model: expected a path or a tbmodels.Model, found {type(source).__name__}."
+            )
         return _from_tbmodels(
             source, wanted, wanted.name or "tbmodels", Provenance(position_source="centres")
         )
@@ -85,6 +94,8 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
 def _from_hdf5(path: Path, wanted: Overrides) -> WannierModel:
     if is_archive(path):
         return _apply(load_archive(path), wanted)
+    from .through_tbmodels import read_tbmodels
+
     name = wanted.name or printable(path.stem)
     provenance = Provenance(files=hashes([path]), position_source="centres")
     try:
@@ -130,6 +141,8 @@ def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
 def _from_tbmodels(
     source: tbmodels.Model, wanted: Overrides, name: str, provenance: Provenance
 ) -> WannierModel:
+    from .through_tbmodels import matrices_of_tbmodels
+
     if source.dim > 3:
         raise InputError(f"{name}: the TBmodels model has {source.dim} dimensions, expected 1 to 3.")
     lattice = np.eye(3)

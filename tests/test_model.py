@@ -188,6 +188,11 @@ def test_an_unknown_override_is_refused():
         load_model("anything", fermi_energy=3)
 
 
+def test_something_else_than_a_path_is_refused():
+    with pytest.raises(InputError, match=r"expected a path or a tbmodels\.Model, found int"):
+        load_model(3)
+
+
 def test_an_assumed_spin_order_is_said(tmp_path):
     stem = write_wannier90(library.load("kane_mele"), tmp_path)
     with pytest.warns(SpinOrderingWarning, match=r"interlaced, found by test \(interlaced: time reversal"):
@@ -268,3 +273,28 @@ def test_a_model_is_shown_in_a_few_lines():
     assert html.startswith("<table>")
     assert "&lt;b&gt;" in html
     assert len(html) < 4000
+
+
+def test_what_was_valid_is_not_checked_again(monkeypatch):
+    from spinscreen.materials.model import validation
+
+    model, checked = random_model(2), []
+    check = validation._validate_hermiticity
+    monkeypatch.setattr(
+        validation,
+        "_validate_hermiticity",
+        lambda where, name, *rest: (checked.append(name), check(where, name, *rest)),
+    )
+    replace(model, name="other", fermi_level=1.0, provenance=model.provenance).noted("x")
+    pickle.loads(pickle.dumps(model))
+    assert checked == []
+    charged = model.with_charge()
+    assert checked == ["observable 'charge'"]
+    replace(charged, observables={"spin_x": model.observables["spin_y"]})
+    assert checked == ["observable 'charge'"]
+    replace(charged, hamiltonian=model.hamiltonian.copy())
+    assert set(checked) == {
+        "hamiltonian",
+        "position",
+        *(f"observable {name!r}" for name in charged.observables),
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..matrices import HERMITICITY_TOLERANCE, LARGEST, hermitian_part, opposite_rows, within
-from ..observable import Observable
 
 if TYPE_CHECKING:
     from .wannier_model import WannierModel
@@ -23,17 +23,42 @@ LARGEST_OBSERVABLE = 1e12
 SHORTEST = 1e-3
 
 
-def validate(model: WannierModel) -> None:
-    """Raises InputError for the first thing that cannot be right."""
+def validate(model: WannierModel, valid: Sequence[NDArray] = ()) -> None:
+    """Raises InputError for the first thing that cannot be right.
+
+    valid : lattice, translations, hamiltonian, position and observables that passed before, together
+    """
     where = f"model {model.name!r}"
-    _validate_shapes(model, where)
-    for name in ("lattice", "translations", "hamiltonian", "position"):
-        _validate_size(where, name, getattr(model, name), LARGEST)
+    arrays = (model.lattice, model.translations, model.hamiltonian, model.position)
+    unchanged = len(valid) >= len(arrays) and all(map(operator.is_, arrays, valid))
+    _validate_settings(model, where)
+    if not unchanged:
+        _validate_arrays(model, where)
+    passed = {id(array) for array in valid} if unchanged else set()
+    for name, observable in model.observable_facts.items():
+        if id(observable.matrix) not in passed:
+            _validate_observable(model, where, f"observable {name!r}", observable.matrix)
+
+
+def _validate_settings(model: WannierModel, where: str) -> None:
     level = model.fermi_level
     if level is not None and not abs(level) < LARGEST:
         raise InputError(f"{where}: fermi_level is {level} eV, expected a number below {LARGEST:g}.")
+    if len(model.periodic) != 3:
+        raise InputError(f"{where}: periodic has {len(model.periodic)} entries, expected 3.")
     if not any(model.periodic):
         raise InputError(f"{where}: periodic has no true entry, expected one to three.")
+
+
+def _validate_arrays(model: WannierModel, where: str) -> None:
+    count = len(model.translations)
+    size = model.hamiltonian.shape[-1] if model.hamiltonian.ndim else 0
+    _validate_shape(model, where, "lattice", model.lattice, [(3, 3)])
+    _validate_shape(model, where, "translations", model.translations, [(count, 3)])
+    _validate_shape(model, where, "hamiltonian", model.hamiltonian, [(count, size, size)])
+    _validate_shape(model, where, "position", model.position, [(count, 3, size, size)])
+    for name in ("lattice", "translations", "hamiltonian", "position"):
+        _validate_size(where, name, getattr(model, name), LARGEST)
     lengths = np.linalg.norm(model.lattice, axis=1)
     volume = abs(np.linalg.det(model.lattice))
     if volume < 1e-6 * lengths.prod() or lengths.min() < SHORTEST:
@@ -42,30 +67,23 @@ def validate(model: WannierModel) -> None:
             f"linearly independent vectors of at least {SHORTEST:g} angstrom; give a 2D material a third "
             "vector along its normal."
         )
-    opposite = _opposite(model, where)
+    if len(np.unique(model.translations, axis=0)) != len(model.translations):
+        raise InputError(f"{where}: an R vector appears twice, expected each once.")
+    opposite = opposite_rows(model.translations)
+    if opposite is None or not (~model.translations.any(axis=1)).any():
+        raise InputError(f"{where}: expected R = 0 and, for every R vector, its negative.")
     for name in ("hamiltonian", "position"):
         _validate_hermiticity(where, name, getattr(model, name), opposite)
-    _validate_observables(model, model.observable_facts, where, opposite)
 
 
-def validate_observables(model: WannierModel, added: Mapping[str, Observable]) -> None:
-    """The same for observables that a valid model gets."""
-    where = f"model {model.name!r}"
-    _validate_observables(model, added, where, _opposite(model, where))
-
-
-def _validate_observables(
-    model: WannierModel, added: Mapping[str, Observable], where: str, opposite: NDArray[np.int64]
-) -> None:
+def _validate_observable(model: WannierModel, where: str, name: str, matrix: NDArray) -> None:
     count, size = len(model.translations), model.size
-    for name, observable in added.items():
-        matrix, told = observable.matrix, f"observable {name!r}"
-        _validate_shape(model, where, told, matrix, [(size, size), (count, size, size)])
-        _validate_size(where, told, matrix, LARGEST_OBSERVABLE)
-        on_site = matrix.ndim == 2
-        _validate_hermiticity(
-            where, told, matrix[None] if on_site else matrix, np.zeros(1, dtype=int) if on_site else opposite
-        )
+    _validate_shape(model, where, name, matrix, [(size, size), (count, size, size)])
+    _validate_size(where, name, matrix, LARGEST_OBSERVABLE)
+    opposite = np.zeros(1, dtype=int) if matrix.ndim == 2 else opposite_rows(model.translations)
+    # R vectors are validated before observables.
+    assert opposite is not None
+    _validate_hermiticity(where, name, matrix[None] if matrix.ndim == 2 else matrix, opposite)
 
 
 def _validate_size(where: str, name: str, array: NDArray, limit: float) -> None:
@@ -85,17 +103,6 @@ def _beyond(where: str, name: str, array: NDArray, limit: float) -> InputError:
     )
 
 
-def _validate_shapes(model: WannierModel, where: str) -> None:
-    count = len(model.translations)
-    size = model.hamiltonian.shape[-1] if model.hamiltonian.ndim else 0
-    _validate_shape(model, where, "lattice", model.lattice, [(3, 3)])
-    _validate_shape(model, where, "translations", model.translations, [(count, 3)])
-    _validate_shape(model, where, "hamiltonian", model.hamiltonian, [(count, size, size)])
-    _validate_shape(model, where, "position", model.position, [(count, 3, size, size)])
-    if len(model.periodic) != 3:
-        raise InputError(f"{where}: periodic has {len(model.periodic)} entries, expected 3.")
-
-
 def _validate_shape(
     model: WannierModel, where: str, name: str, array: NDArray, shapes: Sequence[tuple[int, ...]]
 ) -> None:
@@ -105,16 +112,6 @@ def _validate_shape(
             f"{where}: {name} has shape {array.shape}, expected {' or '.join(map(str, shapes))} for "
             f"{len(model.translations)} R vectors and {size} Wannier functions."
         )
-
-
-def _opposite(model: WannierModel, where: str) -> NDArray[np.int64]:
-    """Row of -R for every R."""
-    if len(np.unique(model.translations, axis=0)) != len(model.translations):
-        raise InputError(f"{where}: an R vector appears twice, expected each once.")
-    opposite = opposite_rows(model.translations)
-    if opposite is None or not (~model.translations.any(axis=1)).any():
-        raise InputError(f"{where}: expected R = 0 and, for every R vector, its negative.")
-    return opposite
 
 
 def _validate_hermiticity(where: str, name: str, matrix: NDArray, opposite: NDArray[np.int64]) -> None:

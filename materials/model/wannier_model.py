@@ -20,10 +20,7 @@ from ..observable import SPIN, Observable, named_observable, unusual_facts
 from .presentation import as_html, as_text
 from .projections import Projection, parse_projections
 from .provenance import Atom, PathSegment, Provenance
-from .validation import validate, validate_observables
-
-#: What a model keeps once it was computed, by what it is computed from.
-_OF_OBSERVABLES = ("operators", "fingerprint")
+from .validation import validate
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,14 +56,17 @@ class WannierModel:
     projections: tuple[str, ...] = ()
     kpoint_path: tuple[PathSegment, ...] = ()
     observable_facts: Mapping[str, Observable] = field(default_factory=dict)
+    # What was found valid together, so that `replace` of a name does not check matrices again.
+    _valid: tuple[NDArray, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         kinds = {"lattice": float, "translations": np.int64, "hamiltonian": complex, "position": complex}
         for name, kind in kinds.items():
             object.__setattr__(self, name, read_only(getattr(self, name), kind))
         object.__setattr__(self, "periodic", tuple(bool(p) for p in self.periodic))
+        valid = self._valid
         self._keep({str(name): self._whole(str(name), value) for name, value in self.observables.items()})
-        validate(self)
+        validate(self, valid)
 
     def _whole(self, name: str, value: ArrayLike | Observable, **facts: Any) -> Observable:
         """An observable with all that is known of it; a name of the model is another matrix of the same."""
@@ -79,22 +79,17 @@ class WannierModel:
         matrices = {name: observable.matrix for name, observable in observables.items()}
         object.__setattr__(self, "observable_facts", MappingProxyType(observables))
         object.__setattr__(self, "observables", MappingProxyType(matrices))
+        arrays = (self.lattice, self.translations, self.hamiltonian, self.position)
+        object.__setattr__(self, "_valid", (*arrays, *matrices.values()))
         source, has_spin = self.provenance.spin_source, bool(set(SPIN) & set(matrices))
         if has_spin != (source != "none"):
             provenance = replace(self.provenance, spin_source="given" if has_spin else "none")
             object.__setattr__(self, "provenance", provenance)
 
-    def _evolved(self, forget: tuple[str, ...] = (), **changes: object) -> WannierModel:
-        """Fields replaced that no check looks at; arrays, and what was computed from them, are shared."""
-        kept = {name: value for name, value in self.__dict__.items() if name not in forget}
-        model = object.__new__(type(self))
-        model.__dict__.update(kept | changes)
-        return model
-
     def __getstate__(self) -> dict[str, object]:
         # A mapping proxy cannot be pickled, and cached results need not travel.
         state = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        del state["observables"]
+        del state["observables"], state["_valid"]
         state["observable_facts"] = dict(self.observable_facts)
         state["provenance"] = replace(self.provenance, removed=dict(self.provenance.removed))
         return state
@@ -217,9 +212,7 @@ class WannierModel:
         facts : fields of `Observable`, such as unit="hbar"
         """
         added = self._whole(name, matrix, **facts)
-        validate_observables(self, {name: added})
-        model = self._evolved(_OF_OBSERVABLES)
-        model._keep({**self.observable_facts, name: added})
+        model = replace(self, observables={**self.observable_facts, name: added})
         return model if name not in SPIN else model._with_provenance(spin_source="given")
 
     def noted(self, note: str, **facts: Any) -> WannierModel:
@@ -230,7 +223,10 @@ class WannierModel:
         return self._with_provenance(notes=(*self.provenance.notes, note), **facts)
 
     def _with_provenance(self, **facts: Any) -> WannierModel:
-        return self._evolved(provenance=replace(self.provenance, **facts))
+        # What was computed from the arrays is shared as they are.
+        model = object.__new__(type(self))
+        model.__dict__.update(self.__dict__ | {"provenance": replace(self.provenance, **facts)})
+        return model
 
     def with_charge(self) -> WannierModel:
         """The same model with the observable charge = -1 (in e): T11 is then the orbital magnetization."""
