@@ -1,26 +1,41 @@
 """How a material gets in: the frozen `WannierModel`, readers of real files, and the built-in library."""
 
 from . import library
-from .bogoliubov import PAIRINGS, bcs_gap, bogoliubov
-from .collection import ManifestEntry, MaterialCheck, MaterialSource, check_material, find_materials
+from .collection import ManifestEntry, MaterialCheck, check_material, find_materials
 from .loading import Overrides, SpinOrderingWarning, load_model
-from .model import Atom, Provenance, WannierModel
+from .model import Atom, PathSegment, Projection, Provenance, WannierModel
+from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
-from .structure import Structure, composition, read_structure, structure_of
-from .superconducting_state import SuperconductingState, superconducting_state
-from .wannier90_export import write_wannier90
+from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
+from .structure import Structure, read_structure, structure_of
+from .superconductors import (
+    PAIRINGS,
+    SuperconductingState,
+    bcs_gap,
+    bogoliubov,
+    pairing_amplitude,
+    superconducting_state,
+)
+from .wannier90 import Wannier90Files, write_wannier90
 
 __all__ = [
     "PAIRINGS",
     "Atom",
+    "FileSource",
+    "LibrarySource",
     "ManifestEntry",
     "MaterialCheck",
     "MaterialSource",
+    "Observable",
     "Overrides",
+    "PathSegment",
+    "Projection",
     "Provenance",
+    "Source",
     "SpinOrderingWarning",
     "Structure",
     "SuperconductingState",
+    "Wannier90Files",
     "WannierModel",
     "bcs_gap",
     "bogoliubov",
@@ -29,6 +44,7 @@ __all__ = [
     "find_materials",
     "library",
     "load_model",
+    "pairing_amplitude",
     "read_structure",
     "structure_of",
     "superconducting_state",

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 from spinscreen.kernels import InputError
 
 from .files import justified_size, open_regular, quoted, reason
-from .model import Atom, Provenance, WannierModel
+from .model import Atom, PathSegment, PositionSource, Provenance, SpinSource, WannierModel
+from .observable import Axis, Observable, Rotation, Sign
 
 _FORMAT = "spinscreen-model"
-_VERSION = 1
+_VERSION = 2
 
 #: What h5py raises for damaged files.
 _PROBLEMS = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, SystemError)
@@ -60,6 +61,11 @@ def _header(model: WannierModel) -> dict[str, object]:
         "files": [list(entry) for entry in model.provenance.files],
         "notes": list(model.provenance.notes),
         "removed": dict(model.provenance.removed),
+        "position_source": model.provenance.position_source,
+        "spin_source": model.provenance.spin_source,
+        "minimal_images": model.provenance.minimal_images,
+        "kpoint_path": [list(segment) for segment in model.kpoint_path],
+        "observables": {name: observable.facts for name, observable in model.observable_facts.items()},
     }
 
 
@@ -68,8 +74,20 @@ class _SavedAtom(BaseModel):
     position: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 
 
+class _SavedFacts(BaseModel):
+    unit: str
+    rotation: Rotation
+    axis: Axis | None
+    time_reversal: Sign
+    hole_sign: Sign | None
+    label: str
+
+
+_Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+
+
 class _Header(BaseModel):
-    """What `_header` writes."""
+    """What `_header` writes; what version 1 did not has a default."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -82,6 +100,31 @@ class _Header(BaseModel):
     files: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     removed: dict[str, float]
+    position_source: PositionSource | None = None
+    spin_source: SpinSource | None = None
+    minimal_images: bool | None = None
+    kpoint_path: tuple[tuple[str, _Point, str, _Point], ...] = ()
+    observables: dict[str, _SavedFacts] = {}
+
+    @property
+    def provenance(self) -> Provenance:
+        # Version 1 said in its notes alone where position and spin are from.
+        position: PositionSource = "matrix"
+        if any(note.startswith("position: ") for note in self.notes):
+            position = "none" if any(note.startswith("position: no ") for note in self.notes) else "centres"
+        spin: SpinSource = "none"
+        for note in self.notes:
+            if note.startswith("spin: "):
+                spin = "ab_initio" if "ab initio" in note else "tested" if "by test" in note else "given"
+        images = not any(note.startswith("no _wsvec.dat") for note in self.notes)
+        return Provenance(
+            self.files,
+            self.notes,
+            self.removed,
+            self.position_source or position,
+            self.spin_source or spin,
+            images if self.minimal_images is None else self.minimal_images,
+        )
 
 
 def is_archive(path: Path) -> bool:
@@ -182,15 +225,24 @@ def _numbers(group: h5py.Group, name: str) -> NDArray:
     return np.asarray(dataset)
 
 
-def _model(header: _Header, arrays: dict[str, NDArray], observables: dict[str, NDArray]) -> WannierModel:
+def _model(header: _Header, arrays: dict[str, NDArray], matrices: dict[str, NDArray]) -> WannierModel:
+    known = header.observables
+    observables: dict[str, NDArray | Observable] = {
+        name: Observable(matrix, **dict(known[name])) if name in known else matrix
+        for name, matrix in matrices.items()
+    }
     return WannierModel(
         header.name,
-        **arrays,
+        arrays["lattice"],
+        arrays["translations"],
+        arrays["hamiltonian"],
+        arrays["position"],
         observables=observables,
         periodic=header.periodic,
         atoms=tuple(Atom(atom.symbol, atom.position) for atom in header.atoms),
         fermi_level=header.fermi_level,
-        provenance=Provenance(header.files, header.notes, header.removed),
+        provenance=header.provenance,
         is_bogoliubov=header.is_bogoliubov,
         projections=header.projections,
+        kpoint_path=tuple(PathSegment(*segment) for segment in header.kpoint_path),
     )

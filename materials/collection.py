@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,55 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spinscreen.kernels import InputError
 
 from . import library
-from .discovery import companions
 from .files import at_the_door, is_there, is_unprintable, kind_of, printable, quoted
-from .loading import load_model
 from .manifests import read_rows
-from .model import LARGEST, WannierModel
-from .structure import composition
+from .matrices import LARGEST
+from .sources import FileSource, LibrarySource, Source, composition
 
 
-@dataclass(frozen=True)
-class MaterialSource:
-    """One material of a collection, not read yet.
-
-    id : its name in the store; path : what `load_model` takes, or None for the library's `id`
-    overrides : keywords of `load_model`; columns : further facts, kept for screening
-    """
-
-    id: str
-    path: str | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    columns: Mapping[str, str | float] = field(default_factory=dict)
-
-    def load(self) -> WannierModel:
-        """Read the material. Raises InputError as `load_model` does."""
-        if self.path is None:
-            return library.load(self.id)
-        return load_model(self.path, name=self.id, **self.overrides)
-
-    def stamp(self) -> str | None:
-        """What changes when a file of the material does (name, size or time), or how it is loaded.
-
-        None where that cannot be told without reading it.
-        """
-        if self.path is None:
-            return None
-        path = Path(self.path)
-        try:
-            folder = path if path.is_dir() else path.parent
-            files = [(file.name, file.stat()) for file in companions(folder, path.name)]
-        except (OSError, ValueError):
-            return None
-        content = [
-            [(name, info.st_size, info.st_mtime_ns) for name, info in files],
-            self.path,
-            sorted(map(repr, self.overrides.items())),
-        ]
-        return hashlib.sha256(repr(content).encode()).hexdigest()
-
-
-def find_materials(source: str | Path) -> tuple[MaterialSource, ...]:
+def find_materials(source: str | Path) -> tuple[Source, ...]:
     """Materials of "library", of a manifest (.csv, .json or .yaml, see `ManifestEntry`), or of a folder tree,
     where every Wannier90 Hamiltonian is one material, and so is a folder that cannot be read, for whoever
     loads it to be told.
@@ -75,8 +32,10 @@ def find_materials(source: str | Path) -> tuple[MaterialSource, ...]:
     with at_the_door(source):
         path = _resolved(source)
         if str(source) == "library" and not is_there(path):
-            return tuple(MaterialSource(name, columns=_library_columns(name)) for name in library.names())
-        found = tuple(_from_tree(path) if path.is_dir() else _from_manifest(_manifest(path)))
+            return tuple(LibrarySource(name, _library_columns(name)) for name in library.names())
+        found: tuple[Source, ...] = tuple(
+            _from_tree(path) if path.is_dir() else _from_manifest(_manifest(path))
+        )
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
         seen: set[str] = set()
@@ -116,7 +75,7 @@ def _library_columns(name: str) -> dict[str, str | float]:
 _HAMILTONIANS = ("_tb.dat", "_tb.dat.gz", "_hr.dat", "_hr.dat.gz")
 
 
-def _from_tree(root: Path) -> Iterator[MaterialSource]:
+def _from_tree(root: Path) -> Iterator[FileSource]:
     unreadable: dict[Path, OSError] = {}
     stems = {
         Path(folder, name[: -len(ending)])
@@ -138,7 +97,7 @@ def _from_tree(root: Path) -> Iterator[MaterialSource]:
             alone = len(members) == 1 and inside != "."
             own = printable(stem.name)
             name = inside if alone else own if inside == "." else f"{inside}-{own}"
-            yield MaterialSource(name, str(stem))
+            yield FileSource(name, str(stem))
 
 
 class ManifestEntry(BaseModel):
@@ -164,7 +123,7 @@ class ManifestEntry(BaseModel):
 _LOADING = ("fermi_level", "electrons", "spin_ordering")
 
 
-def _from_manifest(path: Path) -> Iterator[MaterialSource]:
+def _from_manifest(path: Path) -> Iterator[FileSource]:
     for number, row in enumerate(read_rows(path), start=1):
         given = {printable(str(key)): value for key, value in row.items() if value not in (None, "")}
         try:
@@ -178,7 +137,7 @@ def _from_manifest(path: Path) -> Iterator[MaterialSource]:
         name, place = content.pop("id"), content.pop("path")
         overrides = {key: content.pop(key) for key in _LOADING if key in content}
         columns = {key: _plain(key, value) for key, value in content.items()}
-        yield MaterialSource(name, str(path.parent / place), overrides, columns)
+        yield FileSource(name, str(path.parent / place), overrides, columns)
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
@@ -224,7 +183,7 @@ class MaterialCheck:
     found: str = ""
 
 
-def check_material(source: MaterialSource) -> MaterialCheck:
+def check_material(source: Source) -> MaterialCheck:
     """Read a material without computing: what is broken, what is missing, what was found."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -235,9 +194,9 @@ def check_material(source: MaterialSource) -> MaterialCheck:
             kind = "" if isinstance(problem, InputError) else f"{type(problem).__name__}: "
             return MaterialCheck(source.id, printable(f"{kind}{problem}"))
     lacks = {
-        "spin": not model.observables,
+        "spin": model.provenance.spin_source == "none",
         "Fermi level": model.fermi_level is None,
-        "position matrix": any(note.startswith("position:") for note in model.provenance.notes),
+        "position matrix": model.provenance.position_source != "matrix",
         "composition": "formula" not in columns,
     }
     level = "unknown" if model.fermi_level is None else f"{model.fermi_level:.4f} eV"

@@ -9,7 +9,7 @@ import os
 import stat
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -199,3 +199,8 @@ def sha256(path: Path) -> str:
     """Digest of a file as it stands on the disk. Raises InputError if it cannot be read."""
     with open_regular(path) as stream, _told(path):
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hashes(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """Path and `sha256` of each file, as a provenance keeps them."""
+    return tuple((printable(str(path)), sha256(path)) for path in paths)

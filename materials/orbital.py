@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,20 +11,12 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .model import SPIN, WannierModel
-
-#: Names of single functions in Wannier90's order, by l.
-_NAMES = {
-    0: ("s",),
-    1: ("pz", "px", "py"),
-    2: ("dz2", "dxz", "dyz", "dx2-y2", "dxy"),
-    3: ("fz3", "fxz2", "fyz2", "fz(x2-y2)", "fxyz", "fx(x2-3y2)", "fy(3x2-y2)"),
-}
-_SHELLS = {"s": 0, "p": 1, "d": 2, "f": 3}
-_HYBRIDS = {-1: "sp", -2: "sp2", -3: "sp3", -4: "sp3d", -5: "sp3d2"}
+from .model import Projection, WannierModel
+from .model.projections import SHELLS
+from .observable import ORBITAL, SPIN
 
 #: All functions up to f, the basis in which hybrids are written down.
-_BASIS = tuple(name for names in _NAMES.values() for name in names)
+_BASIS = tuple(name for names in SHELLS.values() for name in names)
 
 _ROOT = {n: 1 / np.sqrt(n) for n in (2, 3, 6, 12)}
 _SP2 = (
@@ -51,8 +42,6 @@ _HYBRID_FUNCTIONS: dict[str, tuple[dict[str, float], ...]] = {
         {"s": _ROOT[6], "pz": _ROOT[2], "dz2": _ROOT[3]},
     ),
 }
-
-ORBITAL = ("orbital_x", "orbital_y", "orbital_z")
 
 #: hbar^2: real spinor Wannier functions that stayed near their projections are pure to a few per cent.
 COMMUTATOR_TOLERANCE = 0.1
@@ -133,7 +122,7 @@ def _commutator(model: WannierModel, observables: Mapping[str, NDArray[np.comple
 
 def _all_shells() -> NDArray[np.complex128]:
     full = np.zeros((3, len(_BASIS), len(_BASIS)), dtype=complex)
-    for l_number, names in _NAMES.items():
+    for l_number, names in SHELLS.items():
         start = _BASIS.index(names[0])
         stop = start + len(names)
         full[:, start:stop, start:stop] = angular_momentum(l_number)
@@ -146,25 +135,21 @@ def _functions(model: WannierModel) -> Iterator[ProjectedFunction]:
             f"orbital: model {model.name!r} has no projections, expected a projections block in its .win; "
             "give the matrices with with_observable() instead."
         )
-    for number, line in enumerate(model.projections):
-        site, _, rest = line.replace(" ", "").partition(":")
-        if site.lower() in ("ang", "bohr"):
-            continue
-        states, *axes = rest.split(":")
-        if any(re.match(r"[zx]=", axis) for axis in axes) or "(u" in states or "(d" in states:
+    for number, projection in enumerate(model.trial_orbitals):
+        if not projection.is_plain:
             raise InputError(
-                f"orbital: projection {line!r} has axes or spins of its own, expected plain functions; give "
-                "the matrices with with_observable() instead."
+                f"orbital: projection {projection.text!r} has axes or spins of its own, expected plain "
+                "functions; give the matrices with with_observable() instead."
             )
-        for place in _sites(model, site, number):
-            for state in states.split(";"):
-                for coefficients in _coefficients(state, line):
-                    yield ProjectedFunction(place, coefficients)
+        for place in _sites(model, projection, number):
+            for orbital in projection.orbitals:
+                yield ProjectedFunction(place, _coefficients(orbital))
 
 
-def _sites(model: WannierModel, site: str, number: int) -> list[int]:
-    if re.match(r"[fc]=", site):
+def _sites(model: WannierModel, projection: Projection, number: int) -> list[int]:
+    if projection.is_point:
         return [-1 - number]
+    site = projection.site
     members = [i for i, atom in enumerate(model.atoms) if atom.symbol.lower() == site.lower()]
     if not members:
         raise InputError(
@@ -174,31 +159,12 @@ def _sites(model: WannierModel, site: str, number: int) -> list[int]:
     return members
 
 
-def _coefficients(state: str, line: str) -> Iterator[NDArray[np.float64]]:
-    match = re.fullmatch(r"l=(-?\d+)(?:,mr=([\d,]+))?", state)
-    names: tuple[str, ...]
-    if match:
-        l_number = int(match[1])
-        shell = _HYBRIDS.get(l_number) or "spdf"[l_number : l_number + 1]
-        chosen = [int(n) - 1 for n in match[2].split(",")] if match[2] else None
-    else:
-        name, _, one = state.partition("-") if state not in _BASIS else (state, "", "")
-        shell = name
-        chosen = [int(one) - 1] if one.isdigit() else None
-    if shell in _HYBRID_FUNCTIONS:
-        functions = _HYBRID_FUNCTIONS[shell]
-    elif shell in _SHELLS:
-        names = _NAMES[_SHELLS[shell]]
-        functions = tuple({name: 1.0} for name in names)
-    elif shell in _BASIS:
-        functions = ({shell: 1.0},)
-    else:
-        raise InputError(f"orbital: {state!r} in projection {line!r} is not a function of Wannier90.")
-    for index in range(len(functions)) if chosen is None else chosen:
-        vector = np.zeros(len(_BASIS))
-        for name, value in functions[index].items():
-            vector[_BASIS.index(name)] = value
-        yield vector
+def _coefficients(orbital: str) -> NDArray[np.float64]:
+    shares = {orbital: 1.0}
+    if orbital not in _BASIS:
+        hybrid, _, one = orbital.partition("-")
+        shares = _HYBRID_FUNCTIONS[hybrid][int(one) - 1]
+    return np.array([shares.get(name, 0.0) for name in _BASIS])
 
 
 def with_atoms(model: WannierModel) -> WannierModel:

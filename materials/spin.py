@@ -1,24 +1,18 @@
-"""Spin as an observable of the model: ab initio from .chk and .spn, or from the order of the spinors.
+"""Spin of pure spinors, by their order, which is tested and never assumed in silence.
 
-Minimized spinor Wannier functions need not be pairs (i, i+1), nor pure up and down, so the ab initio
-matrix is always preferred. Without it the order is tested, never assumed in silence: WannierBerri's issue 274
-shows how easily the wrong one passes unnoticed.
+WannierBerri's issue 274 shows how easily the wrong one passes unnoticed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .checkpoint import Checkpoint, read_eigenvalues, read_spin
-from .model import SPIN
-from .wigner_seitz import WignerSeitz
+from .observable import SPIN
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
@@ -34,9 +28,6 @@ SPIN_MIXING_TOLERANCE = 0.15
 
 #: angstrom: spin partners of a magnet share their centre up to this.
 PARTNER_DISTANCE = 0.3
-
-#: eV: Bloch energies of .eig, taken through .chk, and the eigenvalues of H(k) agree at least this well.
-SAME_CALCULATION = 1e-3
 
 
 def spin_matrices(size: int, ordering: str) -> dict[str, NDArray[np.complex128]]:
@@ -141,80 +132,3 @@ def find_ordering(tests: tuple[OrderingTest, ...]) -> OrderingTest | None:
             apart = second.distance > PARTNER_DISTANCE > first.distance
             return first if distinct or apart else None
     return None
-
-
-@dataclass(frozen=True, eq=False)
-class AbInitioSpin:
-    """Theta(R) of the three spin components, (R, 3, wannier, wannier) hbar, and what was made Hermitian."""
-
-    translations: NDArray[np.int64]
-    matrices: NDArray[np.complex128]
-
-
-def ab_initio_spin(checkpoint: Checkpoint, spn_file: Path, wigner_seitz: WignerSeitz) -> AbInitioSpin:
-    """S(R) = 1/N sum_k e^{-ik.R} V^dagger(k) s(k) V(k), on the Hamiltonian's R set, minimal images applied.
-
-    Raises InputError where the .spn has other numbers of bands or k points than the .chk, or is not a spin.
-    """
-    spin = read_spin(spn_file)
-    expected = (len(checkpoint.kpoints), checkpoint.band_count)
-    found = (spin.shape[0], spin.shape[2])
-    if found != expected:
-        raise InputError(
-            f"{spn_file}: has {found[1]} bands at {found[0]} k points, expected {expected[1]} at "
-            f"{expected[0]} as in the .chk; it belongs to another calculation."
-        )
-    largest = float(np.abs(np.linalg.eigvalsh(spin)).max())
-    if largest > 1.01:
-        raise InputError(
-            f"{spn_file}: a Pauli matrix has the eigenvalue {largest:.3f}, expected at most 1; it is not "
-            "the spin matrix of normalized Bloch states."
-        )
-    gauge = checkpoint.gauge[:, None]
-    wannier = gauge.conj().swapaxes(2, 3) @ (spin / 2) @ gauge
-    return AbInitioSpin(*wigner_seitz.expand(to_lattice(wannier, checkpoint, wigner_seitz)))
-
-
-def to_lattice(
-    matrices: NDArray[np.complex128], checkpoint: Checkpoint, wigner_seitz: WignerSeitz
-) -> NDArray[np.complex128]:
-    """X(R) = 1/N sum_k e^{-ik.R} X(k), (R, ..., wannier, wannier), degeneracies not divided out."""
-    phases = np.exp(-2j * np.pi * (wigner_seitz.translations @ checkpoint.kpoints.T))
-    lattice_sum: NDArray[np.complex128] = np.tensordot(phases, matrices, axes=1)
-    return lattice_sum / len(checkpoint.kpoints)
-
-
-def check_same_calculation(
-    checkpoint: Checkpoint,
-    files: Mapping[str, Path],
-    raw_hamiltonian: NDArray[np.complex128],
-    wigner_seitz: WignerSeitz,
-) -> None:
-    """Compare H(R) of the _tb.dat or _hr.dat with the one that .chk and .eig give.
-
-    Raises InputError where they differ: the files are of two calculations.
-    """
-    size = raw_hamiltonian.shape[-1]
-    if checkpoint.gauge.shape[2] != size:
-        raise InputError(
-            f"{files['chk']}: has {checkpoint.gauge.shape[2]} Wannier functions, expected {size} as in "
-            "the Hamiltonian; it belongs to another calculation."
-        )
-    if "eig" not in files:
-        return
-    energies = read_eigenvalues(files["eig"], len(checkpoint.kpoints) * checkpoint.band_count)
-    if energies.shape != checkpoint.gauge.shape[:2]:
-        raise InputError(
-            f"{files['eig']}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "
-            f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
-        )
-    gauge = checkpoint.gauge
-    in_wannier_gauge = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
-    difference = to_lattice(in_wannier_gauge, checkpoint, wigner_seitz) - raw_hamiltonian
-    largest = float(np.abs(difference).max())
-    if largest > SAME_CALCULATION:
-        raise InputError(
-            f"{files['chk']}: with the .eig it gives a Hamiltonian that differs by {largest:.3g} eV from "
-            f"the one in the text file, expected less than {SAME_CALCULATION:g} eV; the files belong to "
-            "two calculations."
-        )

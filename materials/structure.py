@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import spglib
@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .discovery import companions
 from .files import at_the_door, kind_of, open_regular, reason
-from .model import LARGEST, WannierModel, within
-
-if TYPE_CHECKING:
-    from .collection import MaterialSource
+from .matrices import LARGEST, within
+from .model import WannierModel
+from .wannier90 import companions
 
 #: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
 SYMMETRY_TOLERANCE = 1e-2
@@ -96,26 +94,6 @@ def structure_of(model: WannierModel) -> Structure | None:
     positions = np.array([atom.position for atom in model.atoms])
     symbols = tuple(atom.symbol.capitalize() for atom in model.atoms)
     return Structure(model.lattice, symbols, positions @ np.linalg.inv(model.lattice))
-
-
-def composition(model: WannierModel, source: MaterialSource) -> dict[str, str | float]:
-    """Screening columns formula, space_group and space_group_number, as far as they are known.
-
-    A structure file beside the model goes before the atoms of the .win. Raises InputError as
-    `read_structure`.
-    """
-    if source.path is None:
-        # Built-in models have orbitals where they are needed, not all atoms.
-        return {}
-    file = find_structure_file(Path(source.path))
-    structure = structure_of(model) if file is None else read_structure(file)
-    if structure is None:
-        return {}
-    columns: dict[str, str | float] = {"formula": structure.formula}
-    group = structure.space_group
-    if group is not None:
-        columns |= {"space_group_number": float(group[0]), "space_group": group[1]}
-    return columns
 
 
 def find_structure_file(model: Path) -> Path | None:

@@ -72,7 +72,7 @@ def _header(**changes: object):
         (lambda file: file.attrs.__delitem__("version"), "damaged, expected a saved spinscreen model"),
         (_set("version", "two"), "the attribute version is 'two', expected a whole number"),
         (_set("version", [1, 2]), "the attribute version is array"),
-        (_set("version", 9), "has format version 9, expected at most 1; update spinscreen"),
+        (_set("version", 9), "has format version 9, expected at most 2; update spinscreen"),
         (_set("header", 3.0), "the attribute header is"),
         (_set("header", "no JSON"), "damaged, expected a saved spinscreen model"),
         (_set("header", "[1, 2]"), "header: Input should be a valid dictionary"),

@@ -29,10 +29,10 @@ from inputs import (
 from support import random_model
 
 from spinscreen.materials import MaterialSource, check_material, find_materials, load_model, read_structure
-from spinscreen.materials.checkpoint import read_checkpoint, read_eigenvalues, read_spin
-from spinscreen.materials.fermi_level import level_of_outputs
 from spinscreen.materials.structure import find_structure_file
-from spinscreen.materials.wigner_seitz import WignerSeitz, read_minimal_images
+from spinscreen.materials.wannier90.checkpoint import read_checkpoint, read_eigenvalues, read_spin
+from spinscreen.materials.wannier90.scf_outputs import level_of_outputs
+from spinscreen.materials.wannier90.wigner_seitz import WignerSeitz, read_minimal_images
 
 
 @contextmanager

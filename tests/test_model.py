@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -187,8 +188,113 @@ def test_an_unknown_override_is_refused():
         load_model("anything", fermi_energy=3)
 
 
+def test_something_else_than_a_path_is_refused():
+    with pytest.raises(InputError, match=r"expected a path or a tbmodels\.Model, found int"):
+        load_model(3)
+
+
 def test_an_assumed_spin_order_is_said(tmp_path):
     stem = write_wannier90(library.load("kane_mele"), tmp_path)
     with pytest.warns(SpinOrderingWarning, match=r"interlaced, found by test \(interlaced: time reversal"):
         model = load_model(stem)
     assert any("interlaced" in note for note in model.provenance.notes)
+
+
+def large_model(size: int = 100) -> WannierModel:
+    """`size` functions on 27 R vectors: H takes 4 MiB, A three times as much."""
+    return random_model(3, size=size)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda model: model.noted("x"),
+        lambda model: model.with_charge(),
+        lambda model: replace(model, name="other", fermi_level=1.0),
+        lambda model: pickle.loads(pickle.dumps(model)).noted("x"),
+    ],
+    ids=["noted", "with_charge", "replace", "pickle"],
+)
+def test_read_only_arrays_are_shared(changed):
+    model = random_model(2)
+    found = changed(model)
+    again = replace(found)
+    for name in ("lattice", "translations", "hamiltonian", "position"):
+        assert not getattr(found, name).flags.writeable
+        assert getattr(again, name) is getattr(found, name)
+        np.testing.assert_array_equal(getattr(found, name), getattr(model, name))
+    for name in model.observables:
+        assert again.observables[name] is found.observables[name]
+
+
+def test_a_note_shares_everything_and_what_was_computed():
+    model = random_model(2)
+    operators, fingerprint = model.operators, model.fingerprint
+    found = model.noted("x")
+    assert found.hamiltonian is model.hamiltonian
+    assert found.operators is operators
+    assert found.fingerprint == fingerprint
+    assert (found.provenance.notes, model.provenance.notes) == (("x",), ())
+    assert found.with_charge().operators is not operators
+
+
+def test_a_note_takes_no_memory():
+    model = large_model()
+    tracemalloc.start()
+    try:
+        found = model.noted("x")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.position is model.position
+    # A few small objects; the arrays of the model take 30 MiB.
+    assert peak < 100_000
+
+
+def test_arrays_that_somebody_can_write_to_are_copied():
+    model = random_model(2)
+    mine = model.hamiltonian.copy()
+    view = mine[:]
+    view.flags.writeable = False
+    for array in (mine, view):
+        found = replace(model, hamiltonian=array)
+        assert not np.shares_memory(found.hamiltonian, mine)
+
+
+def test_a_model_is_shown_in_a_few_lines():
+    model = large_model(4).noted("<b>")
+    text = repr(model)
+    assert text.startswith("WannierModel 'random-3'\n")
+    assert "Wannier functions: 4" in text
+    assert "spin_z (hbar)" in text
+    # As many lines as facts, whatever the arrays are.
+    assert len(text.splitlines()) <= 12
+    html = model._repr_html_()
+    assert html.startswith("<table>")
+    assert "&lt;b&gt;" in html
+    assert len(html) < 4000
+
+
+def test_what_was_valid_is_not_checked_again(monkeypatch):
+    from spinscreen.materials.model import validation
+
+    model, checked = random_model(2), []
+    check = validation._validate_hermiticity
+    monkeypatch.setattr(
+        validation,
+        "_validate_hermiticity",
+        lambda where, name, *rest: (checked.append(name), check(where, name, *rest)),
+    )
+    replace(model, name="other", fermi_level=1.0, provenance=model.provenance).noted("x")
+    pickle.loads(pickle.dumps(model))
+    assert checked == []
+    charged = model.with_charge()
+    assert checked == ["observable 'charge'"]
+    replace(charged, observables={"spin_x": model.observables["spin_y"]})
+    assert checked == ["observable 'charge'"]
+    replace(charged, hamiltonian=model.hamiltonian.copy())
+    assert set(checked) == {
+        "hamiltonian",
+        "position",
+        *(f"observable {name!r}" for name in charged.observables),
+    }

@@ -262,7 +262,7 @@ def test_spin_of_the_quasiparticles_and_their_charge():
 
 def test_s_wave_platinum_has_a_gap_of_its_pairing(platinum):
     """Time reversal is fitted: partners are scattered over the Wannier functions, with phases."""
-    from spinscreen.materials.pairing import time_reversal
+    from spinscreen.materials.superconductors.pairing import time_reversal
 
     unitary = time_reversal(platinum)
     np.testing.assert_allclose(unitary, -unitary.T, atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spinscreen.kernels import InputError
-from spinscreen.materials.win import BOHR, read_win
+from spinscreen.materials.wannier90.win import BOHR, read_win
 
 TYPICAL = """
 Num_Wann   4      ! a comment

@@ -18,7 +18,8 @@ from distributed import Client, Semaphore, worker_client
 from pydantic import SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError, KMesh, Resolution
-from spinscreen.materials import MaterialSource, WannierModel, composition
+from spinscreen.materials import Source as MaterialSource
+from spinscreen.materials import WannierModel, composition
 from spinscreen.storage import (
     SCHEMA_VERSION,
     Checkpoints,

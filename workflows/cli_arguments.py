@@ -121,8 +121,8 @@ def _corner(part: str, whole: str) -> tuple[str, list[float]]:
 
 
 def _win_path(source: str) -> Any:
-    from spinscreen.materials.discovery import find_files
-    from spinscreen.materials.win import read_win
+    from spinscreen.materials.wannier90 import find_files
+    from spinscreen.materials.wannier90.win import read_win
 
     if source in library.names() or Path(source).suffix in (".hdf5", ".h5"):
         return ()

@@ -29,7 +29,7 @@ from spinscreen.kernels import (
     has_net_torque,
 )
 from spinscreen.materials import WannierModel
-from spinscreen.materials.superconducting_state import pairing_amplitude
+from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
 from .execution import Progress, core_count, run_plan

@@ -15,7 +15,7 @@ from distributed import Client, Future, KilledWorker
 from distributed.comm import CommClosedError
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import MaterialSource
+from spinscreen.materials import Source as MaterialSource
 from spinscreen.storage import (
     CatalogRow,
     Store,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import WannierModel
+from ..model import WannierModel
 
 
 def write_wannier90(model: WannierModel, folder: str | Path, seedname: str | None = None) -> Path:

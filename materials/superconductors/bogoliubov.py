@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from scipy import constants
 
 from spinscreen.kernels import InputError
 
-from .model import Provenance, WannierModel, opposite_rows
-from .pairing import PAIRINGS, named_pairing
+from ..matrices import opposite_rows
+from ..model import Provenance, WannierModel
+from ..observable import Observable, named_observable
+from .pairing import named_pairing
 
 #: eV: largest |Delta(R) + Delta(-R)^T| that counts as rounding.
 ANTISYMMETRY_TOLERANCE = 1e-10
@@ -35,10 +38,10 @@ def bogoliubov(
     pairing : a name of `PAIRINGS`, scaled by `gap` (eV), or Delta(R) in eV as a mapping, used as it stands
     chemical_potential : eV, by default the model's Fermi level
     The result has the observable charge = -tau_z (in e) and the normal model's other observables X as X on
-    electrons and -X(-k)^* on holes; everything that works on a model works on it. Each band counts one half,
-    half of the filled electrons is added, and an electric field acts on electrons and holes oppositely, so
-    that without a gap every quantity has its normal value (theory section 6). Raises InputError for a Delta
-    that breaks Delta(k) = -Delta(-k)^T or does not fit the model.
+    electrons and -X(-k)^* on holes (or what their hole_sign says); everything that works on a model works on
+    it. Each band counts one half, half of the filled electrons is added, and an electric field acts on
+    electrons and holes oppositely, so that without a gap every quantity has its normal value (theory
+    section 6). Raises InputError for a Delta that breaks Delta(k) = -Delta(-k)^T or does not fit the model.
     """
     if model.is_bogoliubov:
         raise InputError(f"bogoliubov: model {model.name!r} is a superconductor already.")
@@ -65,6 +68,7 @@ def bogoliubov(
         atoms=model.atoms,
         fermi_level=0.0,
         provenance=_noted(model.provenance, name, gap, float(level)),
+        kpoint_path=model.kpoint_path,
         is_bogoliubov=True,
     )
 
@@ -156,16 +160,13 @@ class _Rows:
         double[:, size:, :size] = delta[self._opposite].conj().swapaxes(1, 2)
         return double
 
-    def observables(self) -> dict[str, NDArray[np.complex128]]:
-        size = self._model.size
-        found: dict[str, NDArray[np.complex128]] = {}
-        for name, matrix in self._model.observables.items():
+    def observables(self) -> dict[str, Observable]:
+        found: dict[str, Observable] = {}
+        for name, observable in self._model.observable_facts.items():
             if name == "charge":
                 continue
-            double = self.doubled(matrix, hole_sign=-1)
-            found[name] = double[self._home] if matrix.ndim == 2 else double
-        found["charge"] = np.diag(np.repeat([-1.0 + 0j, 1.0 + 0j], size))
-        return found
-
-
-__all__ = ["PAIRINGS", "Pairing", "bcs_gap", "bogoliubov"]
+            double = self.doubled(observable.matrix, observable.sign_of_hole)
+            on_site = observable.matrix.ndim == 2
+            found[name] = replace(observable, matrix=double[self._home] if on_site else double)
+        charge = np.diag(np.repeat([-1.0 + 0j, 1.0 + 0j], self._model.size))
+        return found | {"charge": named_observable("charge", charge)}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import quoted
-from .model import LARGEST, Atom
+from ..files import quoted
+from ..matrices import LARGEST
+from ..model import Atom
 from .text import LONGEST_LINE, read_text, split_lines, whole_number
 
 
@@ -42,11 +43,3 @@ def read_centres(path: Path) -> tuple[NDArray[np.float64], tuple[Atom, ...]]:
         entries.append(Atom(words[0], position))
     centres = [entry.position for entry in entries if entry.symbol == "X"]
     return np.array(centres, dtype=float), tuple(e for e in entries if e.symbol != "X")
-
-
-def checked_centres(centres: ArrayLike, size: int) -> NDArray[np.float64]:
-    """Centres that a user gave, (size, 3) angstrom. Raises InputError for another shape."""
-    array = np.asarray(centres, dtype=float)
-    if array.shape != (size, 3):
-        raise InputError(f"centres: expected shape {(size, 3)} in angstrom, found {array.shape}.")
-    return array

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spinscreen.kernels import InputError
 
-from .files import is_there
+from ..files import is_there
 
 #: kind -> name after the seedname; the first that exists counts.
 _SUFFIXES = {

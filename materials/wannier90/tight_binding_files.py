@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
-import tbmodels
 from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import Announced, justified_size, pieces, reason
+from ..files import Announced
 from .text import LONGEST_LINE, locate_problem, numbers, read_text, split_lines, whole, whole_number
 
 _DEGENERACIES_PER_LINE = 15
-
-
-#: Bytes that sparse matrices of a TBmodels file may take more than they do on the disk.
-_LARGEST_SPARSE = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +31,11 @@ class RawMatrices:
     hamiltonian: NDArray[np.complex128]
     lattice: NDArray[np.float64] | None = None
     position: NDArray[np.complex128] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of Wannier functions."""
+        return self.hamiltonian.shape[-1]
 
 
 def _announced(line: int, matrices: int) -> Announced:
@@ -138,81 +134,3 @@ def read_hr(path: Path) -> RawMatrices:
         raise locate_problem(body, path, first, itertools.repeat(7))
     elements = table[..., 5] + 1j * table[..., 6]
     return RawMatrices(translations, degeneracy, elements.swapaxes(1, 2))
-
-
-def hr_through_tbmodels(
-    hr_file: Path, wsvec_file: Path | None, lattice: NDArray[np.float64], tolerance: float
-) -> tbmodels.Model:
-    """The Hamiltonian of a checked _hr.dat, minimal images applied, as TBmodels builds it.
-
-    Orbital positions are left out, TBmodels would move R vectors to bring them into the home cell.
-    Raises InputError where TBmodels finds H(R) != H(-R)^dagger beyond `tolerance` (eV).
-    """
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        plain = [None if f is None else _uncompressed(f, folder) for f in (hr_file, wsvec_file)]
-        try:
-            return tbmodels.Model.from_wannier_files(
-                hr_file=str(plain[0]),
-                wsvec_file=None if plain[1] is None else str(plain[1]),
-                uc=lattice,
-                cc_check_tolerance=tolerance,
-            )
-        except Exception as problem:  # the library raises whatever it meets
-            raise InputError(
-                f"{hr_file}: TBmodels cannot use it ({reason(problem)}), expected a Hermitian Hamiltonian "
-                "and a _wsvec.dat of the same calculation."
-            ) from None
-
-
-def _uncompressed(path: Path, folder: Path) -> Path:
-    if path.suffix != ".gz":
-        return path
-    copy = folder / path.stem
-    with copy.open("wb") as stream:
-        stream.writelines(pieces(path))
-    return copy
-
-
-def read_tbmodels(path: Path) -> tbmodels.Model:
-    """Read a TBmodels HDF5 file. Raises InputError where its matrices are too large, else what the library
-    raises.
-    """
-    with h5py.File(path, "r") as file:
-        group = file.get("tb_model", file)
-        hops = list(group["hop"].values())
-        shapes = [hop["shape"][()] for hop in hops if "shape" in hop]
-        sizes = [int(length) for shape in (*shapes, group["size"][()]) for length in np.ravel(shape)]
-    largest = max(sizes, key=abs)
-    limit = justified_size(path.stat().st_size) + (_LARGEST_SPARSE if shapes else 0)
-    need = 2 * np.dtype(complex).itemsize * largest**2 * max(1, len(hops))
-    if need > limit:
-        raise InputError(
-            f"{path}: has {largest} orbitals, its matrices would take {need / 1e9:.3g} GB, expected at most "
-            f"{limit / 1e9:.3g} GB."
-        )
-    with warnings.catch_warnings():
-        # Files of old versions are read as well. The library's own loader would pick the class by a name in
-        # the file, and one of those evaluates text.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return tbmodels.Model.from_hdf5_file(str(path))
-
-
-def matrices_of_tbmodels(
-    model: tbmodels.Model,
-) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
-    """R vectors, closed under R -> -R, and H(R) of a TBmodels model of up to three dimensions."""
-    full: dict[tuple[int, ...], NDArray] = {}
-    padding = (0,) * (3 - model.dim)
-    for vector, matrix in model.hop.items():
-        dense = np.array(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=complex)
-        plus = tuple(int(x) for x in vector) + padding
-        minus = tuple(-x for x in plus)
-        # TBmodels keeps half of the Hamiltonian; the R = 0 matrix is halved.
-        full[plus] = full.get(plus, 0) + dense
-        full[minus] = full.get(minus, 0) + dense.conj().T
-    if not full:
-        full[(0, 0, 0)] = np.zeros((model.size, model.size), dtype=complex)
-    full.setdefault((0, 0, 0), np.zeros((model.size, model.size), dtype=complex))
-    translations = np.array(sorted(full))
-    return translations, np.stack([full[tuple(vector)] for vector in translations.tolist()])

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from spinscreen.kernels import InputError, KMesh, bloch_operators
 
-from .model import WannierModel
+from ..model import WannierModel
 
 #: eV: a smaller excitation energy is a node.
 NODE_ENERGY = 1e-7

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import Announced, quoted, read_bytes
-from .model import LARGEST, within
+from ..files import Announced, quoted, read_bytes
+from ..matrices import LARGEST, within
 
 #: Bytes that a line of numbers may take, several times what Wannier90 writes.
 LONGEST_LINE = 256

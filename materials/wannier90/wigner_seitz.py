@@ -24,14 +24,14 @@ _LONGEST_RECORD = 2048
 class MinimalImages:
     """Where each matrix element of each R really goes: R -> R + T, shared equally among the T.
 
-    Per entry: source row of R, row and column of the element, T (3 integers) and the share 1/n_T.
+    Per entry: source row of R, row and column of the element, T (3 integers) and the number of T that share.
     """
 
     source: NDArray[np.int64]
     row: NDArray[np.int64]
     column: NDArray[np.int64]
     shift: NDArray[np.int64]
-    share: NDArray[np.float64]
+    count: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +42,19 @@ class WignerSeitz:
     degeneracy: NDArray[np.int64]
     images: MinimalImages | None = None
 
-    def expand(self, matrices: NDArray[np.complex128]) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+    def expand(
+        self, matrices: NDArray[np.complex128], exact: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
         """Divide the degeneracies out and move every element to its minimal images.
 
         matrices : (R, ..., wannier, wannier); returns the R vectors that result, closed under R -> -R,
-        and the matrices on them. All operators on one R set come out on one R set. Raises InputError where
-        the images lead to more cells than there can be around them.
+        and the matrices on them. All operators on one R set come out on one R set.
+        exact : divide real and imaginary parts, each rounded once, instead of multiplying with a reciprocal
+        Raises InputError where the images lead to more cells than there can be around them.
         """
+        # Keys of stored results hang on the last bit: a _hr.dat was always divided exactly, by TBmodels.
         weight = self.degeneracy.reshape(-1, *[1] * (matrices.ndim - 1))
-        divided = matrices / weight
+        divided = _divided(matrices, weight) if exact else matrices / weight
         if self.images is None:
             return self.translations, divided
         images = self.images
@@ -64,9 +68,9 @@ class WignerSeitz:
             )
         moved = np.zeros((len(translations), *matrices.shape[1:]), dtype=complex)
         elements = divided[images.source, ..., images.row, images.column]
-        share = images.share.reshape(-1, *[1] * (elements.ndim - 1))
+        count = images.count.reshape(-1, *[1] * (elements.ndim - 1))
         places: Any = (position, ..., images.row, images.column)
-        np.add.at(moved, places, elements * share)
+        np.add.at(moved, places, _divided(elements, count) if exact else elements * (1.0 / count))
         return translations, moved
 
 
@@ -89,7 +93,7 @@ def read_minimal_images(path: Path, translations: NDArray[np.int64], size: int) 
     entry = np.repeat(np.arange(len(starts)), counts)
     within = np.arange(len(entry)) - np.repeat(np.cumsum(counts) - counts, counts)
     shift = tokens[(starts[entry] + 6 + 3 * within)[:, None] + np.arange(3)]
-    return MinimalImages(source[entry], row[entry], column[entry], shift, 1.0 / counts[entry])
+    return MinimalImages(source[entry], row[entry], column[entry], shift, counts[entry])
 
 
 def _integers(body: str, path: Path) -> NDArray[np.int64]:
@@ -124,3 +128,8 @@ def _rows_of(vectors: NDArray[np.int64], translations: NDArray[np.int64], path: 
             "calculation."
         )
     return first[inverse.reshape(-1)[len(translations) :]]
+
+
+def _divided(matrices: NDArray[np.complex128], count: NDArray[np.int64]) -> NDArray[np.complex128]:
+    quotient: NDArray[np.complex128] = matrices.real / count + 1j * (matrices.imag / count)
+    return quotient

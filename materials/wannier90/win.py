@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import quoted
-from .model import LARGEST, Atom
+from ..files import quoted
+from ..matrices import LARGEST
+from ..model import Atom, PathSegment
 from .text import read_text
 
 #: angstrom, the value Wannier90 3 uses (CODATA 2010)
@@ -97,8 +98,8 @@ class WinFile:
         return ()
 
     @property
-    def kpoint_path(self) -> tuple[tuple[str, tuple[float, ...], str, tuple[float, ...]], ...]:
-        """Segments (label, k, label, k) of the kpoint_path block."""
+    def kpoint_path(self) -> tuple[PathSegment, ...]:
+        """Segments of the kpoint_path block."""
         segments = []
         for line in self.blocks.get("kpointpath", ()):
             words = line.text.split()
@@ -106,7 +107,7 @@ class WinFile:
                 raise self._unexpected(line, "a label and three numbers, twice")
             start = self._numbers(Line(line.number, " ".join(words[1:4])), 3)
             end = self._numbers(Line(line.number, " ".join(words[5:8])), 3)
-            segments.append((words[0], tuple(start), words[4], tuple(end)))
+            segments.append(PathSegment(words[0], tuple(start), words[4], tuple(end)))
         return tuple(segments)
 
     @property

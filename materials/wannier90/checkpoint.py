@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import quoted, read_bytes, reason
-from .model import LARGEST, within
+from ..files import quoted, read_bytes, reason
+from ..matrices import LARGEST, within
 from .text import LONGEST_LINE, locate_problem, numbers
 
 #: Neighbours of a k point in a checkpoint: Wannier90 allows 12 shells; and bytes of a number as text.

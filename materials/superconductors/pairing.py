@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .model import SPIN, WannierModel
-from .spin import ORDERINGS, PAULI, spin_matrices
+from ..model import WannierModel
+from ..observable import SPIN
+from ..spin import ORDERINGS, PAULI, spin_matrices
 
 #: eV: a fitted time reversal may be broken by this, the splitting of Kramers pairs of real models.
 TIME_REVERSAL_ERROR = 0.2

@@ -1,0 +1,54 @@
+"""Where a model comes from, and the crystal data that travel with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+PositionSource = Literal["matrix", "centres", "none"]
+SpinSource = Literal["ab_initio", "tested", "given", "none"]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """symbol and Cartesian position in angstrom."""
+
+    symbol: str
+    position: tuple[float, float, float]
+
+
+class PathSegment(NamedTuple):
+    """A straight piece of a path through the Brillouin zone, between two labelled reduced k."""
+
+    start_label: str
+    start: tuple[float, ...]
+    end_label: str
+    end: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model comes from.
+
+    files : (path, sha256) of everything that was read
+    notes : one sentence per assumption that was made on the way, for people to read
+    removed : size of the non-Hermitian part taken out of each matrix (eV, angstrom, hbar)
+    position_source : "matrix" where the position matrix is all there is to know, as in a model that is built
+        from hoppings; "centres" where only Wannier centres are known; "none" where all are put at the origin
+    spin_source : "ab_initio" from .chk and .spn; "tested" from the order of the spinors; "given" by the user
+        or by whoever built the model; "none" where the model has no spin
+    minimal_images : False where R vectors stand as in a file without its _wsvec.dat
+    """
+
+    files: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    removed: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    position_source: PositionSource = "matrix"
+    spin_source: SpinSource = "none"
+    minimal_images: bool = True
+
+    def noted(self, note: str) -> Provenance:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, note))

@@ -1,0 +1,142 @@
+"""`Source`: one material of a collection, not read yet, wherever it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from . import library
+from .loading import load_model
+from .model import WannierModel
+from .structure import Structure, find_structure_file, read_structure, structure_of
+from .wannier90 import companions
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What campaigns ask of a material; it is pickled and read by whichever worker computes it.
+
+    id : its name in the store; path : the file or folder that failures name, None where there is none
+    columns : facts kept for screening, beside those that are computed
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def path(self) -> str | None: ...
+    @property
+    def columns(self) -> Mapping[str, str | float]: ...
+
+    def load(self) -> WannierModel:
+        """Read the material. Raises InputError where it cannot be."""
+
+    def stamp(self) -> str | None:
+        """What changes when the material does, without reading it; None where that cannot be told."""
+
+    def structure(self, model: WannierModel) -> Structure | None:
+        """The crystal that formula and space group are taken from, such as `structure_of(model)`."""
+
+
+@dataclass(frozen=True)
+class LibrarySource:
+    """A built-in model.
+
+    id : its name in the library
+    """
+
+    id: str
+    columns: Mapping[str, str | float] = field(default_factory=dict)
+    path: None = field(default=None, init=False)
+
+    def load(self) -> WannierModel:
+        return library.load(self.id)
+
+    def stamp(self) -> None:
+        """Its parameters are those of the code."""
+
+    def structure(self, model: WannierModel) -> None:
+        """Built-in models have orbitals where they are needed, not all atoms."""
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Files of a material.
+
+    id : its name in the store; path : what `load_model` takes; overrides : keywords of `load_model`
+    columns : further facts, kept for screening
+    """
+
+    id: str
+    path: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str | float] = field(default_factory=dict)
+
+    def load(self) -> WannierModel:
+        """Read the material. Raises InputError as `load_model` does."""
+        return load_model(self.path, name=self.id, **self.overrides)
+
+    def stamp(self) -> str | None:
+        """Names, sizes and times of the files, and how they are loaded; None where they cannot be seen."""
+        path = Path(self.path)
+        try:
+            folder = path if path.is_dir() else path.parent
+            files = [(file.name, file.stat()) for file in companions(folder, path.name)]
+        except (OSError, ValueError):
+            return None
+        content = [
+            [(name, info.st_size, info.st_mtime_ns) for name, info in files],
+            self.path,
+            sorted(map(repr, self.overrides.items())),
+        ]
+        return hashlib.sha256(repr(content).encode()).hexdigest()
+
+    def structure(self, model: WannierModel) -> Structure | None:
+        """That of a structure file beside the model, else of its atoms. Raises InputError where damaged."""
+        file = find_structure_file(Path(self.path))
+        return structure_of(model) if file is None else read_structure(file)
+
+
+@dataclass(frozen=True)
+class MaterialSource:
+    """A `FileSource`, or without a path a `LibrarySource`."""
+
+    id: str
+    path: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str | float] = field(default_factory=dict)
+
+    @property
+    def _source(self) -> LibrarySource | FileSource:
+        if self.path is None:
+            return LibrarySource(self.id, self.columns)
+        return FileSource(self.id, self.path, self.overrides, self.columns)
+
+    def load(self) -> WannierModel:
+        """Read the material. Raises InputError as `load_model` does."""
+        return self._source.load()
+
+    def stamp(self) -> str | None:
+        """See `Source`."""
+        return self._source.stamp()
+
+    def structure(self, model: WannierModel) -> Structure | None:
+        """See `Source`."""
+        return self._source.structure(model)
+
+
+def composition(model: WannierModel, source: Source) -> dict[str, str | float]:
+    """Screening columns formula, space_group and space_group_number, as far as they are known.
+
+    Raises InputError as the source's `structure`.
+    """
+    structure = source.structure(model)
+    if structure is None:
+        return {}
+    columns: dict[str, str | float] = {"formula": structure.formula}
+    group = structure.space_group
+    if group is not None:
+        columns |= {"space_group_number": float(group[0]), "space_group": group[1]}
+    return columns

@@ -1,0 +1,17 @@
+"""Files of Wannier90: which belong together, what each says, and the model that they make."""
+
+from .calculation import HermitianMatrices, Wannier90Files
+from .discovery import SourceFiles, companions, find_files
+from .export import write_wannier90
+from .loading import read_model, with_fermi_level
+
+__all__ = [
+    "HermitianMatrices",
+    "SourceFiles",
+    "Wannier90Files",
+    "companions",
+    "find_files",
+    "read_model",
+    "with_fermi_level",
+    "write_wannier90",
+]

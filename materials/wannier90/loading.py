@@ -1,0 +1,118 @@
+"""From the files of a Wannier90 calculation to a `WannierModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spinscreen.kernels import InputError
+
+from ..fermi_level import electrons_per_band, with_filling
+from ..files import hashes, printable
+from ..model import PathSegment, Provenance, WannierModel
+from ..observable import SPIN
+from .calculation import Wannier90Files
+from .scf_outputs import level_of_outputs
+from .win import WinFile
+
+
+def read_model(
+    files: Wannier90Files,
+    name: str,
+    lattice: ArrayLike | None = None,
+    periodic: Sequence[bool] | None = None,
+    with_spin: bool = True,
+) -> WannierModel:
+    """The model that the files say; what is given goes before them. Raises InputError as `Wannier90Files`.
+
+    lattice : (3, 3) angstrom; with_spin : take the spin of .chk and .spn, where they are
+    """
+    win = files.win
+    files.check()
+    cell = files.lattice if lattice is None else np.asarray(lattice, dtype=float)
+    hamiltonian, position = files.hamiltonian, files.position
+    spin = files.spin if with_spin else None
+    operators = {"hamiltonian": hamiltonian, "position": position} | ({"spin": spin} if spin else {})
+    path, path_notes = _kpoint_path(win)
+    return WannierModel(
+        name,
+        cell,
+        hamiltonian.translations,
+        hamiltonian.matrices,
+        position.matrices,
+        observables={label: spin.matrices[:, s] for s, label in enumerate(SPIN)} if spin else {},
+        periodic=_periodic(periodic, win, hamiltonian.translations),
+        atoms=files.atoms,
+        fermi_level=win.real("fermi_energy") if win else None,
+        projections=win.projections if win else (),
+        kpoint_path=path,
+        provenance=Provenance(
+            hashes(files.used),
+            tuple(printable(note) for note in (*_notes(files, spin is not None), *path_notes)),
+            {label: found.removed for label, found in operators.items() if found.removed is not None},
+            position_source=files.position_source,
+            spin_source="ab_initio" if spin else "none",
+            minimal_images=files.wigner_seitz.images is not None,
+        ),
+    )
+
+
+def _notes(files: Wannier90Files, has_spin: bool) -> list[str]:
+    notes = []
+    if files.wigner_seitz.images is None:
+        notes.append("no _wsvec.dat: R vectors as they stand in the file")
+    if files.position_source == "centres" and files.centres_file is not None:
+        notes.append(f"position: Wannier centres of {files.centres_file.name} only")
+    if files.position_source == "none":
+        notes.append(
+            "position: no _tb.dat, .chk or _centres.xyz, all Wannier functions put at the origin; Berry "
+            "curvatures lack the position matrix"
+        )
+    if has_spin:
+        notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
+    return notes
+
+
+def _kpoint_path(win: WinFile | None) -> tuple[tuple[PathSegment, ...], tuple[str, ...]]:
+    """The path of the .win; one that cannot be read matters to bands alone and is a note."""
+    try:
+        return (win.kpoint_path if win else ()), ()
+    except InputError as problem:
+        return (), (f"k path: {problem}",)
+
+
+def _periodic(
+    given: Sequence[bool] | None, win: WinFile | None, translations: NDArray[np.int64]
+) -> tuple[bool, bool, bool]:
+    if given is not None:
+        x, y, z = (bool(p) for p in given)
+        return x, y, z
+    mesh = win.integers("mp_grid", 3) if win else None
+    repeats = [n > 1 for n in mesh] if mesh else [bool(column.any()) for column in translations.T]
+    x, y, z = repeats if any(repeats) else (True, True, True)
+    return x, y, z
+
+
+def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel:
+    """The model with the level it has (of the .win), else that of the scf output beside it, else that of
+    num_valence_bands of the .win; without any of them as it is.
+
+    Raises InputError where scf outputs contradict each other.
+    """
+    if model.fermi_level is not None:
+        return model
+    output = level_of_outputs(next(iter(files.files.values())).parent, files.seedname)
+    if output is not None:
+        level, file = output
+        provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
+        return replace(
+            model, fermi_level=level, provenance=provenance.noted(f"Fermi level: from {file.name}")
+        )
+    bands = files.win.integer("num_valence_bands") if files.win else None
+    if bands is not None:
+        electrons = bands * electrons_per_band(model)
+        return with_filling(model, electrons, "num_valence_bands of the .win")
+    return model

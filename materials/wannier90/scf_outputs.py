@@ -1,0 +1,88 @@
+"""The Fermi level where the .win does not say it: in the outputs of the scf run beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from spinscreen.kernels import InputError
+
+from ..files import pieces
+from ..matrices import LARGEST
+from .discovery import companions
+
+#: Two outputs of one material may differ by so much (eV), they are of different meshes.
+_SAME_LEVEL = 0.05
+
+#: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
+_NAMES = re.compile(r"(.*scf.*\.out|.*\.scf|pw\.out|scf\.log|OUTCAR)(\.gz)?$", re.IGNORECASE)
+
+# Matched at fixed words, in lower case, with bounded repeats: an output may be of gigabytes, or no output.
+_NUMBER = rb"\s{0,40}([-+]?\d{1,20}(?:\.\d{0,20})?(?:e[-+]?\d{1,3})?)"
+_GAP = b"highest occupied, lowest unoccupied level (ev):"
+_LEVELS = {
+    _GAP: re.compile(_NUMBER + _NUMBER),
+    b"the fermi energy is": re.compile(_NUMBER + rb"\s{0,40}ev"),
+    b"e-fermi": re.compile(rb"\s{0,40}:" + _NUMBER),
+    b"highest occupied level (ev):": re.compile(_NUMBER),
+}
+
+#: Bytes that a level may take from its words to its unit.
+_LONGEST_LEVEL = 512
+
+
+def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
+    """Fermi level (eV) that the scf outputs beside a seedname end with, and the file; None without any.
+
+    In an insulator the middle of the gap. Raises InputError where two outputs contradict each other, or one
+    cannot be read or says a level that cannot be.
+    """
+    found = []
+    for file in companions(folder, seedname):
+        if _NAMES.match(file.name):
+            level = _level_in(file)
+            if level is not None:
+                found.append((level, file))
+    # Of scf and nscf, the charge density and its level are those of the scf run.
+    found.sort(key=lambda entry: "nscf" in entry[1].name.lower())
+    for level, file in found[1:]:
+        if abs(level - found[0][0]) > _SAME_LEVEL and "nscf" not in file.name.lower():
+            raise InputError(
+                f"{file}: its Fermi level is {level} eV, but {found[0][1].name} has {found[0][0]} eV; "
+                "expected one scf run in the folder, or give fermi_level."
+            )
+    return found[0] if found else None
+
+
+def _level_in(file: Path) -> float | None:
+    """The level of the last iteration."""
+    last: dict[bytes, tuple[bytes, ...]] = {}
+    rest = b""
+    for piece in pieces(file):
+        text = rest + piece.lower()
+        # What may go on in the next piece is looked at with it; a match seen twice is still the last.
+        rest = text[-_LONGEST_LEVEL:]
+        for words, pattern in _LEVELS.items():
+            for place in _places(words, text):
+                if match := pattern.match(text, place):
+                    last[words] = match.groups()
+    for words in _LEVELS:
+        if words in last:
+            values = [float(number) for number in last[words]]
+            level = sum(values) / len(values)
+            if not abs(level) < LARGEST:
+                raise InputError(
+                    f"{file}: its Fermi level is {level:g} eV, expected one below {LARGEST:g}; the file "
+                    "looks damaged, take it away or give fermi_level."
+                )
+            return level
+    return None
+
+
+def _places(words: bytes, text: bytes) -> Iterator[int]:
+    """Where the words end, each time they occur."""
+    place = text.find(words)
+    while place >= 0:
+        yield place + len(words)
+        place = text.find(words, place + len(words))
