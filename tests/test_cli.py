@@ -13,7 +13,7 @@ import xarray as xr
 
 from spinscreen.materials import library, write_wannier90
 from spinscreen.storage import open_store, published
-from spinscreen.workflows.console import quantities_markdown
+from spinscreen.workflows.cli.console import quantities_markdown
 
 COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
 

@@ -42,7 +42,7 @@ from spinscreen.storage import (
 from spinscreen.storage.band_stream import BandStream
 from spinscreen.storage.files import remove_inside
 from spinscreen.workflows import compute, run_campaign, stream_bands
-from spinscreen.workflows.cli_store import present_id
+from spinscreen.workflows.cli.store import present_id
 
 COLUMNS = (
     "material",

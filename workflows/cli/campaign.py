@@ -15,13 +15,13 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
 from spinscreen.storage import TABLES, build_catalog, campaigns, failures, published, screen
 
-from .batch import driver_script, submit_driver, worker_script
-from .campaign import Campaign, Outcome
-from .cli_arguments import parse_names
-from .clusters import local_cluster, open_cluster
-from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
-from .driver import run_campaign
-from .execution import in_flight
+from ..batch import driver_script, submit_driver, worker_script
+from ..campaign import Campaign, Outcome
+from ..clusters import local_cluster, open_cluster
+from ..configuration import CampaignFile, campaign_settings, read_campaign_file, template
+from ..driver import run_campaign
+from ..execution import in_flight
+from .arguments import parse_names
 from .terminal import one_line, out
 
 Collection = Annotated[

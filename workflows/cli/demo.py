@@ -10,10 +10,10 @@ import xarray as xr
 from spinscreen.materials import library
 from spinscreen.storage import checked_store, is_published, open_store, plot_hall, publish, save_figure
 
-from .clusters import local_cluster
-from .computing import compute_settings
+from ..clusters import local_cluster
+from ..computing import compute_settings
+from ..settings import Settings, make_settings
 from .console import progress_bar, ranked_table
-from .settings import Settings, make_settings
 from .terminal import Terminal
 
 #: Material, mesh per axis, half width of the scan (eV) and threshold (eV): each resolves its own gap.

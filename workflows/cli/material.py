@@ -1,4 +1,4 @@
-"""Commands for one material; those for many of them are in `cli_campaign`."""
+"""Commands for one material; those for many of them are in `campaign`."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ from spinscreen.storage import (
     save_figure,
 )
 
-from .cli_arguments import attempts, confirm_cost, parse_energies, parse_mesh, parse_names, path_corners
-from .cli_campaign import add_commands
-from .cli_store import add_store_commands
-from .clusters import local_cluster
-from .computing import compute_settings, evaluate
+from ..clusters import local_cluster
+from ..computing import compute_settings, evaluate
+from ..plan import DEFAULT_MEMORY_BUDGET
+from ..preparation import prepared_model
+from ..settings import Settings, complete_kmesh, make_settings
+from ..streaming import stream_bands
+from .arguments import attempts, confirm_cost, parse_energies, parse_mesh, parse_names, path_corners
+from .campaign import add_commands
 from .console import (
     model_table,
     progress_bar,
@@ -47,10 +50,7 @@ from .console import (
     result_table,
     superconductor_table,
 )
-from .plan import DEFAULT_MEMORY_BUDGET
-from .preparation import prepared_model
-from .settings import Settings, complete_kmesh, make_settings
-from .streaming import stream_bands
+from .store import add_store_commands
 from .terminal import out
 
 app = typer.Typer(

@@ -14,9 +14,9 @@ import typer
 from spinscreen.kernels import InputError, KMesh, short
 from spinscreen.materials import WannierModel, library
 
-from .execution import core_count
-from .plan import costly
-from .settings import MOST_ENERGIES
+from ..execution import core_count
+from ..plan import costly
+from ..settings import MOST_ENERGIES
 
 
 def parse_mesh(text: str | None) -> int | list[int] | None:

@@ -97,7 +97,7 @@ class Interruptions:
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
     interruptions = Interruptions()
-    from .cli_material import app
+    from .material import app
     from .terminal import err, guard_streams
 
     guard_streams()
@@ -145,7 +145,3 @@ def _run(app: typer.Typer, err: Terminal) -> int:
         problem.show()
         return int(problem.exit_code)
     return int(code)
-
-
-if __name__ == "__main__":
-    main()
