@@ -141,7 +141,16 @@ def test_a_campaign_from_check_to_screening(tmp_path):
     assert refused.returncode == 1
     assert "x_tb.dat, line" in refused.stdout
     assert "0 of 1 can be computed" in refused.stdout
-    arguments = ("submit", "tree", "--store", "r.zarr", "--kmesh", "12", "--set", "calculation.scan_points=21")
+    arguments = (
+        "submit",
+        "tree",
+        "--store",
+        "r.zarr",
+        "--kmesh",
+        "12",
+        "--set",
+        "calculation.scan_points=21",
+    )
     first = spinscreen(*arguments, "--workers", "1", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "2 computed, 0 there already, 0 failed" in first.stdout

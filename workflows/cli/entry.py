@@ -120,13 +120,14 @@ def main() -> None:
 def _run(app: typer.Typer, err: Terminal) -> int:
     import typer
 
-    from spinscreen.kernels import InputError
+    from spinscreen import kernels
 
+    known = getattr(kernels, "SpinscreenError", kernels.InputError)
     try:
         code = app(standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
-    except InputError as problem:
+    except known as problem:
         err.complain(problem)
         return MISTAKE
     except typer.Abort:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 import xarray as xr
 from rich.table import Table
 
-from spinscreen.kernels import InputError, KMesh, k_path
+from spinscreen.kernels import InputError, KMesh, fast_path, k_path
 from spinscreen.materials import (
     MaterialSource,
     SpinOrderingWarning,
@@ -49,16 +50,32 @@ from .console import (
 )
 from .options import takes_settings
 from .store import add_store_commands
-from .terminal import err, out
+from .terminal import err, one_line, out
 
 app = typer.Typer(
-    help="Conserved currents of nonconserved quantities from Wannier models.",
     epilog="Start with `spinscreen demo`; then `spinscreen info FOLDER` on your own Wannier90 folder.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spinscreen {version('spinscreen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def spinscreen(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Conserved currents of nonconserved quantities from Wannier models."""
+
 
 Source = Annotated[
     str,
@@ -101,6 +118,9 @@ def info(source: Source, spin_ordering: SpinOrdering = None) -> None:
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
     _, model = read_source(source, spin_ordering)
     out.print(model_table(model))
+    path = fast_path()
+    told = "compiled" if path.compiled else "plain Python, some hundred times slower"
+    out.say(one_line(f"kernels: {told} ({path.reason})"))
 
 
 @app.command()
