@@ -152,6 +152,10 @@ def test_the_old_name_of_scan_points_is_accepted_with_a_warning():
     with pytest.warns(FutureWarning, match="energies: is called scan_points now"):
         found = campaign_settings({"source": "library"}, ["calculation.energies=5"], "submit")
     assert found.calculation.scan_points == 5
+    # What changes a file goes before it, whatever the file calls it.
+    old = {"source": "library", "calculation": {"energies": 5}}
+    with pytest.warns(FutureWarning, match="energies: is called scan_points now"):
+        assert campaign_settings(old, ["calculation.scan_points=7"], "file").calculation.scan_points == 7
     with pytest.raises(InputError, match="energies: is called scan_points now, which is given as well"):
         Calculation(energies=5, scan_points=6)
     with warnings.catch_warnings():

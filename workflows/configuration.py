@@ -191,11 +191,11 @@ def read_campaign_file(path: Path, changes: Sequence[str] = ()) -> CampaignFile:
 def campaign_settings(content: Mapping[str, Any], changes: Sequence[str], where: str) -> CampaignFile:
     """Validated settings from tables and overriding "table.name=value" texts. Raises InputError."""
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
-    for change in changes:
-        _apply(merged, change)
     if isinstance(table := merged.get("calculation"), dict):
         # Seen by whoever runs a file, unlike what is deprecated for those who program.
         merged["calculation"] = modern_names(table, FutureWarning)
+    for change in changes:
+        _apply(merged, change)
     return validated(CampaignFile, merged, where)
 
 
@@ -214,7 +214,7 @@ def _apply(content: dict[str, Any], change: str) -> None:
     table = content.setdefault(tables[0], {}) if tables else content
     if not isinstance(table, dict):
         raise InputError(f"--set: {tables[0]!r} is not a table, found {change!r}.")
-    table[key] = value
+    table |= modern_names({key: value}, FutureWarning) if tables == ["calculation"] else {key: value}
 
 
 def template(calculation: type[Calculation] = CampaignCalculation) -> str:
