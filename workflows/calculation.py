@@ -94,7 +94,10 @@ Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
 
 
 class Calculation(Table):
-    """What is computed for every material."""
+    """What is computed and how finely; what the fields mean, with units, is in their descriptions.
+
+    Frozen. Raises InputError for a setting that is unknown or makes no sense; numbers may be those of NumPy.
+    """
 
     kmesh: Annotated[
         OptionalMesh,

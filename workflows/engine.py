@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from concurrent.futures import Future as LocalFuture
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from dask.system import cpu_count
@@ -23,19 +21,14 @@ from threadpoolctl import threadpool_limits
 from spinscreen.kernels import InputError
 
 from .configuration import DEFAULT_WORKER_TIMEOUT
-from .liveness import Finished, OverdueError, Tell, Watch, finished, warn, watch_of
+from .flight import IN_FLIGHT, Source, in_flight
+from .liveness import Finished, OverdueError, Tell, Watch, finished, warn
 from .workers import is_worker, quietly, result_of, set_up_workers, share, topic, within
 
 log = logging.getLogger("spinscreen.engine")
 
 #: Batches in flight: one to work on while the next waits, however many there are.
 _BATCHES_IN_FLIGHT = 2
-
-#: Calls in flight per worker thread: one to compute, one waiting.
-_IN_FLIGHT = 2
-
-#: Seconds between two looks at the size of the cluster.
-_LOOK_AGAIN = 5.0
 
 #: Priority of the parts of a material that has begun, before materials that have not.
 _FIRST = 10
@@ -173,7 +166,7 @@ class LocalEngine(Engine):
         nested: bool = False,
         limit: float | None = None,
     ) -> Iterator[tuple[_Item, Result]]:
-        source = _Source(items)
+        source = Source(items)
         call = partial(function, *shared)
         if nested:
             while batch := source.take(1):
@@ -182,7 +175,7 @@ class LocalEngine(Engine):
         with _pool() as pool:
             pending: dict[LocalFuture[Any], _Item] = {}
             while True:
-                for item in source.take(_IN_FLIGHT * core_count() - len(pending)):
+                for item in source.take(IN_FLIGHT * core_count() - len(pending)):
                     pending[pool.submit(call, item)] = item
                 if not pending:
                     return
@@ -355,60 +348,6 @@ class _Answer:
                 "Dask: the workers that computed this were killed again and again, most likely out of "
                 "memory; give them more memory, or a smaller memory_budget or kmesh."
             ) from None
-
-
-def in_flight(
-    client: Client,
-    submit: Callable[[_Item], Future],
-    items: Iterable[_Item],
-    capacity: int = 0,
-    watch: Watch | None = None,
-) -> Iterator[tuple[_Item, Finished]]:
-    """Finished futures as they come, with their items; a bounded number is in flight, however many there are.
-
-    capacity : worker threads to expect where the cluster grows with its load
-    watch : looks after the workers
-    Raises WorkersLostError where no worker is left and none comes back.
-    """
-    source = _Source(items)
-    pending: dict[Future, _Item] = {}
-    running = as_completed(loop=client.loop)
-    limit, looked = 0, -_LOOK_AGAIN
-    watch = watch or watch_of(client)
-
-    def top_up() -> None:
-        nonlocal limit, looked
-        if time.monotonic() - looked > _LOOK_AGAIN:
-            with suppress(OSError):
-                limit = _IN_FLIGHT * max(1, capacity, sum(client.nthreads().values()))
-            looked = time.monotonic()
-        while len(pending) < limit and (next_one := source.take(1)):
-            future = submit(next_one[0])
-            pending[future] = next_one[0]
-            running.add(future)
-
-    try:
-        top_up()
-        while pending:
-            for done in finished(running, watch):
-                yield pending.pop(done.future), done
-                top_up()
-    finally:
-        with suppress(Exception):  # the scheduler may be the reason for leaving
-            client.cancel(list(pending))
-
-
-class _Source:
-    """Items to be taken a few at a time; a deque may have grown since it was empty."""
-
-    def __init__(self, items: Iterable[Any]) -> None:
-        self._growing = items if isinstance(items, deque) else None
-        self._items = iter(()) if self._growing is not None else iter(items)
-
-    def take(self, count: int) -> list[Any]:
-        if self._growing is None:
-            return list(islice(self._items, max(0, count)))
-        return [self._growing.popleft() for _ in range(min(max(0, count), len(self._growing)))]
 
 
 @contextmanager
