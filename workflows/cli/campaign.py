@@ -153,31 +153,31 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 def _run(settings: CampaignFile) -> None:
     job = Campaign(find_materials(settings.source), settings.calculation)
     checked_store(settings.store)
-    with driver_log(_logs(settings)), Progress(console=out) as progress:
+    logs = _logs(settings)
+    with (
+        open_cluster(settings.cluster, logs, out.say) as cluster,
+        driver_log(logs),
+        Progress(console=out) as progress,
+    ):
+        if cluster.dashboard is not None:
+            out.say(f"dashboard: {cluster.dashboard}")
+        if cluster.notice is not None:
+            out.say(cluster.notice)
         bar = progress.add_task("materials", total=len(job.materials))
-
-        def tell(sentence: str) -> None:
-            progress.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
         def seen(outcome: Outcome) -> None:
             progress.update(bar, advance=1)
             if outcome.error is not None:
                 out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
-        with open_cluster(settings.cluster, _logs(settings), tell) as cluster:
-            if cluster.dashboard is not None:
-                tell(f"dashboard: {cluster.dashboard}")
-            if cluster.notice is not None:
-                tell(cluster.notice)
-            record = settings.model_dump(mode="json", exclude={"store"})
-            report = run_campaign(job, settings.store, cluster.engine, seen, record=record)
-            grows = cluster.engine.grows
+        record = settings.model_dump(mode="json", exclude={"store"})
+        report = run_campaign(job, settings.store, cluster.engine, seen, record=record)
     advice = "status" if report.failures else "screen"
     out.say(
         f"{report.count('computed')} computed, {report.count('present')} there already, "
         f"{report.count('failed')} failed; next: spinscreen {advice} {settings.store}"
     )
-    if report.count("computed") and not grows:
+    if report.count("computed") and not cluster.engine.grows:
         out.print(
             f"{report.seconds:.1f} s, {report.overhead:.0%} of the workers' time for scheduling and waiting"
         )
