@@ -215,7 +215,7 @@ def test_textures_are_streamed_from_the_command_line(tmp_path):
     assert again.returncode == 0
     assert again.stdout.splitlines()[-1] == shown.stdout.splitlines()[-1]
     assert again.stderr == "warning: texture is called stream now; the old name goes away\n"
-    assert " texture " not in spinscreen("--help").stdout
+    assert "│ texture " not in spinscreen("--help").stdout
 
 
 def test_version_and_fast_path_are_told():
