@@ -21,7 +21,7 @@ from spinscreen.workflows import Campaign, run_campaign
 if __name__ == "__main__":
     manifest, store = sys.argv[1:]
     with Client(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
-        job = Campaign(find_materials(manifest), kmesh=4, energies=21)
+        job = Campaign(find_materials(manifest), kmesh=4, scan_points=21)
         started = time.perf_counter()
         report = run_campaign(job, store, client)
         whole = time.perf_counter() - started

@@ -21,7 +21,7 @@ NAMES = ("MoS2", "WS2", "MoSe2", "WSe2")
 
 
 def campaign(materials, **settings) -> Campaign:
-    return Campaign(materials, **({"kmesh": 12, "energies": 21} | settings))
+    return Campaign(materials, **({"kmesh": 12, "scan_points": 21} | settings))
 
 
 def numbers(store: Path) -> dict[str, dict[str, bytes]]:

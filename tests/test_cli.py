@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +14,38 @@ import pytest
 import xarray as xr
 
 from spinscreen.materials import library, write_wannier90
-from spinscreen.storage import open_store, published
-from spinscreen.workflows.console import quantities_markdown
+from spinscreen.storage import open_store, published, screen
+from spinscreen.workflows.cli.console import quantities_markdown
 
 COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
 
 
-def spinscreen(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+#: A monolayer of MoS2, space group 187 in its cell with vacuum.
+POSCAR = """MoS2
+1.0
+ 3.19 0 0
+ -1.595 2.762621 0
+ 0 0 20
+Mo S
+1 2
+Direct
+ 0.333333 0.666667 0.5
+ 0.666667 0.333333 0.578
+ 0.666667 0.333333 0.422
+"""
+
+
+def spinscreen(
+    *arguments: str,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**__import__("os").environ, "COLUMNS": "160"},
+        env={**os.environ, "COLUMNS": "160", **(env or {})},
         check=False,
     )
 
@@ -141,7 +162,16 @@ def test_a_campaign_from_check_to_screening(tmp_path):
     assert refused.returncode == 1
     assert "x_tb.dat, line" in refused.stdout
     assert "0 of 1 can be computed" in refused.stdout
-    arguments = ("submit", "tree", "--store", "r.zarr", "--kmesh", "12", "--set", "calculation.energies=21")
+    arguments = (
+        "submit",
+        "tree",
+        "--store",
+        "r.zarr",
+        "--kmesh",
+        "12",
+        "--set",
+        "calculation.scan_points=21",
+    )
     first = spinscreen(*arguments, "--workers", "1", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "2 computed, 0 there already, 0 failed" in first.stdout
@@ -166,7 +196,7 @@ def test_a_campaign_from_check_to_screening(tmp_path):
 
 def test_textures_are_streamed_from_the_command_line(tmp_path):
     words = (
-        "texture",
+        "stream",
         "rashba_ferromagnet",
         "--store",
         "r.zarr",
@@ -180,6 +210,47 @@ def test_textures_are_streamed_from_the_command_line(tmp_path):
     (name,) = open_store(tmp_path / "r.zarr")["bands"].children
     assert f"bands/{name}" in shown.stdout.replace("\n", "")
     assert open_store(tmp_path / "r.zarr")[f"bands/{name}"]["texture"].shape == (400, 3, 2)
+    # Under the name of the last version: the same, which is there already.
+    again = spinscreen("texture", *words[1:], cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.splitlines()[-1] == shown.stdout.splitlines()[-1]
+    assert again.stderr == "warning: texture is called stream now; the old name goes away\n"
+    assert "│ texture " not in spinscreen("--help").stdout
+
+
+def test_version_and_fast_path_are_told():
+    assert spinscreen("--version").stdout == f"spinscreen {version('spinscreen')}\n"
+    shown = spinscreen("info", "haldane", env={"NUMBA_DISABLE_JIT": "1"}).stdout
+    assert "kernels: plain Python, some hundred times slower (NUMBA_DISABLE_JIT is set)" in shown
+    assert "kernels: compiled" in spinscreen("info", "haldane").stdout
+
+
+def test_run_and_demo_publish_like_a_campaign(tmp_path):
+    """Formula and space group are columns, and the catalog knows the result at once."""
+    write_wannier90(library.load("MoS2"), tmp_path / "MoS2")
+    (tmp_path / "MoS2" / "POSCAR").write_text(POSCAR)
+    for words in (
+        ("run", "MoS2", "--store", "run.zarr", "--kmesh", "6", "--scan-points", "5"),
+        ("submit", ".", "--store", "campaign.zarr", "--kmesh", "6", "--scan-points", "5", "--workers", "0"),
+    ):
+        shown = spinscreen(*words, cwd=tmp_path)
+        assert shown.returncode == 0, shown.stderr
+    for store in ("run.zarr", "campaign.zarr"):
+        found = screen(tmp_path / store, columns=["formula", "space_group_number"])
+        assert found["formula"].tolist() == ["MoS2"]
+        assert found["space_group_number"].tolist() == [187]
+    assert published(tmp_path / "run.zarr") == published(tmp_path / "campaign.zarr")
+
+
+def test_a_driver_leaves_a_log(tmp_path):
+    (tmp_path / "list.json").write_text('[{"id": "red", "path": "nowhere"}]')
+    words = ("submit", "list.json", "--store", "r.zarr", "--kmesh", "4", "--workers", "0")
+    assert spinscreen(*words, cwd=tmp_path).returncode == 1
+    (log,) = (tmp_path / "r.zarr.logs").iterdir()
+    first, second, last = log.read_text().splitlines()
+    assert "1 materials, 0 known, into " in first
+    assert "red: failed: " in second
+    assert "0 computed, 0 present, 1 failed in " in last
 
 
 def test_an_unknown_option_is_explained():

@@ -73,7 +73,7 @@ def other_version(tmp_path_factory) -> dict[str, str]:
 def submit(source: Path, store: Path, *options: str, **how) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "spinscreen.workflows.cli", "submit", str(source), "--store", str(store),
-         "--kmesh", "36", "--set", "calculation.energies=21", *options],
+         "--kmesh", "36", "--set", "calculation.scan_points=21", *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **how,
     )  # fmt: skip
 
@@ -264,7 +264,7 @@ def test_a_scheduler_without_workers_ends_the_campaign(tmp_path, manifest):
 def test_workers_and_threads_follow_affinity():
     code = (
         "from spinscreen.workflows.clusters import local_cluster\n"
-        "from spinscreen.workflows.execution import core_count\n"
+        "from spinscreen.workflows.engine import core_count\n"
         "if __name__ == '__main__':\n"
         "    with local_cluster(None) as client:\n"
         "        print(core_count(), len(client.nthreads()))\n"

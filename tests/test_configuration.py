@@ -150,17 +150,17 @@ def test_a_campaign_of_python_is_validated_by_the_same_rules():
     assert Campaign(sources, kmesh=4).kmesh == 4
     with pytest.raises(InputError, match="Campaign: 'kmsh' is not a setting; did you mean 'kmesh'"):
         Campaign(sources, kmsh=4)
-    with pytest.raises(InputError, match="Campaign: energies: input should be greater than 0"):
-        Campaign(sources, energies=0)
+    with pytest.raises(InputError, match="Campaign: scan_points: input should be greater than 0"):
+        Campaign(sources, scan_points=0)
 
 
 def test_what_ran_is_stored_with_the_results(tmp_path):
     store = tmp_path / "results.zarr"
     (source,) = find_materials("library")[:1]
-    run_campaign(Campaign([source], kmesh=6, energies=5), store)
+    run_campaign(Campaign([source], kmesh=6, scan_points=5), store)
     ((name, record),) = campaigns(store).items()
     assert record["settings"]["kmesh"] == 6
-    assert record["settings"]["energies"] == 5
+    assert record["settings"]["scan_points"] == 5
     (material,) = open_store(store)["materials"].children.values()
     assert material.attrs["campaign"] == name
 

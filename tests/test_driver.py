@@ -13,7 +13,7 @@ from distributed import Client
 from spinscreen.materials import find_materials, library
 from spinscreen.storage import Checkpoints
 from spinscreen.workflows import compute, compute_settings, execution, make_settings, run_campaign
-from spinscreen.workflows.execution import in_flight
+from spinscreen.workflows.engine import in_flight
 
 MANY = 3_000
 
@@ -23,7 +23,7 @@ def test_what_is_in_flight_is_bounded_and_the_driver_stays_small(tmp_path):
     code = (
         "import json\n"
         "from distributed import Client\n"
-        "from spinscreen.workflows.execution import in_flight\n"
+        "from spinscreen.workflows.engine import in_flight\n"
         "if __name__ == '__main__':\n"
         "    taken, done, ahead = 0, 0, 0\n"
         "    def items():\n"
@@ -109,7 +109,7 @@ def test_a_large_material_of_a_campaign_spreads_over_all_workers(tmp_path):
         "from distributed import Client\n"
         "from spinscreen.materials import find_materials\n"
         "from spinscreen.workflows import Campaign, run_campaign\n"
-        f"job = Campaign(find_materials({str(manifest)!r}), kmesh=500, energies=5, "
+        f"job = Campaign(find_materials({str(manifest)!r}), kmesh=500, scan_points=5, "
         "quantities=('conserved_hall_conductivity',), spread_after=1)\n"
         f"run_campaign(job, {str(tmp_path / 'r.zarr')!r}, Client(sys.argv[1]))\n"
     )
@@ -120,7 +120,7 @@ def test_a_large_material_of_a_campaign_spreads_over_all_workers(tmp_path):
         cluster.workers.append(cluster.start_worker())
         assert driver.wait(timeout=240) == 0
     names = ("conserved_hall_conductivity",)
-    here = campaign(find_materials(manifest), kmesh=500, energies=5, quantities=names)
+    here = campaign(find_materials(manifest), kmesh=500, scan_points=5, quantities=names)
     run_campaign(here, tmp_path / "here.zarr")
     assert numbers(tmp_path / "r.zarr") == numbers(tmp_path / "here.zarr")
     assert not list(tmp_path.rglob(".partial"))

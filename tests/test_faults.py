@@ -21,7 +21,7 @@ from spinscreen.materials import find_materials
 from spinscreen.storage import build_catalog, failures, screen
 from spinscreen.workflows import run_campaign
 
-SETTINGS = "kmesh=36, energies=41"
+SETTINGS = "kmesh=36, scan_points=41"
 COUNT = 16
 
 
@@ -143,7 +143,7 @@ def submit(manifest: Path, store: Path, *options: str, limit: int = resource.RLI
 
     return subprocess.run(
         [sys.executable, "-m", "spinscreen.workflows.cli", "submit", str(manifest), "--store", str(store),
-         "--kmesh", "36", "--set", "calculation.energies=41", *options],
+         "--kmesh", "36", "--set", "calculation.scan_points=41", *options],
         capture_output=True, text=True, preexec_fn=prepare, check=False,
     )  # fmt: skip
 

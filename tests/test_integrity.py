@@ -42,7 +42,7 @@ from spinscreen.storage import (
 from spinscreen.storage.band_stream import BandStream
 from spinscreen.storage.files import remove_inside
 from spinscreen.workflows import compute, run_campaign, stream_bands
-from spinscreen.workflows.cli_store import present_id
+from spinscreen.workflows.cli.store import present_id
 
 COLUMNS = (
     "material",
@@ -232,7 +232,7 @@ def test_an_id_is_a_label_and_never_a_path(tmp_path, fails):
     manifest.write_text(json.dumps(rows))
     store = tmp_path / "results.zarr"
     for _ in range(2):
-        report = run_campaign(campaign(find_materials(manifest), kmesh=2, energies=2), store)
+        report = run_campaign(campaign(find_materials(manifest), kmesh=2, scan_points=2), store)
         assert report.count("failed") == (len(ids) if fails else 0)
         assert {p: p.read_bytes() for p in files.rglob("*") if p.is_file()} == before
         assert sorted(p.name for p in tmp_path.iterdir()) == ["calculations", "list.json", "results.zarr"]
@@ -350,7 +350,7 @@ def test_a_store_that_goes_away_is_noticed_and_nothing_counts_as_computed(tmp_pa
             Store.at(store).opened()
 
     with pytest.raises(StoreError, match="was moved, replaced, deleted or unmounted"):
-        run_campaign(campaign(sources, kmesh=2, energies=2), store, progress=disturb)
+        run_campaign(campaign(sources, kmesh=2, scan_points=2), store, progress=disturb)
     assert how == "replaced" or not store.exists()
 
 
@@ -362,7 +362,7 @@ def test_a_result_that_is_taken_away_meanwhile_is_not_counted(tmp_path):
         material_file(store, outcome.material_id).unlink()
 
     with pytest.raises(StoreError, match="4 results that were published are not there any more"):
-        run_campaign(campaign(sources, kmesh=2, energies=2), store, progress=disturb)
+        run_campaign(campaign(sources, kmesh=2, scan_points=2), store, progress=disturb)
 
 
 @pytest.mark.parametrize("how", ["empty folder", "dangling link", "link", "mount point"])

@@ -139,7 +139,7 @@ def test_an_energy_given_twice_is_refused():
 
 def test_a_scan_without_width_is_one_energy():
     assert default_scan(MODEL, 201, 0.0).tolist() == [MODEL.fermi_level]
-    with pytest.raises(InputError, match="energies: expected a number from 1"):
+    with pytest.raises(InputError, match="scan_points: expected a number from 1"):
         default_scan(MODEL, 10**9)
 
 

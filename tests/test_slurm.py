@@ -75,7 +75,7 @@ def settings_file(manifest) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, manifest) -> dict:
     store = tmp_path_factory.mktemp("undisturbed") / "results.zarr"
-    assert start_driver(driver_code(manifest, store, "kmesh=48, energies=41")).wait() == 0
+    assert start_driver(driver_code(manifest, store, "kmesh=48, scan_points=41")).wait() == 0
     return numbers(store)
 
 

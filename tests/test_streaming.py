@@ -64,7 +64,7 @@ def test_workers_write_the_same(tmp_path, model, client, small_chunks):
 
 def test_what_a_killed_try_has_written_is_not_computed_again(tmp_path, model, small_chunks, monkeypatch):
     store = tmp_path / "results.zarr"
-    monkeypatch.setattr(streaming, "core_count", lambda: 1)
+    monkeypatch.setattr("spinscreen.workflows.engine.core_count", lambda: 1)
     computed = []
     write = streaming._write_span
 

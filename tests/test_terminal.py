@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from spinscreen.workflows import terminal
-from spinscreen.workflows.console import progress_bar
-from spinscreen.workflows.terminal import Terminal, one_line, printable
+from spinscreen.workflows.cli import terminal
+from spinscreen.workflows.cli.console import progress_bar
+from spinscreen.workflows.cli.terminal import Terminal, one_line, printable
 
 NASTY = (
     "[/x]",

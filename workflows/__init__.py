@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .calculation import Calculation, make_settings
     from .campaign import Campaign, Outcome
     from .computing import compute, compute_settings, evaluate
-    from .driver import CampaignReport, SchedulerLostError, run_campaign
+    from .driver import CampaignReport, run_campaign
+    from .engine import DaskEngine, Engine, LocalEngine, SchedulerLostError
     from .liveness import WorkersLostError
-    from .settings import Settings, make_settings
+    from .settings import Settings
     from .streaming import stream_bands
 
 __all__ = [
+    "Calculation",
     "Campaign",
     "CampaignReport",
+    "DaskEngine",
+    "Engine",
+    "LocalEngine",
     "Outcome",
     "SchedulerLostError",
     "Settings",
@@ -28,12 +35,17 @@ __all__ = [
     "stream_bands",
 ]
 
+# Whoever wants to hear of a campaign adds a handler; without one, nothing is printed.
+logging.getLogger("spinscreen").addHandler(logging.NullHandler())
+
 _MODULES = {
+    "calculation": ("Calculation", "make_settings"),
     "campaign": ("Campaign", "Outcome"),
     "computing": ("compute", "compute_settings", "evaluate"),
-    "driver": ("CampaignReport", "SchedulerLostError", "run_campaign"),
+    "driver": ("CampaignReport", "run_campaign"),
+    "engine": ("DaskEngine", "Engine", "LocalEngine", "SchedulerLostError"),
     "liveness": ("WorkersLostError",),
-    "settings": ("Settings", "make_settings"),
+    "settings": ("Settings",),
     "streaming": ("stream_bands",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -7,79 +7,50 @@ import json
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from distributed import Client, Semaphore, worker_client
-from pydantic import SkipValidation, ValidationError
+from pydantic import BaseModel, SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError, KMesh, Resolution
 from spinscreen.materials import Source as MaterialSource
-from spinscreen.materials import WannierModel, composition
-from spinscreen.storage import (
-    SCHEMA_VERSION,
-    Checkpoints,
-    Store,
-    StoreError,
-    forget_failure,
-    is_published,
-    publish,
-    record_failure,
-)
+from spinscreen.materials import WannierModel
+from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
-from .computing import compute_settings
-from .configuration import Calculation, validation_sentence
+from .calculation import Calculation, modern_names
+from .configuration import CampaignCalculation
+from .engine import engine_of_task
 from .plan import estimated_seconds
-from .preparation import prepared_model
-from .settings import Settings, complete_kmesh, default_scan, make_settings
+from .publication import Work
+from .settings import complete_kmesh
 from .streaming import band_stream, stream_bands
-from .workers import is_worker
+from .validation import validation_sentence
 
 #: Settings that say how a result is reached; what it is does not depend on them.
 _HOW = ("attempts", "material_timeout", "memory_budget", "spread_after")
 
 
-class Campaign(Calculation):
+class Campaign(CampaignCalculation):
     """What is computed for every material.
 
-    materials : from `find_materials`; all other settings are those of `Calculation`
+    materials : from `find_materials`; calculation : settings that those given by name change, all of them
+        those of `CampaignCalculation`
     Raises InputError for a setting that is unknown or makes no sense.
     """
 
     materials: SkipValidation[Sequence[MaterialSource]]
 
-    def __init__(self, materials: Sequence[MaterialSource], **settings: Any) -> None:
+    def __init__(
+        self, materials: Sequence[MaterialSource], calculation: Calculation | None = None, **settings: Any
+    ) -> None:
+        given = ({} if calculation is None else calculation.given) | modern_names(settings)
         try:
-            super().__init__(materials=tuple(materials), **settings)  # type: ignore[call-arg]
+            BaseModel.__init__(self, materials=tuple(materials), **given)
         except ValidationError as problem:
             raise InputError(f"Campaign: {validation_sentence(type(self), problem)}") from None
-
-    def prepare(self, model: WannierModel) -> WannierModel:
-        """The model with the observables and the pairing that the campaign asks for."""
-        return prepared_model(
-            model,
-            charge=self.charge,
-            orbital=self.orbital,
-            pairing=self.pairing,
-            gap=self.gap,
-            temperature=self.temperature,
-        )
-
-    def settings(self, model: WannierModel) -> Settings:
-        """Settings for one prepared model. Raises InputError where they do not fit it."""
-        return make_settings(
-            model,
-            self.kmesh,
-            default_scan(model, self.energies, self.half_width),
-            self.temperature,
-            self.degeneracy_threshold,
-            self.broadening,
-            self.quantities,
-        )
 
     def stamp(self, source: MaterialSource) -> str | None:
         """Equal stamps give equal results: of settings, code version and source; None if that is unknown.
@@ -95,11 +66,11 @@ class Campaign(Calculation):
     @cached_property
     def _deciding(self) -> list[Any]:
         """What all materials' stamps share."""
-        settings = {name: value for name, value in self.calculation.items() if name not in _HOW}
+        settings = {name: value for name, value in self.record.items() if name not in _HOW}
         return [SCHEMA_VERSION, version("spinscreen"), settings]
 
     @property
-    def calculation(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """All settings without the materials, as they are recorded."""
         return self.model_dump(mode="json", exclude={"materials"})
 
@@ -155,37 +126,22 @@ def _try_material(campaign: Campaign, source: MaterialSource, store: Store, reco
         warnings.simplefilter("ignore", UserWarning)
         # Before it is read: what changes meanwhile is another material.
         stamp = campaign.stamp(source) or ""
-        model = campaign.prepare(source.load())
-        settings = campaign.settings(model)
-        computed = _integrate(campaign, source, model, settings, store, record, stamp)
+        model = source.load()
+        work = Work.of(source, model, campaign, campaign=record, source_stamp=stamp)
+        computed = _integrate(campaign, work, store)
         if campaign.band_kmesh is not None:
-            computed |= _stream(campaign, model, campaign.band_kmesh, store)
+            computed |= _stream(campaign, work.model, campaign.band_kmesh, store)
     status = "computed" if computed else "present"
-    return Outcome(source.id, status, material_id=settings.material_id(model))
+    return Outcome(source.id, status, material_id=work.material_id)
 
 
-def _integrate(
-    campaign: Campaign,
-    source: MaterialSource,
-    model: WannierModel,
-    settings: Settings,
-    store: Store,
-    record: str,
-    stamp: str,
-) -> bool:
+def _integrate(campaign: Campaign, work: Work, store: Store) -> bool:
     """Compute and publish the Brillouin-zone integrals; False where they are there already."""
-    material_id = settings.material_id(model)
-    if is_published(store, material_id):
+    if work.is_published(store):
         return False
-    large = estimated_seconds(model.size, settings.mesh) > campaign.spread_after
-    checkpoints = Checkpoints(store, material_id) if large else None
-    with _helpers(large) as client:
-        dataset = compute_settings(model, settings, client, campaign.memory_budget, checkpoints=checkpoints)
-    columns = {**composition(model, source), **source.columns}
-    dataset.attrs |= {"material": source.id, "columns": columns, "campaign": record, "source_stamp": stamp}
-    publish(dataset, store, material_id)
-    if checkpoints is not None:
-        checkpoints.clear()
+    large = work.seconds > campaign.spread_after
+    with engine_of_task(large) as engine:
+        work.result(engine, store, keeps_sums=large)
     return True
 
 
@@ -195,29 +151,8 @@ def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...
     if band_stream(model, kmesh, store, campaign.band_quantities, resolution).is_published:
         return False
     mesh = KMesh(complete_kmesh(model, kmesh))
-    with _helpers(estimated_seconds(model.size, mesh) > campaign.spread_after) as client:
-        stream_bands(
-            model,
-            kmesh,
-            store,
-            campaign.band_quantities,
-            client,
-            degeneracy_threshold=campaign.degeneracy_threshold,
-            broadening=campaign.broadening,
-            memory_budget=campaign.memory_budget,
-        )
+    # The model is prepared already.
+    how = {name: getattr(campaign, name) for name in ("degeneracy_threshold", "broadening", "memory_budget")}
+    with engine_of_task(estimated_seconds(model.size, mesh) > campaign.spread_after) as engine:
+        stream_bands(model, kmesh, store, campaign.band_quantities, engine, **how)
     return True
-
-
-@contextmanager
-def _helpers(large: bool) -> Iterator[Client | None]:
-    """The whole cluster for a large material, whose k points spread; this worker alone for a small one.
-
-    One large material at a time: every worker holds its matrices. Unlike a lock, a semaphore is free again
-    when its holder is killed.
-    """
-    if large and is_worker():
-        with worker_client() as client, Semaphore(max_leases=1, name="spinscreen-large-material"):
-            yield client
-    else:
-        yield None

@@ -17,6 +17,8 @@ from spinscreen.kernels import InputError
 from .batch import batch_cluster
 from .configuration import Cluster
 from .encryption import own_security, scheduler_security, temporary_security
+from .engine import Engine, engine_of
+from .liveness import Tell, warn
 
 #: What the user must know of lost workers and schedulers is said once, by the driver, without tracebacks.
 _QUIET = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
@@ -26,35 +28,44 @@ _QUIET = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
 class Running:
     """A cluster that can be used.
 
-    client : None for this process alone; capacity : worker threads that it may grow to, 0 if it does not;
     notice : a sentence for the user; dashboard : its address
     """
 
-    client: Client | None
-    capacity: int = 0
+    engine: Engine
     notice: str | None = None
     dashboard: str | None = None
 
 
 @contextmanager
-def open_cluster(cluster: Cluster, logs: Path) -> Iterator[Running]:
+def open_cluster(cluster: Cluster, logs: Path, tell: Tell = warn) -> Iterator[Running]:
     """Start or join what the settings name, and end what was started.
 
     logs : folder for the output of batch jobs
+    tell : gets a sentence for each worker that is refused, and when none is left
     Raises InputError where no scheduler answers or the batch system is not there.
     """
     if cluster.kind == "local":
         with local_cluster(cluster.workers, cluster) as client:
-            yield Running(client, dashboard=None if client is None else _dashboard(client, cluster))
+            dashboard = None if client is None else _dashboard(client, cluster)
+            yield Running(engine_of(client, tell, cluster.worker_timeout), dashboard=dashboard)
         return
     quiet_dask()
     if cluster.kind == "scheduler":
         with _joined(cluster) as client:
-            yield Running(client, notice=_open_door(str(cluster.address)), dashboard=client.dashboard_link)
+            engine = engine_of(client, tell, cluster.worker_timeout)
+            yield Running(engine, _open_door(str(cluster.address)), client.dashboard_link)
     else:
         with batch_cluster(cluster, logs) as batch, Client(batch) as client:
             capacity = cluster.maximum_jobs * cluster.cores
-            yield Running(client, capacity, dashboard=_dashboard(client, cluster))
+            engine = engine_of(client, tell, cluster.worker_timeout, capacity)
+            yield Running(engine, dashboard=_dashboard(client, cluster))
+
+
+@contextmanager
+def local_engine(workers: int | None) -> Iterator[Engine]:
+    """Worker processes on this machine, or the threads of this process; as `local_cluster`."""
+    with local_cluster(workers) as client:
+        yield engine_of(client)
 
 
 @contextmanager

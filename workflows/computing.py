@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,7 +15,6 @@ from distributed.system import MEMORY_LIMIT
 from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import (
-    DEFAULT_DEGENERACY_THRESHOLD,
     BandQuantity,
     InputError,
     KMesh,
@@ -32,10 +32,12 @@ from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
 
-from .execution import Progress, core_count, run_plan
+from .calculation import PER_BAND, Calculation, positional
+from .engine import Engine, engine_of
+from .execution import Progress, run_plan
 from .finiteness import check_band_values, check_integrals
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
-from .settings import Settings, check_observables, checked_names, left_out_at_zero, make_settings
+from .settings import Settings, check_observables, checked_names, left_out_at_zero
 
 
 def silent(kpoints: int) -> None:
@@ -47,22 +49,24 @@ def evaluate(
     kpoints: ArrayLike | KPath | KMesh,
     quantities: Sequence[str] = ("energy",),
     *,
-    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: float = 0.0,
-    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    calculation: Calculation | None = None,
+    **settings: Any,
 ) -> xr.Dataset:
     """Quantities at each k and band.
 
     kpoints : (n, 3) reduced, a `KPath` or a `KMesh`
     quantities : names such as energy, velocity, texture, berry_curvature, conserved_curvature,
         conventional_curvature, wave_packet_dipole (see docs/quantities.md)
-    degeneracy_threshold, broadening : eV
+    calculation, settings : degeneracy_threshold, broadening (eV), charge, orbital and memory_budget, of a
+        `Calculation` or by name
     Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
     """
     started = time.perf_counter()
+    calculation = Calculation.of(calculation, settings, PER_BAND)
+    model = calculation.prepare(model)
     chosen = checked_band_quantities(model, quantities)
-    resolution = Resolution(degeneracy_threshold, broadening)
-    block = block_size(model.operators, budget_bytes(memory_budget))
+    resolution = Resolution(calculation.degeneracy_threshold, calculation.broadening)
+    block = block_size(model.operators, budget_bytes(calculation.memory_budget))
     if isinstance(kpoints, KMesh):
         _check_memory(model, kpoints, chosen)
     points = checked_kpoints(_points(kpoints))
@@ -115,44 +119,51 @@ def _points(kpoints: ArrayLike | KPath | KMesh) -> ArrayLike:
     return kpoints.points() if isinstance(kpoints, KMesh) else kpoints
 
 
+#: Settings of `compute` by position, after the mesh.
+_POSITIONS = ("fermi_energy", "temperature", "degeneracy_threshold", "quantities", "client")
+
+
 def compute(
     model: WannierModel,
-    kmesh: int | Sequence[int] | None = None,
-    fermi_energy: ArrayLike | None = None,
-    temperature: float = 0.0,
-    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
-    quantities: Sequence[str] | None = None,
-    client: Client | None = None,
-    *,
-    broadening: float = 0.0,
-    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    calculation: Calculation | int | Sequence[int] | None = None,
+    /,
+    *values: Any,
     progress: Progress = silent,
+    **settings: Any,
 ) -> xr.Dataset:
     """Brillouin-zone integrals for a scan of Fermi energies.
 
+    calculation : a `Calculation`, which `settings` may change, or the mesh alone
+    values : fermi_energy, temperature, degeneracy_threshold, quantities, client by position
+    settings : those of `Calculation` by name, and
+    client : a Dask client or an `Engine`; None uses the threads of this process
+    Among the settings are
     kmesh : Gamma-centred mesh, three numbers or one for all periodic axes; None: spacing 0.1/angstrom
     fermi_energy : eV, number or array; None scans about the Fermi level
     temperature : K; Fermi-surface and Nernst quantities need one above 0
     degeneracy_threshold, broadening : eV (theory section 2 and T3)
     quantities : None takes everything that model and temperature allow
-    client : a Dask client; None uses the threads of this process
     memory_budget : per worker, honoured at any mesh size
     Returns dims (..., fermi_energy). Raises InputError, also where a number is not finite. Warns with
     CostWarning where it will take more than a day.
     """
-    settings = make_settings(
-        model, kmesh, fermi_energy, temperature, degeneracy_threshold, broadening, quantities
-    )
-    cores = core_count() if client is None else sum(client.nthreads().values())
-    if cost := costly(model.size, settings.mesh, cores):
+    given = positional(_POSITIONS, values, settings)
+    engine = engine_of(given.pop("client", None))
+    if not isinstance(calculation, Calculation | None):
+        given = positional(("kmesh",), (calculation,), given)
+        calculation = None
+    calculation = Calculation.of(calculation, given)
+    model = calculation.prepare(model)
+    resolved = calculation.resolve(model)
+    if cost := costly(model.size, resolved.mesh, engine.threads):
         warnings.warn(f"{cost}; choose a smaller kmesh unless you mean it.", CostWarning, stacklevel=2)
-    return compute_settings(model, settings, client, memory_budget, progress)
+    return compute_settings(model, resolved, engine, calculation.memory_budget, progress)
 
 
 def compute_settings(
     model: WannierModel,
     settings: Settings,
-    client: Client | None = None,
+    client: Client | Engine | None = None,
     memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
     progress: Progress = silent,
     checkpoints: Checkpoints | None = None,
@@ -164,7 +175,7 @@ def compute_settings(
     started = time.perf_counter()
     _check_threshold(model, settings)
     plan = make_plan(model.operators, settings, memory_budget)
-    sums = run_plan(model.operators, plan, client, progress, checkpoints)
+    sums = run_plan(model.operators, plan, engine_of(client), progress, checkpoints)
     sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
     ascending = np.argsort(settings.fermi_energy, kind="stable")
     as_given = np.argsort(ascending, kind="stable")

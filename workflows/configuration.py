@@ -5,25 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import time
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, band_quantities, integrals
-from spinscreen.materials import PAIRINGS
+from spinscreen.kernels import InputError, band_quantities
 
-from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
-from .settings import DEFAULT_SCAN, check_temperature
+from .calculation import Calculation, Option, OptionalMesh, modern_names, option_of
+from .plan import budget_bytes
+from .text import mesh_of_text, names_of_text
+from .validation import Count, NotNegative, Positive, Table, validated
 
 
 def _time_as_text(value: object) -> object:
@@ -32,9 +24,6 @@ def _time_as_text(value: object) -> object:
 
 
 Walltime = Annotated[str, BeforeValidator(_time_as_text), Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Mesh = PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=3)]
 
 #: Seconds without any worker after which a driver gives up, jobs in a queue excepted.
 DEFAULT_WORKER_TIMEOUT = 300.0
@@ -45,46 +34,14 @@ DEFAULT_DASHBOARD = "127.0.0.1:0"
 #: Characters that end a line or a string, and so have no place in a job script.
 _LINE_ENDS = ("\n", "\r", "\0")
 
-_Model = TypeVar("_Model", bound=BaseModel)
 
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Calculation(_Table):
+class CampaignCalculation(Calculation):
     """What is computed for every material."""
 
-    kmesh: Mesh | None = Field(
-        None,
-        description="k mesh, one number for all periodic axes or three; default: a spacing of 0.1/angstrom",
-    )
-    half_width: NotNegative = Field(
-        DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
-    )
-    energies: PositiveInt = Field(DEFAULT_SCAN[0], description="points of the scan")
-    temperature: NotNegative = Field(
-        0.0, description="K; above 0 also Drude weights, density of states and Nernst conductivities"
-    )
-    degeneracy_threshold: NotNegative = Field(
-        DEFAULT_DEGENERACY_THRESHOLD, description="bands closer than this are one level, eV"
-    )
-    broadening: NotNegative = Field(0.0, description="eta of the conventional curvature, eV")
-    quantities: tuple[str, ...] | None = Field(
-        None, description="see `spinscreen quantities`; default: all that model and temperature allow"
-    )
-    charge: bool = Field(
-        False, description="add the observable charge: orbital magnetization, spin Hall angle"
-    )
-    orbital: bool = Field(False, description="add the orbital angular momentum, from the projections")
-    pairing: str | None = Field(
-        None, description=f"make every material a superconductor: {', '.join(PAIRINGS)}"
-    )
-    gap: Positive = Field(1e-3, description="amplitude of the pairing at T = 0, eV")
-    band_kmesh: Mesh | None = Field(
+    band_kmesh: Annotated[OptionalMesh, Option(parse=mesh_of_text, example="24")] = Field(
         None, description="also stream values per k and band on this mesh to the store's /bands"
     )
-    band_quantities: tuple[str, ...] = Field(
+    band_quantities: Annotated[tuple[str, ...], Option(parse=names_of_text)] = Field(
         ("energy", "texture"), description="what is streamed where band_kmesh is given"
     )
     spread_after: NotNegative = Field(
@@ -92,46 +49,44 @@ class Calculation(_Table):
         description="estimated seconds on one core beyond which a material uses all workers and keeps "
         "partial results",
     )
-    attempts: PositiveInt = Field(2, description="how often a failing material is tried in all")
+    attempts: Count = Field(2, description="how often a failing material is tried in all")
     material_timeout: Positive = Field(
         86400.0,
         description="seconds after which a material that does not end is recorded as failed and its worker "
         "started anew; not for one that has spread over all workers",
     )
-    memory_budget: str = Field(DEFAULT_MEMORY_BUDGET, description="of each worker")
 
     @model_validator(mode="after")
-    def _sensible(self) -> Calculation:
-        # Said once here, not once for each material.
-        budget_bytes(self.memory_budget)
+    def _streams(self) -> CampaignCalculation:
         band_quantities(self.band_quantities)
-        if self.quantities is not None:
-            check_temperature(integrals(self.quantities), self.temperature)
-        if self.pairing is not None and self.pairing not in PAIRINGS:
-            raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
         return self
 
 
-class Cluster(_Table):
+class Cluster(Table):
     """Where it runs."""
 
     kind: Literal["local", "scheduler", "slurm", "pbs", "lsf"] = Field(
         "local", description="local, scheduler, slurm, pbs or lsf"
     )
     workers: int | None = Field(
-        None, ge=0, description="kind local: worker processes, 0 for this process alone; default: all cores"
+        None,
+        ge=0,
+        strict=True,
+        description="kind local: worker processes, 0 for this process alone; default: all cores",
     )
     address: str | None = Field(None, description="kind scheduler: of a running one, tls://host:8786")
     queue: str | None = Field(None, description="queue or partition of the jobs")
     account: str | None = Field(None, description="project that pays for the jobs")
-    cores: PositiveInt = Field(1, description="cores of a job, one worker process on each")
+    cores: Count = Field(1, description="cores of a job, one worker process on each")
     memory: str = Field("4 GiB", description="memory of a job")
     request_memory: bool = Field(
-        True, description="false: the job's header says nothing of memory, where the site forbids it"
+        True,
+        strict=True,
+        description="false: the job's header says nothing of memory, where the site forbids it",
     )
     walltime: Walltime = Field("01:00:00", description="of a job, H:MM:SS; its workers leave before it ends")
-    minimum_jobs: int = Field(0, ge=0, description="jobs that are kept waiting or running")
-    maximum_jobs: PositiveInt = Field(10, description="jobs at most; in between as many as there is work for")
+    minimum_jobs: int = Field(0, ge=0, strict=True, description="jobs that are kept waiting or running")
+    maximum_jobs: Count = Field(10, description="jobs at most; in between as many as there is work for")
     interface: str | None = Field(None, description="network interface of the workers, for example ib0")
     directives: tuple[str, ...] = Field((), description="further lines for the job's header, '--qos=long'")
     prologue: tuple[str, ...] = Field((), description="shell lines before the worker: modules, environment")
@@ -141,7 +96,9 @@ class Cluster(_Table):
         DEFAULT_WORKER_TIMEOUT,
         description="seconds without any worker after which the campaign ends; jobs in a queue do not count",
     )
-    scheduler_port: int = Field(0, ge=0, le=65535, description="of the scheduler, where it is started here")
+    scheduler_port: int = Field(
+        0, ge=0, strict=True, le=65535, description="of the scheduler, where it is started here"
+    )
     dashboard_address: str = Field(
         DEFAULT_DASHBOARD,
         pattern=r"^[^:\s]*:\d+$",
@@ -191,12 +148,12 @@ class Cluster(_Table):
                     raise ValueError(f"{name}: expected text on one line, found {text!r}")
 
 
-class CampaignFile(_Table):
+class CampaignFile(Table):
     """A whole campaign: source and store, what is computed, where it runs."""
 
     source: str = Field(description="folder tree, manifest (.csv, .json, .yaml) or 'library'")
     store: str = Field("results.zarr", description="Zarr store; what it has already is not computed again")
-    calculation: Calculation = Calculation()
+    calculation: CampaignCalculation = CampaignCalculation()
     cluster: Cluster = Cluster()
 
     @model_validator(mode="after")
@@ -234,6 +191,9 @@ def read_campaign_file(path: Path, changes: Sequence[str] = ()) -> CampaignFile:
 def campaign_settings(content: Mapping[str, Any], changes: Sequence[str], where: str) -> CampaignFile:
     """Validated settings from tables and overriding "table.name=value" texts. Raises InputError."""
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
+    if isinstance(table := merged.get("calculation"), dict):
+        # Seen by whoever runs a file, unlike what is deprecated for those who program.
+        merged["calculation"] = modern_names(table, FutureWarning)
     for change in changes:
         _apply(merged, change)
     return validated(CampaignFile, merged, where)
@@ -254,75 +214,33 @@ def _apply(content: dict[str, Any], change: str) -> None:
     table = content.setdefault(tables[0], {}) if tables else content
     if not isinstance(table, dict):
         raise InputError(f"--set: {tables[0]!r} is not a table, found {change!r}.")
-    table[key] = value
+    table |= modern_names({key: value}, FutureWarning) if tables == ["calculation"] else {key: value}
 
 
-def validated(model: type[_Model], content: Mapping[str, Any], where: str) -> _Model:
-    """A settings model, or one InputError that names the setting, what was expected and what was found."""
-    try:
-        return model.model_validate(content)
-    except ValidationError as problem:
-        raise InputError(f"{where}: {validation_sentence(model, problem)}") from None
+def template(calculation: type[Calculation] = CampaignCalculation) -> str:
+    """A campaign file with every setting, its meaning and its default in comments.
 
-
-def validation_sentence(model: type[BaseModel], problem: ValidationError) -> str:
-    """The first of pydantic's errors: the setting, what was expected, what was found."""
-    # A name with a slip in it explains why another one is missing.
-    error: Mapping[str, Any] = min(problem.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    path = [str(part) for part in error["loc"]]
-    if error["type"] == "value_error":
-        # Our own check: it names the setting itself.
-        table = ".".join(path)
-        return f"{table + '.' if table else ''}{str(error['ctx']['error']).rstrip('.')}."
-    known, field = _fields_at(model, path)
-    if error["type"] == "extra_forbidden":
-        near = get_close_matches(path[-1], known, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}."
-        return f"{'.'.join(path)!r} is not a setting; {hint}"
-    if error["type"] == "missing":
-        return f"{'.'.join(path)!r} is missing, expected {_description(model, path)}."
-    told = f"{error['msg'][0].lower()}{error['msg'][1:]} ({_description(model, field)})"
-    return f"{'.'.join(field)}: {told}, found {error['input']!r}."
-
-
-def _fields_at(model: type[BaseModel], path: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names of the table that an error lies in, and the path of the setting without what is inside it."""
-    if len(path) > 1 and path[0] in model.model_fields:
-        inner = model.model_fields[path[0]].annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return list(inner.model_fields), list(path[:2])
-    return list(model.model_fields), list(path[:1])
-
-
-def _description(model: type[BaseModel], path: Sequence[str]) -> str:
-    field = model.model_fields[path[0]]
-    inner = field.annotation
-    if len(path) > 1 and isinstance(inner, type) and issubclass(inner, BaseModel):
-        field = inner.model_fields[path[1]]
-    return field.description or ""
-
-
-def template() -> str:
-    """A campaign file with every setting, its meaning and its default in comments."""
+    calculation : the settings of the table of that name
+    """
     lines = [
         "# A campaign of spinscreen: `spinscreen submit` runs it. Paths count from this file's folder.",
         "",
     ]
     lines += [f"# {CampaignFile.model_fields['source'].description}", 'source = "library"', ""]
     lines += [f"# {CampaignFile.model_fields['store'].description}", 'store = "results.zarr"']
-    for name, table in (("calculation", Calculation), ("cluster", Cluster)):
-        lines += ["", f"# {table.__doc__}", f"[{name}]"]
+    tables: tuple[tuple[str, type[BaseModel]], ...] = (("calculation", calculation), ("cluster", Cluster))
+    for name, table in tables:
+        lines += ["", f"# {(table.__doc__ or '').splitlines()[0]}", f"[{name}]"]
         for key, field in table.model_fields.items():
-            lines += [f"# {key} = {_toml(key, field.default)}".ljust(44) + f"  # {field.description}"]
+            shown = option_of(table, key).example if field.default is None else _toml(field.default)
+            lines += [
+                f"# {key} = {shown or _EXAMPLES.get(key, _UNKNOWN)}".ljust(44) + f"  # {field.description}"
+            ]
     return "\n".join(lines) + "\n"
 
 
-#: What the template shows for settings whose default is to have none.
+#: What the template shows for settings of the cluster whose default is to have none.
 _EXAMPLES = {
-    "kmesh": "48",
-    "quantities": '["conserved_hall_conductivity"]',
-    "pairing": '"s"',
-    "band_kmesh": "24",
     "workers": "4",
     "address": '"tls://host:8786"',
     "queue": '"normal"',
@@ -336,9 +254,11 @@ _EXAMPLES = {
 }
 
 
-def _toml(key: str, value: object) -> str:
-    if value is None:
-        return _EXAMPLES[key]
+#: The same where nobody has given one.
+_UNKNOWN = '"..."'
+
+
+def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

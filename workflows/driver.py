@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Future, KilledWorker
-from distributed.comm import CommClosedError
+from distributed import Client
 
-from spinscreen.kernels import InputError
 from spinscreen.materials import Source as MaterialSource
 from spinscreen.storage import (
     CatalogRow,
@@ -32,19 +31,13 @@ from spinscreen.storage import (
 
 from .campaign import Campaign, Outcome, run_material
 from .configuration import DEFAULT_WORKER_TIMEOUT
-from .execution import in_flight
-from .liveness import Finished, OverdueError, Tell, Watch, WorkersLostError, warn
-from .workers import result_of, set_up_workers, topic, within
+from .engine import Engine, Result, SchedulerLostError, WorkerKilledError, engine_of
+from .liveness import OverdueError, Tell, WorkersLostError, warn
 
-#: As `build_catalog` takes it.
-RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
+log = logging.getLogger("spinscreen.driver")
 
 #: Catalog rows that one task reads.
 _ROWS_PER_TASK = 8
-
-
-class SchedulerLostError(InputError):
-    """The Dask scheduler is gone; what was published is whole, and the same command goes on."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,10 @@ class CampaignReport:
     def failures(self) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
+    def __str__(self) -> str:
+        counts = ", ".join(f"{self.count(status)} {status}" for status in ("computed", "present", "failed"))
+        return f"{counts} in {self.seconds:.1f} s"
+
     @property
     def overhead(self) -> float:
         """Share of the workers' time that went into scheduling and waiting, not into materials."""
@@ -79,7 +76,7 @@ def _unseen(outcome: Outcome) -> None:
 def run_campaign(
     campaign: Campaign,
     store: str | Path,
-    client: Client | None = None,
+    client: Client | Engine | None = None,
     progress: Callable[[Outcome], None] = _unseen,
     capacity: int = 0,
     record: Mapping[str, Any] | None = None,
@@ -93,39 +90,37 @@ def run_campaign(
     `attempts` times, recorded in the store with its error, and does not stop the others; one that kills its
     worker is tried again alone. A large material spreads its k points over all workers.
 
+    client : a Dask client or an `Engine`; None uses the threads of this process
     capacity : worker threads that an adaptive cluster may grow to; twice as many materials are in flight
     record : settings to be kept in the store, by default the campaign's own
     worker_timeout : seconds without any worker after which the campaign ends, jobs in a queue excepted
-    tell : gets a sentence for each worker that is refused, and when none is left
+    tell : gets a sentence for each worker that is refused, and when none is left; these three of a client
     Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone,
     WorkersLostError where no worker is left, InputError where all are refused.
     """
     root = Store.at(store).opened()
     root.sweep()
-    name = record_campaign(root, campaign.calculation if record is None else record)
+    name = record_campaign(root, campaign.record if record is None else record)
     forget_absent(root, name, {source.id for source in campaign.materials})
-    template = campaign.model_copy(update={"materials": ()})
+    engine = engine_of(client, tell, worker_timeout, capacity)
+    job = _Job(engine, campaign.model_copy(update={"materials": ()}), root, name)
     outcomes, started = [], time.perf_counter()
-    known, unknown = _known(template, campaign.materials, root, name)
-    with _scheduler_alive(client):
-        found: Iterator[Outcome]
-        readers: list[RowReader] = []
-        if client is None:
-            found = (run_material(template, source, root, name) for source in unknown)
-        else:
-            where = set_up_workers(client)
-            watch = Watch(client, tell, worker_timeout)
-            found = _on_cluster(_Job(client, template, root, name, watch, where), unknown, capacity)
-            readers = [_row_reader(client, watch, where)]
-        for outcome in chain(known, found):
+    known, unknown = _known(job.template, campaign.materials, root, name)
+    log.info(
+        "campaign %s: %d materials, %d known, into %s", name, len(campaign.materials), len(known), root.path
+    )
+    with _noted(name), engine.alive():
+        for outcome in chain(known, job.outcomes(unknown)):
             outcomes.append(outcome)
+            _log(outcome)
             progress(outcome)
-        seconds = time.perf_counter() - started
-        threads = 1 if client is None else max(1, sum(client.nthreads().values()))
+        seconds, threads = time.perf_counter() - started, engine.workers
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
-            build_catalog(root, *readers)
-    return CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
+            build_catalog(root, partial(_read_rows, engine))
+    report = CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
+    log.info("campaign %s: %s", name, report)
+    return report
 
 
 def _check_published(store: Store, outcomes: Sequence[Outcome]) -> None:
@@ -156,95 +151,94 @@ def _known(
 
 @dataclass(frozen=True)
 class _Job:
-    """A campaign on a cluster: how a material is submitted, and what came of it."""
+    """A campaign that runs: how its materials are computed, and what came of each."""
 
-    client: Client
+    engine: Engine
     template: Campaign
     store: Store
     record: str
-    watch: Watch
-    where: Mapping[str, Any]
 
-    def submit(self, source: MaterialSource) -> Future:
-        arguments = (run_material, self.template, source, self.store, self.record)
-        limit = self.template.material_timeout
-        return self.client.submit(within, limit, topic(), *arguments, pure=False, **self.where)
+    def outcomes(self, materials: Iterable[MaterialSource]) -> Iterator[Outcome]:
+        """Raises StoreError, SchedulerLostError, WorkersLostError, InputError where all are refused."""
+        suspects = []
+        for source, done in self._run(materials):
+            try:
+                yield self._outcome(source, done)
+            except (StoreError, SchedulerLostError, WorkersLostError):
+                raise
+            except Exception:  # its worker was killed, or the task itself could not be sent or received
+                suspects.append(source)
+        for suspect in suspects:
+            log.warning("%s: ended with its worker, tried again alone", suspect.id)
+            # Alone, so that a material is not blamed for what its neighbour on the worker did.
+            for source, done in self._run([suspect]):
+                yield self._last_outcome(source, done)
 
-    def outcome(self, source: MaterialSource, done: Finished) -> Outcome:
+    def _run(self, materials: Iterable[MaterialSource]) -> Iterator[tuple[MaterialSource, Result]]:
+        task = partial(_run_material, self.template, self.store, self.record)
+        return self.engine.map(task, materials, nested=True, limit=self.template.material_timeout)
+
+    def _outcome(self, source: MaterialSource, done: Result) -> Outcome:
         """Raises StoreError, SchedulerLostError, WorkersLostError, and whatever kept the task from ending."""
         try:
-            with _scheduler_alive(self.client):
-                return result_of(done)
+            outcome: Outcome = done.result()
         except OverdueError:
             limit = self.template.material_timeout
             error = (
                 f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does "
                 "the file server hang, or is one of its files a pipe?)"
             )
-            return self.failed(source, error)
+            return self._failed(source, error)
+        return outcome
 
-    def failed(self, source: MaterialSource, error: str) -> Outcome:
+    def _last_outcome(self, source: MaterialSource, done: Result) -> Outcome:
+        try:
+            return self._outcome(source, done)
+        except (StoreError, SchedulerLostError, WorkersLostError):
+            raise
+        except WorkerKilledError:
+            error = (
+                "its worker was killed again and again, most likely out of memory: give the workers more "
+                "memory, or a smaller memory_budget or kmesh"
+            )
+            return self._failed(source, error)
+        except Exception as problem:
+            return self._failed(source, f"{type(problem).__name__}: {problem}")
+
+    def _failed(self, source: MaterialSource, error: str) -> Outcome:
         record_failure(self.store, source.id, error, self.record, source.path)
         return Outcome(source.id, "failed", error)
 
 
-def _on_cluster(job: _Job, materials: Sequence[MaterialSource], capacity: int) -> Iterator[Outcome]:
-    suspects = []
-    for source, done in in_flight(job.client, job.submit, materials, capacity, job.watch):
-        try:
-            yield job.outcome(source, done)
-        except (StoreError, SchedulerLostError, WorkersLostError):
-            raise
-        except Exception:  # its worker was killed, or the task itself could not be sent or received
-            suspects.append(source)
-    for suspect in suspects:
-        # Alone, so that a material is not blamed for what its neighbour on the worker did.
-        for source, done in in_flight(job.client, job.submit, [suspect], watch=job.watch):
-            try:
-                yield job.outcome(source, done)
-            except KilledWorker:
-                error = (
-                    "its worker was killed again and again, most likely out of memory: give the workers more "
-                    "memory, or a smaller memory_budget or kmesh"
-                )
-                yield job.failed(source, error)
-            except (StoreError, SchedulerLostError, WorkersLostError):
-                raise
-            except Exception as problem:
-                yield job.failed(source, f"{type(problem).__name__}: {problem}")
+def _run_material(campaign: Campaign, store: Store, record: str, source: MaterialSource) -> Outcome:
+    return run_material(campaign, source, store, record)
 
 
-@contextmanager
-def _scheduler_alive(client: Client | None) -> Iterator[None]:
-    """Turn the many ways in which a client notices that its scheduler is dead into one sentence."""
-    try:
-        yield
-    except (InputError, KilledWorker, OverdueError):
-        raise
-    except Exception as problem:
-        lost = isinstance(problem, CancelledError | CommClosedError | TimeoutError)
-        if client is None or (client.status == "running" and not lost):
-            raise
-        raise SchedulerLostError(
-            "Dask: the scheduler of this campaign is gone (was it killed, or did its wall time end?); what "
-            "was published is whole, run the same command again to go on."
-        ) from None
-
-
-def _row_reader(client: Client, watch: Watch, where: Mapping[str, Any]) -> RowReader:
-    def read(store: str, names: Sequence[str]) -> Iterable[CatalogRow | str]:
-        pieces = [names[i : i + _ROWS_PER_TASK] for i in range(0, len(names), _ROWS_PER_TASK)]
-
-        def submit(piece: Sequence[str]) -> Future:
-            return client.submit(_read_some, store, piece, pure=False, **where)
-
-        reading = in_flight(client, submit, pieces, watch=watch)
-        found = {piece[0]: rows.result() for piece, rows in reading}
-        for piece in pieces:
-            yield from found[piece[0]]
-
-    return read
+def _read_rows(engine: Engine, store: str, names: Sequence[str]) -> Iterator[CatalogRow | str]:
+    """Rows of the catalog, read by whatever computes."""
+    pieces = [tuple(names[i : i + _ROWS_PER_TASK]) for i in range(0, len(names), _ROWS_PER_TASK)]
+    reading = engine.map(partial(_read_some, store), pieces, nested=True)
+    found = {piece: done.result() for piece, done in reading}
+    for piece in pieces:
+        yield from found[piece]
 
 
 def _read_some(store: str, names: Sequence[str]) -> list[CatalogRow | str]:
     return list(read_rows(store, names))
+
+
+@contextmanager
+def _noted(name: str) -> Iterator[None]:
+    """Whatever ends a campaign early is in the log."""
+    try:
+        yield
+    except Exception as problem:
+        log.error("campaign %s: ended by %s: %s", name, type(problem).__name__, problem)
+        raise
+
+
+def _log(outcome: Outcome) -> None:
+    if outcome.error is None:
+        log.info("%s: %s in %.1f s", outcome.id, outcome.status, outcome.seconds)
+    else:
+        log.warning("%s: %s: %s", outcome.id, outcome.status, outcome.error)

@@ -25,7 +25,6 @@ from spinscreen.kernels import (
     band_values,
     block_size,
     checked_number,
-    checked_temperature,
     find_quantity,
     integrals,
     short,
@@ -122,43 +121,6 @@ def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
             )
 
 
-def make_settings(
-    model: WannierModel,
-    kmesh: int | Sequence[int] | None = None,
-    fermi_energy: ArrayLike | None = None,
-    temperature: float = 0.0,
-    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: float = 0.0,
-    quantities: Sequence[str] | None = None,
-) -> Settings:
-    """Settings with a sensible value for whatever is not given.
-
-    kmesh : three numbers, one for all periodic axes, or None for a spacing of 0.1/angstrom
-    fermi_energy : eV; None scans 2 eV about the Fermi level, or all bands where that is unknown
-    quantities : None takes all that the model's observables and the temperature allow
-    """
-    mesh = complete_kmesh(model, kmesh)
-    temperature = checked_temperature(temperature)
-    resolution = Resolution(degeneracy_threshold, broadening)
-    energies = default_scan(model) if fermi_energy is None else _as_energies(fermi_energy)
-    names = default_quantities(model, temperature) if quantities is None else checked_names(quantities)
-    for name in names:
-        check_observables(model, name)
-    if model.is_bogoliubov and energies.any():
-        raise InputError(
-            f"fermi_energy: model {model.name!r} is a superconductor, its quasiparticles are occupied at 0, "
-            f"found {short(energies.tolist())}; give chemical_potential to bogoliubov() instead."
-        )
-    return Settings(
-        mesh,
-        tuple(energies.tolist()),
-        temperature,
-        resolution.degeneracy_threshold,
-        resolution.broadening,
-        names,
-    )
-
-
 def checked_names(quantities: Sequence[str]) -> tuple[str, ...]:
     """Names of quantities. Raises InputError for one text, or for what is no text."""
     if isinstance(quantities, str):
@@ -211,7 +173,7 @@ def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tu
     elif number is not None:
         counts = [number if repeats else 1 for repeats in model.periodic]
     else:
-        counts = _several(kmesh)
+        counts = several(kmesh)
         if len(counts) == model.dimension < 3:
             given = iter(counts)
             counts = [next(given) if repeats else 1 for repeats in model.periodic]
@@ -225,7 +187,8 @@ def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tu
     return x, y, z
 
 
-def _several(kmesh: Any) -> list[Any]:
+def several(kmesh: Any) -> list[Any]:
+    """Numbers of a mesh given one by one. Raises InputError for what is no list."""
     if isinstance(kmesh, Iterable) and not isinstance(kmesh, str | bytes):
         # A fourth one is enough to see that there are too many.
         return list(islice(kmesh, 4))
@@ -235,7 +198,8 @@ def _several(kmesh: Any) -> list[Any]:
     )
 
 
-def _as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
+def as_energies(fermi_energy: ArrayLike) -> NDArray[np.float64]:
+    """Fermi energies (eV) as an array. Raises InputError for anything else, also for NaN."""
     # Lists become arrays of objects first: NumPy would take a truth value among numbers for one of them.
     given = np.atleast_1d(np.asarray(fermi_energy, dtype=getattr(fermi_energy, "dtype", object)))
     if given.size > MOST_ENERGIES:
@@ -260,7 +224,7 @@ def default_scan(
     count : points; half_width : eV. Raises InputError for a count that makes no sense.
     """
     if not 1 <= (whole_number(count) or 0) <= MOST_ENERGIES:
-        raise InputError(f"energies: expected a number from 1 to {MOST_ENERGIES:,}, found {short(count)}.")
+        raise InputError(f"scan_points: expected a number from 1 to {MOST_ENERGIES:,}, found {short(count)}.")
     if model.is_bogoliubov:
         return np.zeros(1)
     if model.fermi_level is not None:

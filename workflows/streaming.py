@@ -6,16 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from distributed import Client, Future
-from threadpoolctl import threadpool_limits
+from distributed import Client
 
 from spinscreen.kernels import (
-    DEFAULT_DEGENERACY_THRESHOLD,
     InputError,
     KMesh,
     LatticeOperators,
@@ -28,6 +26,7 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, BandStream, Store, band_dataset, group_name
 
+from .calculation import PER_BAND, Calculation
 from .computing import (
     bytes_of_values,
     checked_band_quantities,
@@ -35,11 +34,11 @@ from .computing import (
     observables_of,
     silent,
 )
-from .execution import FIRST, Progress, core_count, in_flight
+from .engine import Engine, engine_of
+from .execution import Progress
 from .finiteness import check_band_values
-from .plan import DEFAULT_MEMORY_BUDGET, free_bytes, seconds_per_kpoint
+from .plan import free_bytes, seconds_per_kpoint
 from .settings import complete_kmesh
-from .workers import quietly, result_of, set_up_workers, share
 
 #: Bytes of one chunk of all arrays, and the longest time (s) of the task that computes it.
 _CHUNK_BYTES, _LONGEST = 16 * 2**20, 10.0
@@ -62,29 +61,30 @@ def stream_bands(
     kmesh: int | Sequence[int] | None,
     store: str | Path | Store,
     quantities: Sequence[str] = ("energy", "texture"),
-    client: Client | None = None,
+    client: Client | Engine | None = None,
     *,
-    degeneracy_threshold: float = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: float = 0.0,
-    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    calculation: Calculation | None = None,
     progress: Progress = silent,
+    **settings: Any,
 ) -> str:
     """Evaluate quantities on a whole mesh into the group /bands/<id> of a store; returns the id.
 
     Workers write the chunks they compute, so neither the driver nor a worker ever holds the whole. What an
     earlier, killed try has written is not computed again; a published group is left alone. The group has
     dims (k, ..., band), as from `evaluate`, k in the order of `KMesh.points`.
-    kmesh, degeneracy_threshold, broadening (eV), memory_budget, client : as in `compute`
+    kmesh, client : as in `compute`; calculation, settings : as in `evaluate`
     Raises InputError, StoreError where the store cannot be written.
     """
+    calculation = Calculation.of(calculation, settings, PER_BAND)
+    model = calculation.prepare(model)
     chosen = checked_band_quantities(model, quantities)
     mesh = KMesh(complete_kmesh(model, kmesh))
-    resolution = Resolution(degeneracy_threshold, broadening)
+    resolution = Resolution(calculation.degeneracy_threshold, calculation.broadening)
     stream = band_stream(model, mesh.shape, store, quantities, resolution)
     if stream.is_published:
         return stream.band_id
     _check_space(Store.at(stream.store).path, mesh.size * bytes_of_values(model, chosen))
-    free = free_bytes(model.operators, mesh.line_length, memory_budget)
+    free = free_bytes(model.operators, mesh.line_length, calculation.memory_budget)
     job = _Job(mesh, resolution, tuple(quantities), block_size(model.operators, free), stream, model.name)
     one = band_values_on_mesh(model.operators, mesh, LineSpan(0, 1), resolution, chosen, job.block)
     empty = band_dataset(
@@ -97,7 +97,9 @@ def stream_bands(
     lines = _lines_per_chunk(model, mesh, sum(values.nbytes for values in one.values()))
     stream.prepare(empty, mesh.size, lines * mesh.line_length)
     spans = [span for span in mesh.spans(lines) if not stream.has(span.start * mesh.line_length)]
-    _run(model.operators, job, spans, client, progress)
+    engine = engine_of(client)
+    for _, done in engine.map(_write_span, spans, shared=(model.operators, job)):
+        progress(done.result())
     stream.publish()
     return stream.band_id
 
@@ -129,28 +131,6 @@ def _check_space(store: Path, needed: int) -> None:
 def _lines_per_chunk(model: WannierModel, mesh: KMesh, line_bytes: int) -> int:
     by_time = _LONGEST / (seconds_per_kpoint(model.size) * mesh.line_length)
     return max(1, int(min(_CHUNK_BYTES / line_bytes, by_time, mesh.line_count)))
-
-
-def _run(
-    operators: LatticeOperators,
-    job: _Job,
-    spans: Sequence[LineSpan],
-    client: Client | None,
-    progress: Progress,
-) -> None:
-    if client is None:
-        with threadpool_limits(1), ThreadPoolExecutor(core_count()) as pool:
-            for count in pool.map(lambda span: _write_span(operators, job, span), spans):
-                progress(count)
-        return
-    where = set_up_workers(client)
-    shared = share(client, operators)
-
-    def submit(span: LineSpan) -> Future:
-        return client.submit(quietly, _write_span, shared, job, span, pure=False, priority=FIRST, **where)
-
-    for _, future in in_flight(client, submit, spans):
-        progress(result_of(future))
 
 
 def _write_span(operators: LatticeOperators, job: _Job, span: LineSpan) -> int:

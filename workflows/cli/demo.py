@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
-from spinscreen.materials import library
-from spinscreen.storage import checked_store, is_published, open_store, plot_hall, publish, save_figure
+from spinscreen.materials import MaterialSource, library
+from spinscreen.storage import build_catalog, plot_hall, read_material, save_figure
 
-from .clusters import local_cluster
-from .computing import compute_settings
+from ..calculation import Calculation
+from ..clusters import local_engine
+from ..publication import Targets, Work
 from .console import progress_bar, ranked_table
-from .settings import Settings, make_settings
 from .terminal import Terminal
 
 #: Material, mesh per axis, half width of the scan (eV) and threshold (eV): each resolves its own gap.
@@ -44,40 +43,32 @@ _QUANTITIES = (
 def run_demo(folder: Path, workers: int | None, console: Terminal) -> None:
     """Compute, publish, rank and draw. Raises InputError where the folder cannot be written."""
     store = folder / "results.zarr"
-    checked_store(store)
-    jobs = [_job(*entry) for entry in _MATERIALS]
-    total = sum(settings.mesh.size for _, settings in jobs)
+    Targets.checked(store)
+    works = [_work(*entry) for entry in _MATERIALS]
+    total = sum(work.settings.mesh.size for work in works)
     console.print("starting a local Dask cluster ...")
     with (
-        local_cluster(workers) as client,
+        local_engine(workers) as engine,
         progress_bar(console, "demo", total) as progress,
     ):
-        for name, settings in jobs:
-            model = library.load(name)
-            material_id = settings.material_id(model)
-            if is_published(store, material_id):
-                progress(settings.mesh.size)
-                continue
-            dataset = compute_settings(model, settings, client, progress=progress)
-            folder.mkdir(parents=True, exist_ok=True)
-            publish(dataset, store, material_id)
-    tree = open_store(store)
-    results = {
-        name: tree[f"materials/{settings.material_id(library.load(name))}"].to_dataset()
-        for name, settings in jobs
-    }
+        for work in works:
+            if work.is_published(store):
+                progress(work.settings.mesh.size)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                work.result(engine, store, progress)
+    build_catalog(store)
+    results = {work.source.id: read_material(store, work.material_id) for work in works}
     console.print(ranked_table([(d, ("spin_z", "x", "y")) for d in results.values()]))
     console.say(f"store: {store}  (open it with xarray, see README)")
     _draw(results[_PICTURED], folder / "hall.png", console)
 
 
-def _job(name: str, points: int, half_width: float, threshold: float) -> tuple[str, Settings]:
-    model = library.load(name)
-    level = model.fermi_level or 0.0
-    energies = level + np.linspace(-half_width, half_width, 201)
-    return name, make_settings(
-        model, points, energies, degeneracy_threshold=threshold, quantities=_QUANTITIES
+def _work(name: str, points: int, half_width: float, threshold: float) -> Work:
+    calculation = Calculation(
+        kmesh=points, half_width=half_width, degeneracy_threshold=threshold, quantities=_QUANTITIES
     )
+    return Work.of(MaterialSource(name), library.load(name), calculation)
 
 
 def _draw(dataset: xr.Dataset, target: Path, console: Terminal) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from spinscreen.storage import migrate, verify
 
-from .settings import Settings
+from ..settings import Settings
 from .terminal import one_line, out
 
 Store = Annotated[Path, typer.Argument(help="Zarr store.")]

@@ -97,7 +97,7 @@ class Interruptions:
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
     interruptions = Interruptions()
-    from .cli_material import app
+    from .material import app
     from .terminal import err, guard_streams
 
     guard_streams()
@@ -120,13 +120,14 @@ def main() -> None:
 def _run(app: typer.Typer, err: Terminal) -> int:
     import typer
 
-    from spinscreen.kernels import InputError
+    from spinscreen import kernels
 
+    known = getattr(kernels, "SpinscreenError", kernels.InputError)
     try:
         code = app(standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
-    except InputError as problem:
+    except known as problem:
         err.complain(problem)
         return MISTAKE
     except typer.Abort:
@@ -145,7 +146,3 @@ def _run(app: typer.Typer, err: Terminal) -> int:
         problem.show()
         return int(problem.exit_code)
     return int(code)
-
-
-if __name__ == "__main__":
-    main()

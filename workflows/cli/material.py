@@ -1,44 +1,45 @@
-"""Commands for one material; those for many of them are in `cli_campaign`."""
+"""Commands for one material; those for many of them are in `campaign`."""
 
 from __future__ import annotations
 
 import warnings
+from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 import xarray as xr
 from rich.table import Table
 
-from spinscreen.kernels import DEFAULT_DEGENERACY_THRESHOLD, InputError, KMesh, checked_temperature, k_path
+from spinscreen.kernels import InputError, KMesh, fast_path, k_path
 from spinscreen.materials import (
-    PAIRINGS,
+    MaterialSource,
     SpinOrderingWarning,
     WannierModel,
-    bcs_gap,
     library,
     load_model,
 )
 from spinscreen.storage import (
-    Checkpoints,
+    build_catalog,
     check_figure,
-    check_hall,
-    checked_store,
-    is_published,
     material_file,
     plot_bands,
     plot_hall,
-    publish,
     read_material,
     save_figure,
 )
 
-from .cli_arguments import attempts, confirm_cost, parse_energies, parse_mesh, parse_names, path_corners
-from .cli_campaign import add_commands
-from .cli_store import add_store_commands
-from .clusters import local_cluster
-from .computing import compute_settings, evaluate
+from ..calculation import PER_BAND, Calculation
+from ..clusters import local_engine
+from ..computing import evaluate
+from ..publication import Targets, Work
+from ..settings import complete_kmesh
+from ..streaming import stream_bands
+from ..text import names_of_text
+from .arguments import attempts, confirm_cost, path_corners
+from .campaign import add_commands
 from .console import (
     model_table,
     progress_bar,
@@ -47,20 +48,34 @@ from .console import (
     result_table,
     superconductor_table,
 )
-from .plan import DEFAULT_MEMORY_BUDGET
-from .preparation import prepared_model
-from .settings import Settings, complete_kmesh, make_settings
-from .streaming import stream_bands
-from .terminal import out
+from .options import takes_settings
+from .store import add_store_commands
+from .terminal import err, one_line, out
 
 app = typer.Typer(
-    help="Conserved currents of nonconserved quantities from Wannier models.",
     epilog="Start with `spinscreen demo`; then `spinscreen info FOLDER` on your own Wannier90 folder.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spinscreen {version('spinscreen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def spinscreen(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Conserved currents of nonconserved quantities from Wannier models."""
+
 
 Source = Annotated[
     str,
@@ -76,142 +91,92 @@ SpinOrdering = Annotated[
         "(all up, then all down) or none. Found by a test if not given.",
     ),
 ]
-Threshold = Annotated[
-    float,
-    typer.Option(help="Bands closer than this (eV) are one level. Physical: stored with results."),
+Workers = Annotated[
+    int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
 ]
+Settings = dict[str, Any]  # in its place, the options of a calculation
 Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, however long it will take.")]
-Quantities = Annotated[
-    str | None,
-    typer.Option(help="Names with commas between, see `spinscreen quantities`. Default: all that apply."),
-]
 
 
-def read_source(source: str, spin_ordering: str | None = None) -> WannierModel:
-    """A model from files or, where no file has that name, from the library. Raises InputError."""
+def read_source(source: str, spin_ordering: str | None = None) -> tuple[MaterialSource, WannierModel]:
+    """A model from files or, where no file has that name, from the library, and where it was found.
+
+    Raises InputError.
+    """
     if source in library.names() and not Path(source).exists():
-        return library.load(source)
+        return MaterialSource(source), library.load(source)
     options = {} if spin_ordering is None else {"spin_ordering": spin_ordering}
     with warnings.catch_warnings():
         # The tables print the assumption with its measured violations.
         warnings.simplefilter("ignore", SpinOrderingWarning)
-        return load_model(source, **options)
+        model = load_model(source, **options)
+    return MaterialSource(model.name, source, options), model
 
 
 @app.command()
 def info(source: Source, spin_ordering: SpinOrdering = None) -> None:
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
-    out.print(model_table(read_source(source, spin_ordering)))
+    _, model = read_source(source, spin_ordering)
+    out.print(model_table(model))
+    path = fast_path()
+    told = "compiled" if path.compiled else "plain Python, some hundred times slower"
+    out.say(one_line(f"kernels: {told} ({path.reason})"))
 
 
 @app.command()
+@takes_settings(Calculation)
 def run(
     source: Source,
+    settings: Settings,
     store: Annotated[Path | None, typer.Option(help="Zarr store to publish the result in.")] = None,
-    kmesh: Annotated[
-        str | None,
-        typer.Option(help="Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom."),
-    ] = None,
-    fermi_energy: Annotated[
-        str | None,
-        typer.Option(
-            help="eV: one value 18.4, a list 18.4,18.5, or start:stop:step. Default: 2 eV about the Fermi "
-            "level, or all bands where that is unknown.",
-        ),
-    ] = None,
-    temperature: Annotated[
-        float, typer.Option(help="K; Fermi-surface and Nernst quantities need one above 0.")
-    ] = 0.0,
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
-    broadening: Annotated[
-        float, typer.Option(help="eta (eV) of the conventional curvature; the peers' smearing.")
-    ] = 0.0,
-    quantities: Quantities = None,
     spin_ordering: SpinOrdering = None,
-    pairing: Annotated[
-        str | None,
-        typer.Option(help=f"Make it a superconductor: {', '.join(PAIRINGS)}. Charge is then an observable."),
-    ] = None,
-    gap: Annotated[float, typer.Option(help="Amplitude of the pairing at T = 0 (eV).")] = 1e-3,
-    chemical_potential: Annotated[
-        float | None, typer.Option(help="eV, of a superconductor. Default: the Fermi level.")
-    ] = None,
-    charge: Annotated[
-        bool, typer.Option(help="Add the observable charge = -1: T11 is then the orbital magnetization.")
-    ] = False,
-    orbital: Annotated[
-        bool,
-        typer.Option(help="Add the orbital angular momentum, from the projections of the .win."),
-    ] = False,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
-    ] = None,
-    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
+    workers: Workers = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
     ] = None,
     yes: Yes = False,
 ) -> None:
     """Compute Brillouin-zone integrals, publish them in a store, and print them at the Fermi level."""
-    mesh, energies = parse_mesh(kmesh), parse_energies(fermi_energy)
-    place = None if store is None else checked_store(store)
-    if plot is not None:
-        check_figure(plot, "--plot")
-    temperature = checked_temperature(temperature)
-    model = prepared_model(
-        read_source(source, spin_ordering),
-        charge=charge,
-        orbital=orbital,
-        pairing=pairing,
-        gap=gap,
-        chemical_potential=chemical_potential,
-        temperature=temperature,
-    )
-    names = parse_names(quantities)
-    settings = make_settings(model, mesh, energies, temperature, degeneracy_threshold, broadening, names)
-    if plot is not None:
-        check_hall(settings.quantities)
-    material_id = settings.material_id(model)
-    if place is not None and is_published(place, material_id):
-        out.say(f"{store} already holds {material_id} with these settings: nothing to do.")
+    calculation, targets = Calculation(**settings), Targets.checked(store, plot)
+    work = Work.of(*read_source(source, spin_ordering), calculation)
+    targets.check(work.settings)
+    if targets.store is not None and work.is_published(targets.store):
+        out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
         if plot is not None:
-            _draw(read_material(place, material_id), plot)
+            _draw(read_material(targets.store, work.material_id), plot)
         return
-    confirm_cost(model, settings.mesh, yes)
-    if pairing is not None:
-        _announce(superconductor_table(model, bcs_gap(gap, temperature)), place)
-    _announce(model_table(model), place)
-    dataset = _computed(model, settings, place, workers or 0, memory_budget)
-    file = None if place is None else material_file(place, material_id)
+    confirm_cost(work.model, work.settings.mesh, yes)
+    if calculation.pairing is not None:
+        _announce(superconductor_table(work.model, calculation.reduced_gap), targets)
+    _announce(model_table(work.model), targets)
+    with (
+        local_engine(workers or 0) as engine,
+        progress_bar(out, work.model.name, work.settings.mesh.size) as progress,
+    ):
+        dataset = work.result(engine, targets.store, progress)
+    _show(work, dataset, targets)
+
+
+def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
+    """Print and draw what is published already."""
+    file = None if targets.store is None else material_file(targets.store, work.material_id)
     with attempts("" if file is None else f"; the result is published: {file}") as attempt:
-        attempt(out.print, result_table(dataset, _reference_energy(model, dataset["fermi_energy"].values)))
+        if targets.store is not None:
+            attempt(build_catalog, targets.store)
+        energy = _reference_energy(work.model, dataset["fermi_energy"].values)
+        attempt(out.print, result_table(dataset, energy))
         if file is not None:
             attempt(out.say, f'published: xr.open_zarr("zip::{file}")')
-        if plot is not None:
-            attempt(_draw, dataset, plot)
+        if targets.plot is not None:
+            attempt(_draw, dataset, targets.plot)
 
 
-def _computed(
-    model: WannierModel, settings: Settings, store: Path | None, workers: int, memory_budget: str
-) -> xr.Dataset:
-    """The result, published before anything is said of it: a terminal that fails must not cost it."""
-    material_id = settings.material_id(model)
-    checkpoints = None if store is None else Checkpoints(store, material_id)
-    with local_cluster(workers) as client, progress_bar(out, model.name, settings.mesh.size) as progress:
-        dataset = compute_settings(model, settings, client, memory_budget, progress, checkpoints)
-        if store is not None:
-            publish(dataset, store, material_id)
-    if checkpoints is not None:
-        checkpoints.clear()
-    return dataset
-
-
-def _announce(table: Table, store: Path | None) -> None:
+def _announce(table: Table, targets: Targets) -> None:
     """Print what is known before the work. It goes on without a reader if its result is stored."""
     try:
         out.print(table)
     except (OSError, SystemExit):
-        if store is None:
+        if targets.store is None:
             raise
 
 
@@ -221,8 +186,10 @@ def _draw(dataset: xr.Dataset, plot: Path) -> None:
 
 
 @app.command()
+@takes_settings(Calculation, [name for name in PER_BAND if name != "memory_budget"])
 def bands(
     source: Source,
+    settings: Settings,
     path: Annotated[
         str | None,
         typer.Option(
@@ -238,19 +205,18 @@ def bands(
     ] = "texture:spin_z",
     output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
     points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
     spin_ordering: SpinOrdering = None,
 ) -> None:
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
-    model = read_source(source, spin_ordering)
+    _, model = read_source(source, spin_ordering)
     name, _, component = color.partition(":")
     corners = path_corners(path, source, model)
     dataset = evaluate(
         model,
         k_path(corners, model.lattice, points),
         ["energy", name] if name != "energy" else ["energy"],
-        degeneracy_threshold=degeneracy_threshold,
+        **settings,
     )
     dims = [dim for dim in dataset[name].dims if dim not in ("k", "band")]
     chosen = [word for word in component.split(",") if word]
@@ -270,41 +236,45 @@ def bands(
 
 
 @app.command()
-def texture(
+@takes_settings(Calculation, ["kmesh", *PER_BAND])
+def stream(
     source: Source,
+    settings: Settings,
     store: Annotated[Path, typer.Option(help="Zarr store; the values go to its group /bands.")],
-    kmesh: Annotated[str | None, typer.Option(help="Mesh, as for `spinscreen run`.")] = None,
     quantities: Annotated[
         str, typer.Option(help="Values per k and band, see `spinscreen quantities`.")
     ] = "energy,texture",
-    degeneracy_threshold: Threshold = DEFAULT_DEGENERACY_THRESHOLD,
     spin_ordering: SpinOrdering = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
-    ] = None,
-    memory_budget: Annotated[str, typer.Option(help="Per worker.")] = DEFAULT_MEMORY_BUDGET,
+    workers: Workers = None,
     yes: Yes = False,
 ) -> None:
     """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
-    counts, place = parse_mesh(kmesh), checked_store(store)
-    model = read_source(source, spin_ordering)
-    mesh = complete_kmesh(model, counts)
+    targets = Targets.checked(store)
+    _, model = read_source(source, spin_ordering)
+    mesh = complete_kmesh(model, settings.pop("kmesh", None))
     confirm_cost(model, KMesh(mesh), yes)
     with (
-        local_cluster(workers or 0) as client,
+        local_engine(workers or 0) as engine,
         progress_bar(out, model.name, int(np.prod(mesh))) as progress,
     ):
         name = stream_bands(
             model,
             mesh,
-            place,
-            parse_names(quantities) or (),
-            client,
-            degeneracy_threshold=degeneracy_threshold,
-            memory_budget=memory_budget,
+            targets.store or store,
+            names_of_text(quantities),
+            engine,
             progress=progress,
+            **settings,
         )
     out.say(f'published: xr.open_zarr("{store}", group="bands/{name}", consolidated=False)')
+
+
+@app.command(name="texture", hidden=True)
+@wraps(stream)
+def texture(**given: Any) -> None:
+    """The name that `stream` had in the last version."""
+    err.complain("texture is called stream now; the old name goes away", "warning")
+    stream(**given)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What stands behind an option of the command line: text turned into meshes, energies, names and paths."""
+"""What stands behind an option of the command line: paths, questions, attempts."""
 
 from __future__ import annotations
 
@@ -11,55 +11,11 @@ from typing import Any
 import numpy as np
 import typer
 
-from spinscreen.kernels import InputError, KMesh, short
+from spinscreen.kernels import InputError, KMesh
 from spinscreen.materials import WannierModel, library
 
-from .execution import core_count
-from .plan import costly
-from .settings import MOST_ENERGIES
-
-
-def parse_mesh(text: str | None) -> int | list[int] | None:
-    """48, 48,48,48 or 48x48x48. Raises InputError for anything else."""
-    if text is None:
-        return None
-    try:
-        counts = [int(word) for word in text.replace("x", ",").split(",")]
-    except ValueError:
-        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {short(text)}.") from None
-    return counts[0] if len(counts) == 1 else counts
-
-
-def parse_energies(text: str | None) -> np.ndarray | None:
-    """eV: 18.4, 18.4,18.5 or start:stop:step. Raises InputError for anything else."""
-    if text is None:
-        return None
-    try:
-        if ":" not in text:
-            return np.array([float(word) for word in text.split(",")])
-        start, stop, step = (float(word) for word in text.split(":"))
-        if not np.isfinite([start, stop, step]).all():
-            raise ValueError
-        if (stop - start) / step > MOST_ENERGIES:
-            raise InputError(
-                f"--fermi-energy: expected at most {MOST_ENERGIES:,} energies, found {short(text)}."
-            )
-        # Half a step beyond the end keeps the last energy in spite of rounding.
-        energies = np.arange(start, stop + step / 2, step)
-    except (ValueError, ZeroDivisionError) as problem:
-        if isinstance(problem, InputError):
-            raise
-        energies = np.empty(0)
-    if energies.size == 0:
-        raise InputError(
-            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {short(text)}."
-        )
-    return energies
-
-
-def parse_names(text: str | None) -> list[str] | None:
-    """Words with commas between, None where nothing was given."""
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+from ..engine import core_count
+from ..plan import costly
 
 
 def path_corners(text: str | None, source: str, model: WannierModel) -> list[tuple[str, Sequence[float]]]:

@@ -23,7 +23,7 @@ from spinscreen.materials import WannierModel, superconducting_state
 from spinscreen.materials.spin import check_orderings
 from spinscreen.storage import in_natural_units
 
-from .execution import Progress as Report
+from ..execution import Progress as Report
 from .terminal import one_line
 
 #: Components smaller than this share of the largest are left out of a table.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
@@ -13,15 +13,16 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
-from spinscreen.storage import TABLES, build_catalog, campaigns, failures, published, screen
+from spinscreen.storage import TABLES, build_catalog, campaigns, checked_store, failures, published, screen
 
-from .batch import driver_script, submit_driver, worker_script
-from .campaign import Campaign, Outcome
-from .cli_arguments import parse_names
-from .clusters import local_cluster, open_cluster
-from .configuration import CampaignFile, campaign_settings, read_campaign_file, template
-from .driver import run_campaign
-from .execution import in_flight
+from ..batch import driver_script, submit_driver, worker_script
+from ..campaign import Campaign, Outcome
+from ..clusters import local_engine, open_cluster
+from ..configuration import CampaignCalculation, CampaignFile, campaign_settings, read_campaign_file, template
+from ..driver import run_campaign
+from ..text import names_of_text
+from .log import driver_log
+from .options import takes_settings
 from .terminal import one_line, out
 
 Collection = Annotated[
@@ -55,16 +56,9 @@ def check(
     """Read every material without computing, and list what is missing or broken."""
     materials = find_materials(source)
     broken = 0
-    with local_cluster(workers) as client, Progress(console=out, transient=True) as progress:
+    with local_engine(workers) as engine, Progress(console=out, transient=True) as progress:
         bar = progress.add_task("reading", total=len(materials))
-        found = (
-            map(check_material, materials)
-            if client is None
-            else (
-                future.result()
-                for _, future in in_flight(client, lambda m: client.submit(check_material, m), materials)
-            )
-        )
+        found = (done.result() for _, done in engine.map(check_material, materials, nested=True))
         for result in found:
             broken += result.error is not None
             lacks = f"; missing: {', '.join(result.missing)}" if result.missing else ""
@@ -76,6 +70,7 @@ def check(
         raise typer.Exit(1)
 
 
+@takes_settings(CampaignCalculation, unset=True)
 def submit(
     campaign: Annotated[
         str,
@@ -83,6 +78,7 @@ def submit(
             help="Campaign file (.toml, see `spinscreen init`), or a source as in `spinscreen check`."
         ),
     ],
+    settings: dict[str, Any],
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,7 +87,6 @@ def submit(
     ] = None,
     source: Annotated[str | None, typer.Option(help="Same as --set source=...")] = None,
     store: Annotated[str | None, typer.Option(help="Same as --set store=...")] = None,
-    kmesh: Annotated[int | None, typer.Option(help="Same as --set calculation.kmesh=...")] = None,
     workers: Annotated[int | None, typer.Option(help="Same as --set cluster.workers=...")] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running scheduler; --set cluster.kind, cluster.address.")
@@ -107,27 +102,31 @@ def submit(
     given = {
         "source": source,
         "store": store,
-        "calculation.kmesh": kmesh,
+        **{f"calculation.{name}": value for name, value in settings.items()},
         "cluster.workers": workers,
         "cluster.kind": None if scheduler is None else "scheduler",
         "cluster.address": scheduler,
     }
     all_changes = [
         *(changes or []),
-        *(f"{name}={json_format.dumps(value)}" for name, value in given.items() if value is not None),
+        *(
+            f"{name}={json_format.dumps(value, default=list)}"
+            for name, value in given.items()
+            if value is not None
+        ),
     ]
-    settings = (
+    whole = (
         read_campaign_file(Path(campaign), all_changes)
         if campaign.endswith(".toml")
         else campaign_settings({"source": campaign}, all_changes, "submit")
     )
     if dry_run:
-        _show(settings, as_job)
+        _show(whole, as_job)
     elif as_job:
-        script = _driver_script(settings)
-        out.say(submit_driver(settings.cluster, script, _logs(settings)))
+        script = _driver_script(whole)
+        out.say(submit_driver(whole.cluster, script, _logs(whole)))
     else:
-        _run(settings)
+        _run(whole)
 
 
 def _logs(settings: CampaignFile) -> Path:
@@ -152,16 +151,18 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 
 
 def _run(settings: CampaignFile) -> None:
-    job = Campaign(find_materials(settings.source), **settings.calculation.model_dump())
-    with open_cluster(settings.cluster, _logs(settings)) as cluster, Progress(console=out) as progress:
+    job = Campaign(find_materials(settings.source), settings.calculation)
+    checked_store(settings.store)
+    logs = _logs(settings)
+    with (
+        open_cluster(settings.cluster, logs, out.say) as cluster,
+        driver_log(logs),
+        Progress(console=out) as progress,
+    ):
         if cluster.dashboard is not None:
-            progress.console.print(f"dashboard: {cluster.dashboard}", soft_wrap=True, highlight=False)
-
-        def tell(sentence: str) -> None:
-            progress.console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+            out.say(f"dashboard: {cluster.dashboard}")
         if cluster.notice is not None:
-            tell(cluster.notice)
+            out.say(cluster.notice)
         bar = progress.add_task("materials", total=len(job.materials))
 
         def seen(outcome: Outcome) -> None:
@@ -170,16 +171,13 @@ def _run(settings: CampaignFile) -> None:
                 out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
         record = settings.model_dump(mode="json", exclude={"store"})
-        timeout = settings.cluster.worker_timeout
-        report = run_campaign(
-            job, settings.store, cluster.client, seen, cluster.capacity, record, timeout, tell
-        )
+        report = run_campaign(job, settings.store, cluster.engine, seen, record=record)
     advice = "status" if report.failures else "screen"
     out.say(
         f"{report.count('computed')} computed, {report.count('present')} there already, "
         f"{report.count('failed')} failed; next: spinscreen {advice} {settings.store}"
     )
-    if report.count("computed") and not cluster.capacity:
+    if report.count("computed") and not cluster.engine.grows:
         out.print(
             f"{report.seconds:.1f} s, {report.overhead:.0%} of the workers' time for scheduling and waiting"
         )
@@ -238,7 +236,7 @@ def screen_store(
     for option, path in files.items():
         if path is not None:
             TABLES[option].check(path)
-    found = screen(store, where, sort, top, parse_names(columns))
+    found = screen(store, where, sort, top, None if columns is None else names_of_text(columns))
     for option, path in files.items():
         if path is not None:
             TABLES[option].write(found, path)

@@ -1,0 +1,163 @@
+"""What is computed is declared once: functions, files, options and campaigns derive from it."""
+
+from __future__ import annotations
+
+import tomllib
+import warnings
+from inspect import signature
+
+import numpy as np
+import pytest
+import typer
+from pydantic import Field
+from typer.testing import CliRunner
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import find_materials, library
+from spinscreen.workflows import Calculation, Campaign, compute, evaluate, make_settings
+from spinscreen.workflows.cli.material import app, run
+from spinscreen.workflows.cli.options import takes_settings
+from spinscreen.workflows.configuration import (
+    CampaignCalculation,
+    CampaignFile,
+    campaign_settings,
+    template,
+)
+
+MODEL = library.load("MoS2")
+
+
+class Finer(CampaignCalculation):
+    """A calculation with one more field."""
+
+    offset: float | None = Field(None, description="an offset that nobody needs")
+    repeats: int = Field(3, description="how often")
+
+
+class FinerCampaign(Campaign, Finer):
+    pass
+
+
+class FinerFile(CampaignFile):
+    calculation: Finer = Finer()
+
+
+def test_one_field_is_a_line_of_the_template_an_option_and_a_setting_of_campaigns():
+    text = template(Finer)
+    assert '# offset = "..."' in text
+    assert "# repeats = 3 " in text
+    assert "an offset that nobody needs" in text
+    seen = {}
+    own = typer.Typer()
+
+    @own.command()
+    @takes_settings(Finer)
+    def show(source: str, settings: dict, quiet: bool = False) -> None:
+        """Show."""
+        seen.update(settings, source=source, calculation=Finer(**settings))
+
+    shown = CliRunner().invoke(own, ["here", "--offset", "0.5", "--repeats", "2", "--kmesh", "4,4"])
+    assert shown.exit_code == 0, shown.output
+    assert seen["calculation"] == Finer(offset=0.5, repeats=2, kmesh=(4, 4))
+    assert FinerCampaign(find_materials("library")[:1], offset=0.5).record["offset"] == 0.5
+    with pytest.raises(InputError, match="'offsett' is not a setting; did you mean 'offset'"):
+        FinerCampaign((), offsett=0.5)
+    content = tomllib.loads("source = 'library'\n[calculation]\noffset = 0.25")
+    assert FinerFile(**content).calculation.offset == 0.25
+
+
+def test_every_setting_is_an_option_of_run_and_submit():
+    assert set(Calculation.model_fields) <= set(signature(run).parameters)
+    for words in (("run", "--help"), ("submit", "--help")):
+        shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, words)
+        for name in Calculation.model_fields:
+            assert f"--{name.replace('_', '-')}" in shown.output
+
+
+def test_a_calculation_resolves_to_settings_with_the_same_key():
+    energies = np.linspace(-1, 1, 5)
+    calculation = Calculation(kmesh=6, fermi_energy=energies, temperature=300, quantities=["carrier_density"])
+    settings = make_settings(MODEL, 6, energies, 300.0, quantities=["carrier_density"])
+    assert calculation.resolve(MODEL) == settings
+    # As an earlier version wrote it: a key names what is stored.
+    whole = make_settings(MODEL, 6, energies)
+    assert whole.key("fingerprint") == make_settings(MODEL, (6, 6, 1), list(energies)).key("fingerprint")
+
+
+def test_compute_takes_a_calculation_a_mesh_or_settings():
+    energies = [0.0, 0.1]
+    names = ["carrier_density", "conserved_hall_conductivity"]
+    expected = compute(MODEL, 6, energies, 300.0, 5e-3, names)
+    calculation = Calculation(kmesh=6, fermi_energy=energies, temperature=300.0, quantities=names)
+    for found in (
+        compute(MODEL, calculation),
+        compute(
+            MODEL, Calculation(kmesh=4, quantities=names), kmesh=6, fermi_energy=energies, temperature=300.0
+        ),
+        compute(MODEL, kmesh=6, fermi_energy=energies, temperature=300.0, quantities=names),
+    ):
+        assert found.attrs["key"] == expected.attrs["key"]
+        for name in names:
+            assert found[name].values.tobytes() == expected[name].values.tobytes()
+    with pytest.raises(TypeError, match="multiple values for argument 'kmesh'"):
+        compute(MODEL, 6, kmesh=6)
+    with pytest.raises(InputError, match="'kmsh' is not a setting; did you mean 'kmesh'"):
+        compute(MODEL, kmsh=6)
+
+
+def test_compute_prepares_the_model():
+    charged = compute(MODEL, 4, 0.0, charge=True, quantities=["conserved_hall_conductivity"])
+    assert "charge" in charged["observable"].values
+    paired = compute(MODEL, 4, pairing="s", gap=0.01, quantities=["conserved_hall_conductivity"])
+    assert paired["fermi_energy"].values.tolist() == [0.0]
+
+
+def test_evaluate_takes_what_values_per_k_depend_on():
+    point = [[0.1, 0.2, 0.0]]
+    calculation = Calculation(degeneracy_threshold=0.02)
+    assert evaluate(MODEL, point, calculation=calculation).attrs["degeneracy_threshold"] == 0.02
+    with pytest.raises(InputError, match="'temperature' is not a setting here; known: degeneracy_threshold"):
+        evaluate(MODEL, point, temperature=300.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kmesh = true", "calculation.kmesh: .*found True"),
+        ("kmesh = [4, true]", "calculation.kmesh: .*found"),
+        ("temperature = true", "calculation.temperature: .*found True"),
+        ("charge = 1", "calculation.charge: .*found 1"),
+        ("scan_points = true", "calculation.scan_points: .*found True"),
+        ("scan_points = 2.5", "calculation.scan_points: .*found 2.5"),
+        ("fermi_energy = [true]", "calculation.fermi_energy: expected a number or a list"),
+        ("temperature = 1e-30", "calculation.temperature: expected 0, the limit of low"),
+        ("memory_budget = true", "calculation.memory_budget: .*found True"),
+    ],
+)
+def test_a_truth_value_is_no_number_in_a_file(text, message):
+    content = tomllib.loads(f"source = 'library'\n[calculation]\n{text}")
+    with pytest.raises(InputError, match=message) as caught:
+        campaign_settings(content, (), "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_old_name_of_scan_points_is_accepted_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="energies: is called scan_points now") as caught:
+        assert Calculation(energies=5).scan_points == 5
+    assert caught[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="energies: is called scan_points now") as caught:
+        assert Campaign((), energies=5).scan_points == 5
+    assert caught[0].filename == __file__
+    # In a file it is seen by whoever runs it.
+    with pytest.warns(FutureWarning, match="energies: is called scan_points now"):
+        found = campaign_settings({"source": "library"}, ["calculation.energies=5"], "submit")
+    assert found.calculation.scan_points == 5
+    # What changes a file goes before it, whatever the file calls it.
+    old = {"source": "library", "calculation": {"energies": 5}}
+    with pytest.warns(FutureWarning, match="energies: is called scan_points now"):
+        assert campaign_settings(old, ["calculation.scan_points=7"], "file").calculation.scan_points == 7
+    with pytest.raises(InputError, match="energies: is called scan_points now, which is given as well"):
+        Calculation(energies=5, scan_points=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Calculation(scan_points=5)

@@ -1,0 +1,74 @@
+"""Calls on threads of this process and on a cluster: the same, and bounded."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from math import sqrt
+from operator import add, mul, truediv
+
+import pytest
+
+from spinscreen.workflows import DaskEngine, Engine, LocalEngine
+from spinscreen.workflows.engine import engine_of
+
+
+@pytest.fixture(params=["threads", "cluster"])
+def engine(request) -> Engine:
+    if request.param == "threads":
+        return LocalEngine()
+    return DaskEngine(request.getfixturevalue("client"))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_each_item_is_called_once(engine, nested):
+    found = {item: done.result() for item, done in engine.map(mul, range(20), shared=(3,), nested=nested)}
+    assert found == {item: 3 * item for item in range(20)}
+
+
+def test_what_a_call_raises_comes_with_its_result(engine):
+    for nested in (False, True):
+        for _, done in engine.map(sqrt, [-1], nested=nested):
+            with pytest.raises(ValueError, match="math domain error"):
+                done.result()
+
+
+def test_results_may_lead_to_more_calls(engine):
+    """As an integration does that refines where it must."""
+    for nested in (False, True):
+        todo, found = deque([1]), []
+        for item, done in engine.map(partial(mul, 2), todo, nested=nested):
+            found.append(item)
+            if done.result() < 50:
+                todo.extend([done.result(), done.result() + 1])
+        assert sorted(found) == list(range(1, 50))
+
+
+def test_sums_are_in_order_and_equal_bit_by_bit(engine):
+    batches = [range(start, start + 7) for start in range(1, 36, 7)]
+    seen: list[int] = []
+    sums = engine.sum_in_order(truediv, batches, add, shared=(1.1,), done=seen.append)
+    expected = LocalEngine().sum_in_order(truediv, batches, add, shared=(1.1,), done=lambda item: None)
+    assert list(sums) == list(expected)
+    assert sorted(seen) == list(range(1, 36))
+
+
+def test_what_is_in_flight_is_bounded(engine):
+    taken = []
+
+    def items():
+        for item in range(200):
+            taken.append(item)
+            yield item
+
+    ahead = 0
+    for count, _ in enumerate(engine.map(partial(mul, 1), items())):
+        ahead = max(ahead, len(taken) - count)
+    assert len(taken) == 200
+    # Two for each thread.
+    assert ahead <= 2 * engine.threads
+
+
+def test_an_engine_is_one_already(engine):
+    assert engine_of(engine) is engine
+    assert isinstance(engine_of(None), LocalEngine)

@@ -1,0 +1,335 @@
+"""What is computed and how finely: the one declaration that functions, files and options derive from."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationError, model_validator
+
+from spinscreen.kernels import (
+    DEFAULT_DEGENERACY_THRESHOLD,
+    InputError,
+    KMesh,
+    Resolution,
+    checked_temperature,
+    integrals,
+    short,
+    whole_number,
+)
+from spinscreen.materials import PAIRINGS, WannierModel, bcs_gap, bogoliubov, with_orbital_momentum
+
+from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
+from .settings import (
+    DEFAULT_SCAN,
+    Settings,
+    as_energies,
+    check_observables,
+    check_temperature,
+    checked_names,
+    complete_kmesh,
+    default_quantities,
+    default_scan,
+    several,
+)
+from .text import energies_of_text, mesh_of_text, names_of_text
+from .validation import AnyNumber, Count, NotNegative, Positive, Table, first_error, validation_sentence
+
+#: Settings that had another name in the last version.
+RENAMED = {"energies": "scan_points"}
+
+#: Settings that values per k and band depend on.
+PER_BAND = ("degeneracy_threshold", "broadening", "charge", "orbital", "memory_budget")
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a setting is given on the command line.
+
+    help : where it says more than the description; parse : of a text, where it is no plain number or word
+    check : raises the InputError that says in Python what is wrong with a value
+    example : for the template, where the default is to have none
+    """
+
+    help: str | None = None
+    parse: Callable[[str], Any] | None = None
+    check: Callable[[Any], object] | None = None
+    example: str | None = None
+
+
+def checked_kmesh(kmesh: Any) -> None:
+    """Raise InputError for what can be no mesh of any model."""
+    number = whole_number(kmesh)
+    counts = (number, 1, 1) if number is not None else tuple(several(kmesh))
+    KMesh(counts)
+
+
+def _plain_mesh(value: Any) -> Any:
+    """Any kind of whole number as one of Python; a fourth one is enough to see that there are too many."""
+    number = whole_number(value)
+    if number is not None or value is None:
+        return number
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        counts = [(count, whole_number(count)) for count in islice(value, 4)]
+        return tuple(count if whole is None else whole for count, whole in counts)
+    return value
+
+
+def _plain_energies(value: Any) -> Any:
+    return None if value is None else tuple(as_energies(value).tolist())
+
+
+def _plain_names(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else checked_names(value)
+
+
+Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
+OptionalMesh = Annotated[Mesh | None, BeforeValidator(_plain_mesh)]
+Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
+Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
+
+
+class Calculation(Table):
+    """What is computed and how finely; what the fields mean, with units, is in their descriptions.
+
+    Frozen. Raises InputError for a setting that is unknown or makes no sense; numbers may be those of NumPy.
+    """
+
+    kmesh: Annotated[
+        OptionalMesh,
+        Option(
+            "Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom.",
+            mesh_of_text,
+            checked_kmesh,
+            "48",
+        ),
+    ] = Field(
+        None,
+        description="k mesh, one number for all periodic axes or three; default: a spacing of 0.1/angstrom",
+    )
+    half_width: NotNegative = Field(
+        DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
+    )
+    scan_points: Count = Field(DEFAULT_SCAN[0], description="points of the scan")
+    fermi_energy: Annotated[
+        Energies,
+        Option(
+            "eV: one value 18.4, a list 18.4,18.5, or start:stop:step. Default: 2 eV about the Fermi "
+            "level, or all bands where that is unknown.",
+            energies_of_text,
+            as_energies,
+            "[18.4, 18.5]",
+        ),
+    ] = Field(None, description="Fermi energies instead of the scan, the same for every material, eV")
+    temperature: Annotated[
+        NotNegative,
+        Option("K; Fermi-surface and Nernst quantities need one above 0.", check=checked_temperature),
+    ] = Field(0.0, description="K; above 0 also Drude weights, density of states and Nernst conductivities")
+    degeneracy_threshold: Annotated[
+        NotNegative,
+        Option(
+            "Bands closer than this (eV) are one level. Physical: stored with results.",
+            check=lambda value: Resolution(degeneracy_threshold=value),
+        ),
+    ] = Field(DEFAULT_DEGENERACY_THRESHOLD, description="bands closer than this are one level, eV")
+    broadening: Annotated[
+        NotNegative,
+        Option(
+            "eta (eV) of the conventional curvature; the peers' smearing.",
+            check=lambda value: Resolution(broadening=value),
+        ),
+    ] = Field(0.0, description="eta of the conventional curvature, eV")
+    quantities: Annotated[
+        Names,
+        Option(
+            "Names with commas between, see `spinscreen quantities`. Default: all that apply.",
+            names_of_text,
+            checked_names,
+            '["conserved_hall_conductivity"]',
+        ),
+    ] = Field(None, description="see `spinscreen quantities`; default: all that model and temperature allow")
+    charge: Annotated[
+        bool, Option("Add the observable charge = -1: T11 is then the orbital magnetization.")
+    ] = Field(
+        False, strict=True, description="add the observable charge: orbital magnetization, spin Hall angle"
+    )
+    orbital: Annotated[
+        bool, Option("Add the orbital angular momentum, from the projections of the .win.")
+    ] = Field(False, strict=True, description="add the orbital angular momentum, from the projections")
+    pairing: Annotated[
+        str | None,
+        Option(
+            f"Make it a superconductor: {', '.join(PAIRINGS)}. Charge is then an observable.", example='"s"'
+        ),
+    ] = Field(None, description=f"make every material a superconductor: {', '.join(PAIRINGS)}")
+    gap: Annotated[Positive, Option("Amplitude of the pairing at T = 0 (eV).")] = Field(
+        1e-3, description="amplitude of the pairing at T = 0, eV"
+    )
+    chemical_potential: Annotated[
+        AnyNumber | None, Option("eV, of a superconductor. Default: the Fermi level.", example="18.4")
+    ] = Field(None, description="of superconductors, eV; default: the Fermi level of each")
+    memory_budget: Annotated[StrictInt | str, Option("Per worker.", check=budget_bytes)] = Field(
+        DEFAULT_MEMORY_BUDGET, description="of each worker"
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as problem:
+            raise InputError(_sentence(type(self), problem)) from None
+
+    # Inside a file this is not called: there the error tells the table and the file as well.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def of(
+        cls,
+        given: Calculation | None,
+        settings: Mapping[str, Any],
+        known: Sequence[str] | None = None,
+    ) -> Calculation:
+        """A calculation with some settings changed. Raises InputError.
+
+        known : names that may be among `settings`; None: all
+        """
+        unknown = [name for name in settings if known is not None and name not in known]
+        if unknown:
+            raise InputError(f"{unknown[0]!r} is not a setting here; known: {', '.join(known or ())}.")
+        if given is None:
+            return cls(**settings)
+        return given if not settings else type(given)(**(given.given | modern_names(settings)))
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was set, without defaults."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _modern(cls, content: Any) -> Any:
+        return modern_names(content) if isinstance(content, Mapping) else content
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        # Said once here, not once for each material.
+        budget_bytes(self.memory_budget)
+        checked_temperature(self.temperature)
+        if self.quantities is not None:
+            check_temperature(integrals(self.quantities), self.temperature)
+        if self.pairing is not None and self.pairing not in PAIRINGS:
+            raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
+        return self
+
+    def prepare(self, model: WannierModel) -> WannierModel:
+        """The model with the observables and the pairing that are asked for.
+
+        Raises InputError where it lacks what is needed.
+        """
+        if self.orbital:
+            model = with_orbital_momentum(model)
+        if self.charge:
+            model = model.with_charge()
+        if self.pairing is not None:
+            model = bogoliubov(model, self.pairing, self.chemical_potential, self.reduced_gap)
+        return model
+
+    @property
+    def reduced_gap(self) -> float:
+        """Amplitude of the pairing at the temperature, eV."""
+        return bcs_gap(self.gap, self.temperature)
+
+    def resolve(self, model: WannierModel) -> Settings:
+        """What it comes to for one prepared model, with a sensible value for whatever is not set.
+
+        Raises InputError where it does not fit the model.
+        """
+        mesh = complete_kmesh(model, self.kmesh)
+        resolution = Resolution(self.degeneracy_threshold, self.broadening)
+        energies = self.fermi_energy
+        if energies is None:
+            energies = tuple(default_scan(model, self.scan_points, self.half_width).tolist())
+        temperature = checked_temperature(self.temperature)
+        names = default_quantities(model, temperature) if self.quantities is None else self.quantities
+        for name in names:
+            check_observables(model, name)
+        if model.is_bogoliubov and any(energies):
+            raise InputError(
+                f"fermi_energy: model {model.name!r} is a superconductor, its quasiparticles are occupied at "
+                f"0, found {short([*energies])}; give chemical_potential to bogoliubov() instead."
+            )
+        return Settings(
+            mesh,
+            energies,
+            temperature,
+            resolution.degeneracy_threshold,
+            resolution.broadening,
+            names,
+        )
+
+
+def modern_names(settings: Mapping[str, Any], category: type[Warning] = DeprecationWarning) -> dict[str, Any]:
+    """Settings under the names that they have now; an old one is warned about. Raises InputError for both."""
+    found = dict(settings)
+    for old, new in RENAMED.items():
+        if old in found:
+            if new in found:
+                raise InputError(f"{old}: is called {new} now, which is given as well; expected one of them.")
+            told = f"{old}: is called {new} now; the old name goes away."
+            warnings.warn(told, category, stacklevel=_level_of_caller())
+            found[new] = found.pop(old)
+    return found
+
+
+def _level_of_caller() -> int:
+    """How far up, seen from who calls this, somebody else's code is: there a warning is shown by default."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("spinscreen.", "pydantic.")):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def option_of(model: type[BaseModel], name: str) -> Option:
+    """How a setting is given; by its plain type where nothing more is said of it."""
+    return next((m for m in model.model_fields[name].metadata if isinstance(m, Option)), Option())
+
+
+def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
+    """In Python, the same words wherever a value is checked; for anything else pydantic's."""
+    error = first_error(problem)
+    name = str(error["loc"][0]) if error["loc"] else ""
+    if name in model.model_fields and (check := option_of(model, name).check) is not None:
+        value = error["input"]
+        try:
+            check(value)
+        except InputError as known:
+            return str(known)
+    return validation_sentence(model, problem)
+
+
+def positional(names: Sequence[str], values: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that were given by position and by name. Raises TypeError as Python does."""
+    if len(values) > len(names):
+        raise TypeError(f"expected at most {len(names)} settings by position, found {len(values)}")
+    by_position = dict(zip(names, values, strict=False))
+    for name in by_position:
+        if name in settings:
+            raise TypeError(f"got multiple values for argument {name!r}")
+    return by_position | dict(settings)
+
+
+#: Settings of `make_settings` by position.
+_POSITIONS = ("kmesh", "fermi_energy", "temperature", "degeneracy_threshold", "broadening", "quantities")
+
+
+def make_settings(model: WannierModel, *values: Any, **settings: Any) -> Settings:
+    """`Calculation(...).resolve(model)`, settings by name or by position. Raises InputError.
+
+    kmesh : three numbers, one for all periodic axes, or None for a spacing of 0.1/angstrom
+    fermi_energy : eV; None scans 2 eV about the Fermi level, or all bands where that is unknown
+    quantities : None takes all that the model's observables and the temperature allow
+    """
+    return Calculation(**positional(_POSITIONS, values, settings)).resolve(model)

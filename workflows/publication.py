@@ -1,0 +1,108 @@
+"""One way from a source to a published result, for one material as for a campaign of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from spinscreen.materials import MaterialSource, WannierModel, composition
+from spinscreen.storage import (
+    Checkpoints,
+    Store,
+    check_figure,
+    check_hall,
+    checked_store,
+    is_published,
+    publish,
+)
+
+from .calculation import Calculation
+from .computing import compute_settings, silent
+from .engine import Engine
+from .execution import Progress
+from .plan import estimated_seconds
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where a result goes, looked at before anything is computed. Raises InputError."""
+
+    store: Path | None = None
+    plot: Path | None = None
+
+    @classmethod
+    def checked(cls, store: Path | None, plot: Path | None = None) -> Targets:
+        """Both as they were given; links of the store are followed."""
+        place = None if store is None else checked_store(store)
+        if plot is not None:
+            check_figure(plot, "--plot")
+        return cls(place, plot)
+
+    def check(self, settings: Settings) -> None:
+        """Raise InputError where nothing that is computed can be drawn."""
+        if self.plot is not None:
+            check_hall(settings.quantities)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One material that is read and prepared, and what is computed of it.
+
+    facts : attributes of the result beside its numbers, such as the campaign that it is of
+    """
+
+    source: MaterialSource
+    model: WannierModel
+    settings: Settings
+    memory_budget: str | int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, source: MaterialSource, model: WannierModel, calculation: Calculation, **facts: Any) -> Work:
+        """What a calculation comes to for a model that was read. Raises InputError where it does not fit."""
+        prepared = calculation.prepare(model)
+        return cls(source, prepared, calculation.resolve(prepared), calculation.memory_budget, facts)
+
+    @property
+    def material_id(self) -> str:
+        return self.settings.material_id(self.model)
+
+    @property
+    def seconds(self) -> float:
+        """Rough cost on one core."""
+        return estimated_seconds(self.model.size, self.settings.mesh)
+
+    def is_published(self, store: str | Path | Store) -> bool:
+        return is_published(store, self.material_id)
+
+    def result(
+        self,
+        engine: Engine,
+        store: str | Path | Store | None = None,
+        progress: Progress = silent,
+        keeps_sums: bool = True,
+    ) -> xr.Dataset:
+        """Compute, and publish before anything is said of it: whatever fails later must not cost it.
+
+        store : None where it is only returned; whoever publishes brings the catalog up to date
+        keeps_sums : whether partial sums are kept in the store, for a try that goes on
+        Raises InputError, StoreError where the store cannot be written.
+        """
+        if store is None:
+            return compute_settings(self.model, self.settings, engine, self.memory_budget, progress)
+        # A structure file that cannot be read is said before the work.
+        columns = {**composition(self.model, self.source), **self.source.columns}
+        checkpoints = Checkpoints(Store.at(store), self.material_id) if keeps_sums else None
+        dataset = compute_settings(
+            self.model, self.settings, engine, self.memory_budget, progress, checkpoints
+        )
+        dataset.attrs |= {"material": self.source.id, "columns": columns, **self.facts}
+        publish(dataset, store, self.material_id)
+        if checkpoints is not None:
+            checkpoints.clear()
+        return dataset

@@ -1,0 +1,49 @@
+"""Settings as a shell gives them: text turned into meshes, energies and names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError, short
+
+from .settings import MOST_ENERGIES
+
+
+def mesh_of_text(text: str) -> int | list[int]:
+    """48, 48,48,48 or 48x48x48. Raises InputError for anything else."""
+    try:
+        counts = [int(word) for word in text.replace("x", ",").split(",")]
+    except ValueError:
+        raise InputError(f"--kmesh: expected 48 or 48,48,48, found {short(text)}.") from None
+    return counts[0] if len(counts) == 1 else counts
+
+
+def energies_of_text(text: str) -> NDArray[np.float64]:
+    """eV: 18.4, 18.4,18.5 or start:stop:step. Raises InputError for anything else."""
+    try:
+        if ":" not in text:
+            return np.array([float(word) for word in text.split(",")])
+        start, stop, step = (float(word) for word in text.split(":"))
+        if not np.isfinite([start, stop, step]).all():
+            raise ValueError
+        if (stop - start) / step > MOST_ENERGIES:
+            raise InputError(
+                f"--fermi-energy: expected at most {MOST_ENERGIES:,} energies, found {short(text)}."
+            )
+        # Half a step beyond the end keeps the last energy in spite of rounding.
+        energies = np.arange(start, stop + step / 2, step)
+    except (ValueError, ZeroDivisionError) as problem:
+        if isinstance(problem, InputError):
+            raise
+        energies = np.empty(0)
+    if energies.size == 0:
+        raise InputError(
+            f"--fermi-energy: expected 18.4, 18.4,18.5 or start:stop:step in eV, found {short(text)}."
+        )
+    return energies
+
+
+def names_of_text(text: str) -> list[str]:
+    """Words with commas between."""
+    return [word.strip() for word in text.split(",") if word.strip()]
