@@ -12,7 +12,12 @@ used.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pkgutil import extend_path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader
@@ -95,3 +100,29 @@ def __getattr__(name: str) -> Any:
 
         return version("spinscreen")
     return _attribute(name)
+
+
+class _Registration:
+    """Gives datasets that plain xarray opens their `dataset.spinscreen`, once xarray is imported."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != "xarray":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module: ModuleType) -> None:
+                execute(module)
+                import_module(f"{__name__}.storage")
+
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
+        return spec
+
+
+if "xarray" in sys.modules:
+    import_module(f"{__name__}.storage")
+else:
+    # Not imported here: it would take longer than a command line takes to answer.
+    sys.meta_path.insert(0, _Registration())

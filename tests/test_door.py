@@ -63,14 +63,12 @@ def test_a_copy_of_the_repository_does_not_hide_the_rooms():
     assert "kane_mele" in fresh(code, Path(__file__).resolve().parents[1]).stdout
 
 
-def test_xarray_alone_opens_a_result_and_has_the_accessor(tmp_path):
-    store = tmp_path / "results.zarr"
-    (material,) = (one for one in spinscreen.find_materials("library") if one.id == "kane_mele")
-    spinscreen.run_campaign(spinscreen.Campaign([material], kmesh=4, energies=3), store)
-    (result,) = (store / "materials").glob("*.zip")
-    for opened in (f"xr.open_dataset({str(result)!r})", f"xr.open_zarr('zip::{result}')"):
-        value = f"{opened}.spinscreen.component('conserved_hall_conductivity', 'z_xy')"
-        assert fresh(f"import xarray as xr; print({value}.dims)", tmp_path).stdout == "('fermi_energy',)\n"
+@pytest.mark.parametrize(
+    "imports",
+    ["import spinscreen, xarray", "import xarray, spinscreen", "import spinscreen.workflows, xarray"],
+)
+def test_every_dataset_of_xarray_has_the_accessor(tmp_path, imports):
+    assert "spinscreen" in fresh(f"{imports}; print(*dir(xarray.Dataset))", tmp_path).stdout.split()
 
 
 @pytest.mark.parametrize(
