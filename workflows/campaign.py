@@ -47,6 +47,12 @@ class Campaign(Calculation):
 
     materials : from `find_materials`; all other settings are those of `Calculation`
     Raises InputError for a setting that is unknown or makes no sense.
+
+    >>> from spinscreen.materials import find_materials
+    >>> from spinscreen.workflows import Campaign
+    >>> campaign = Campaign(find_materials("library"), kmesh=30, temperature=300)
+    >>> len(campaign.materials), campaign.temperature
+    (15, 300.0)
     """
 
     materials: SkipValidation[Sequence[MaterialSource]]
