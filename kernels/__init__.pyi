@@ -1,4 +1,4 @@
-from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Multiplet, Resolution, solve_bands
+from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Resolution, Vertex, solve_bands
 from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError, SpinscreenError, checked_number, short, whole_number
 from .integration import (
@@ -68,7 +68,6 @@ __all__ = [
     "KPath",
     "LatticeOperators",
     "LineSpan",
-    "Multiplet",
     "Occupations",
     "PartialSums",
     "Quantity",
@@ -78,6 +77,7 @@ __all__ = [
     "SlowPathWarning",
     "SpinscreenError",
     "Task",
+    "Vertex",
     "Weight",
     "add_sums",
     "band_quantities",

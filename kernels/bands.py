@@ -1,13 +1,11 @@
 """Energies, states and the per-k building blocks of theory section 3.
 
-Two classes carry everything a quantity may ask for. `BlochBands` holds matrices between all bands of a
-batch of k; `Multiplet` holds, for all multiplets of one size, the small blocks inside a multiplet.
-Each block is computed when first asked for and handed out read-only, so a quantity costs what it uses.
+`BlochBands` holds matrices between all bands of a batch of k. Each is computed when first asked for and
+handed out read-only, so a quantity costs what it uses.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -223,35 +221,10 @@ class BlochBands:
         """Theta bar v_a, (k, n, observable, a, m)."""
         return frozen(contractions.observable_velocity(self.observable, self.velocity))
 
-    @cached_property
-    def multiplets(self) -> tuple[Multiplet, ...]:
-        """All multiplets, grouped by size."""
-        label = self.multiplet_label
-        size = np.zeros(label.shape, dtype=np.int64)
-        k, _ = np.nonzero(label >= 0)
-        np.add.at(size, (k, label.ravel()), 1)
-        first = np.cumsum(size, axis=1) - size
-        # A cycle of references would keep the matrices of every block until the next garbage collection.
-        parent: BlochBands = weakref.proxy(self)
-        groups = []
-        for count in np.unique(size[size > 0]):
-            at = np.nonzero(size == count)
-            groups.append(Multiplet(parent, int(count), at[0], first[at]))
-        return tuple(groups)
-
-    def share_traces(self, trace: Callable[[Multiplet], Real]) -> Real:
-        """Per-band values from multiplet traces, shared equally among the members (theory section 2).
-
-        trace : gives (multiplet, ...) real for each size; returns (k, ..., band).
-        """
-        values: Real | None = None
-        for multiplet in self.multiplets:
-            part = trace(multiplet)
-            if values is None:
-                values = np.empty((*self.energy.shape, *part.shape[1:]))
-            values[multiplet.k[:, None], multiplet.bands] = part[:, None] / multiplet.size
-        assert values is not None
-        return np.moveaxis(values, 1, -1)
+    def shared_diagonal(self, matrices: Complex) -> Real:
+        """Tr_N X/|N| for each band, (k, n, x, m) -> (k, x, band): traces are shared by the members."""
+        diagonal = np.einsum("knxn->knx", matrices).real
+        return np.moveaxis(contractions.shared(diagonal, self.multiplet_label), 1, -1)
 
     @cached_property
     def curvature_traces(self) -> tuple[Real, Real]:
@@ -265,54 +238,6 @@ class BlochBands:
             self.states,
         )
         return frozen(berry), frozen(conserved)
-
-
-@dataclass(frozen=True, eq=False)
-class Multiplet:
-    """All multiplets of one size; i, j run inside a multiplet. First axis: one entry per multiplet.
-
-    parent : the bands, which must outlive it; k, first : (multiplet,) k point and lowest band of each
-    """
-
-    parent: BlochBands
-    size: int
-    k: Integer
-    first: Integer
-
-    @cached_property
-    def bands(self) -> Integer:
-        """Band indices of the members, (multiplet, i)."""
-        return frozen(self.first[:, None] + np.arange(self.size))
-
-    def _block(self, matrices: Complex) -> Complex:
-        """Inside-a-multiplet part of (k, band, x, band) matrices, (multiplet, x, i, j)."""
-        rows, columns = self.bands[:, :, None], self.bands[:, None, :]
-        return np.moveaxis(matrices[self.k[:, None, None], rows, :, columns], 3, 1)
-
-    def _rows(self, matrices: Complex) -> Complex:
-        """All elements that start in the multiplet, (multiplet, i, x, band)."""
-        return matrices[self.k[:, None], self.bands]
-
-    @cached_property
-    def texture(self) -> Complex:
-        """theta_N, (multiplet, observable, i, j)."""
-        return frozen(self._block(self.parent.observable))
-
-    @cached_property
-    def velocity(self) -> Complex:
-        """v_a restricted to the multiplet, (multiplet, a, i, j) eV angstrom / hbar."""
-        return frozen(self._block(self.parent.velocity))
-
-    @cached_property
-    def _position_rows(self) -> Complex:
-        return frozen(self._rows(self.parent.position))
-
-    @cached_property
-    def dipole(self) -> Complex:
-        """d_a,N = 1/2 (Theta bar r_a + h.c.) restricted to N, (multiplet, observable, a, i, j) angstrom."""
-        theta, position = self._rows(self.parent.observable), self._position_rows
-        product = np.einsum("qism,qjam->qsaij", theta, position.conj(), optimize=True)
-        return frozen((product + product.conj().swapaxes(-1, -2)) / 2)
 
 
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:

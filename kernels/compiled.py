@@ -1,11 +1,12 @@
 """The compiled layer: loops over bands become machine code (numba) when they are first called.
 
-A loop is written once, in plain Python over arrays, in loops.py. NUMBA_DISABLE_JIT=1 runs the same source
+A loop is written once, in plain Python over arrays, in `loops`. NUMBA_DISABLE_JIT=1 runs the same source
 uncompiled, for a debugger or for coverage; so does an installation where numba cannot be imported.
 """
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -128,6 +129,8 @@ class Loop:
         import numba
 
         _register_helpers()
+        # numba notices a change in the file of a loop; in its helpers, by the name it keeps the code under.
+        self.function.__qualname__ = f"{self.function.__name__}_{_digest_of_helpers()}"
         arguments = tuple(_numba_type(array, numba.types) for array in self._arrays)
         options: dict[str, Any] = {"nogil": True, "fastmath": _FLOATING_POINT, "error_model": "numpy"}
         try:
@@ -157,7 +160,13 @@ def _register_helpers() -> None:
     from numba.extending import register_jitable
 
     for function in _HELPERS:
-        register_jitable(fastmath=_FLOATING_POINT, error_model="numpy")(function)
+        register_jitable(fastmath=_FLOATING_POINT, error_model="numpy", forceinline=True)(function)
+
+
+@cache
+def _digest_of_helpers() -> str:
+    sources = "".join(inspect.getsource(function) for function in _HELPERS)
+    return hashlib.sha256(sources.encode()).hexdigest()[:12]
 
 
 def loop(**arrays: str) -> Callable[[Callable[..., None]], Loop]:

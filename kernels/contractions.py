@@ -1,4 +1,4 @@
-"""Contractions over bands: what each takes and gives. The loops behind them are in loops.py.
+"""Contractions over bands: what each takes and gives. The loops behind them are in `loops`.
 
 Every argument is checked before machine code sees it: TypeError for another dtype, ValueError for shapes that
 do not fit, IndexError for a negative slot.
@@ -71,8 +71,8 @@ def curvature_traces(
     half_rotated : X U of all stacked operators, the last three being curl A, states : U
     """
     count, size = label.shape
-    berry = np.empty((count, size, 3))
-    conserved = np.empty((count, size, observable.shape[2], 3))
+    berry = np.zeros((count, size, 3))
+    conserved = np.zeros((count, size, observable.shape[2], 3))
     loops.curvature_traces(
         label, position, slopes_and_positions, observable, half_rotated, states, berry, conserved
     )
@@ -84,8 +84,8 @@ def flow_traces(
 ) -> tuple[Real, Real]:
     """Re Tr_N[d_a V_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} V_b]/|N|, (k, band, observable, a, b)."""
     count, size = label.shape
-    dipole = np.empty((count, size, observable.shape[2], 3, 3))
-    drude = np.empty_like(dipole)
+    dipole = np.zeros((count, size, observable.shape[2], 3, 3))
+    drude = np.zeros_like(dipole)
     loops.flow_traces(label, position, observable, velocity, field_velocity, dipole, drude)
     return dipole, drude
 
@@ -107,7 +107,7 @@ def moment_traces(
     observable: Complex,
 ) -> Real:
     """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a), (k, band, observable, c)."""
-    values = np.empty((*label.shape, observable.shape[2], 3))
+    values = np.zeros((*label.shape, observable.shape[2], 3))
     loops.moment_traces(label, position, field_position, velocity, field_velocity, observable, values)
     return values
 
@@ -138,7 +138,7 @@ def occupied_increments(
     label: Integer, position: Complex, field_position: Complex, observable: Complex, bracket: Complex
 ) -> Real:
     """What each band adds to Re Tr[theta_occ F_occ], levels up to it one multiplet; (k, band, s, a, b)."""
-    values = np.empty((*label.shape, observable.shape[2], 3, 3))
+    values = np.zeros((*label.shape, observable.shape[2], 3, 3))
     loops.occupied_increments(label, position, field_position, observable, bracket, values)
     return values
 

@@ -28,7 +28,7 @@ def record_failure(
         "id": label,
         "error": error,
         "campaign": campaign,
-        "path": path,
+        "path": None if path is None else str(path),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     place.record(_file(place, label, campaign), content)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from spinscreen.kernels import InputError
 
+from .files import StoreError
 from .plots import figure_suffixes
 from .store import Store
 
@@ -32,8 +33,12 @@ def checked_store(store: str | Path) -> Path:
     Raises InputError for a file, a folder with other content, or where nothing can be written.
     """
     with _refusing(store):
-        place = Store.at(store)
-        place.check_place()
+        place = Store.at(Path(store).resolve())
+        try:
+            place.check_place()
+        except StoreError as problem:
+            # By the name that the user gave.
+            raise StoreError(str(problem).replace(str(place.path), str(store), 1)) from None
         _check_writable(
             next(folder for folder in (place.path, *place.path.parents) if folder.exists()), store
         )

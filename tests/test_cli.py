@@ -90,7 +90,7 @@ def test_bands_draws_a_figure(tmp_path):
         (("run", "MoS2", "--quantities", "berry"), "did you mean 'berry_curvature'"),
         (("bands", "MoS2", "--path", "G 0 0"), "error: --path: expected 'LABEL k1 k2 k3"),
         (("bands", "MoS2", "--color", "texture:spin_q"), "error: --color: expected texture:observable"),
-        (("run", "MoS2", "--store", "taken"), "taken: is a file, expected a folder"),
+        (("run", "MoS2", "--store", "taken"), "error: taken: is a file, expected a folder"),
     ],
 )
 def test_a_mistake_is_one_line_on_stderr(tmp_path, arguments, message):

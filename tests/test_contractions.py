@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support import degenerate_bands, random_model
 
 from spinscreen.kernels import KMesh, Resolution, bloch_operators, fast_path, loops, solve_bands
+from spinscreen.kernels.bands import Vertex
 from spinscreen.kernels.compiled import Loop, SlowPathWarning
 from spinscreen.kernels.contractions import scatter, spread
 from spinscreen.kernels.quantities import field_induced, hall, proper, surface
@@ -153,3 +154,11 @@ def test_without_a_folder_for_machine_code_it_is_compiled_in_each_process():
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="the compiler is switched off")
 def test_the_fast_path_is_there():
     assert fast_path().compiled
+
+
+@given(pattern=PATTERNS, seed=st.integers(0, 100))
+def test_curvature_of_a_field_is_the_fast_one_where_its_vertex_is_bare(pattern, seed):
+    """One formula, two ways: blocks inside multiplets, and products with another vertex."""
+    bands, _ = degenerate_bands(np.random.default_rng(seed), pattern)
+    dense = hall.conserved_traces(bands, Vertex(bands.velocity, bands.position))
+    assert_same(dense, hall.conserved_traces(bands, bands.bare), 1e-12)

@@ -185,7 +185,7 @@ def small_disk(tmp_path) -> Iterator[Callable[[str], Path]]:
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_full_disk_is_one_message_and_leaves_what_is_published(small_disk, manifest, undisturbed, workers):
-    store = small_disk("size=1m") / "results.zarr"
+    store = small_disk("size=320k") / "results.zarr"
     assert_one_message(submit(manifest, store, "--workers", workers), "No space left on device")
     kept = numbers(store)
     assert 0 < len(kept) < len(undisturbed)

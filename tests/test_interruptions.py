@@ -128,7 +128,8 @@ def test_workers_end_with_the_driver(start, pause):
         time.sleep(pause)
         process.send_signal(signal.SIGTERM)
     assert "stopped" in ended(process)
-    assert process.returncode == 143
+    # The second may come when Python has given the signal back to the system; a shell says 143 of both.
+    assert process.returncode in (143, -signal.SIGTERM)
     wait_until(lambda: not set(workers) & set(children(process)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spinscreen.kernels import InputError, KMesh, k_path
-from spinscreen.materials import library
+from spinscreen.materials import WannierModel, library
 from spinscreen.storage import published
 from spinscreen.workflows import compute, compute_settings, evaluate, make_settings, stream_bands
 from spinscreen.workflows.plan import CostWarning, costly, make_plan
@@ -48,8 +48,18 @@ def test_the_floor_is_above_the_rounding_of_any_gauge(size):
     assert 0 < splitting < energy.attrs["degeneracy_threshold_used"] / 4
 
 
+def past_the_door(**arrays: np.ndarray) -> WannierModel:
+    """A model with numbers that its constructor refuses, as a mistake in the code could bring them about."""
+    model = replace(MODEL)
+    for name, array in arrays.items():
+        with pytest.raises(InputError, match=f"{name} has an element that is too large"):
+            replace(MODEL, **{name: array})
+        object.__setattr__(model, name, array)
+    return model
+
+
 def test_positions_that_overflow_are_a_failure_with_its_reason(tmp_path):
-    huge = replace(MODEL, position=MODEL.position + 1e155)
+    huge = past_the_door(position=MODEL.position + 1e155)
     told = r"MoS2: \w+ at fermi_energy = 0 eV is (nan|-?inf), expected a finite number; the position matrix"
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
@@ -63,7 +73,7 @@ def test_positions_that_overflow_are_a_failure_with_its_reason(tmp_path):
 
 
 def test_a_hamiltonian_that_overflows_is_a_failure_with_its_reason():
-    huge = replace(MODEL, hamiltonian=MODEL.hamiltonian / abs(MODEL.hamiltonian).max() * 8e307)
+    huge = past_the_door(hamiltonian=MODEL.hamiltonian / abs(MODEL.hamiltonian).max() * 8e307)
     with pytest.raises(InputError, match=r"does not converge|expected a finite number"):
         compute(huge, 4, 0.0)
 

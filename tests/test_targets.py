@@ -218,7 +218,7 @@ def test_a_full_disk_below_the_output_costs_no_result(tmp_path):
         )  # fmt: skip
     assert failed.returncode == 2
     assert "No space left on device" in failed.stderr
-    assert "the result is published in r.zarr, group materials/WSe2-" in failed.stderr
+    assert "r.zarr/materials/WSe2-" in failed.stderr
     assert failed.stderr.count("\n") == 1
     assert len(published(tmp_path / "r.zarr")) == 1
     assert_drawn(tmp_path / "h.png")

@@ -194,7 +194,7 @@ def compute_settings(
     attributes = model_attributes(model, settings.resolution) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
-        "key": settings.key(model.fingerprint),
+        "key": settings.key(model),
         "elapsed_seconds": time.perf_counter() - started,
     }
     dataset = integral_dataset(

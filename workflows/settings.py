@@ -89,11 +89,15 @@ class Settings:
     def integrals(self) -> tuple[Integral, ...]:
         return integrals(self.quantities)
 
-    def key(self, fingerprint: str) -> str:
-        """Hash of a model's fingerprint, the settings and the schema version: equal keys hold equal numbers.
+    def key(self, model: WannierModel) -> str:
+        """Hash of model, settings and schema version: equal keys hold equal numbers.
 
         A setting at its default is left out, so that one which is new in some version changes no old key.
         """
+        return self.key_of(model.fingerprint)
+
+    def key_of(self, fingerprint: str) -> str:
+        """The same by the fingerprint of a model."""
         given = asdict(self) | {"quantities": sorted(self.quantities)}
         deciding = {name: value for name, value in given.items() if value != _DEFAULTS.get(name)}
         text = json.dumps([SCHEMA_VERSION, fingerprint, deciding], sort_keys=True)
@@ -105,7 +109,7 @@ class Settings:
 
     def id_of(self, name: str, fingerprint: str) -> str:
         """The same by the name and the fingerprint of a model."""
-        return f"{group_name(name)}-{self.key(fingerprint)[:10]}"
+        return f"{group_name(name)}-{self.key_of(fingerprint)[:10]}"
 
 
 def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:

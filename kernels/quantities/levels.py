@@ -8,7 +8,7 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
-from .record import BandQuantity, Integral, Term, per_cell, trace, unchanged
+from .record import BandQuantity, Integral, Term, per_cell, unchanged
 
 
 def energy(bands: BlochBands) -> Real:
@@ -31,7 +31,7 @@ def electron_content(bands: BlochBands) -> Real:
 
 def velocity(bands: BlochBands) -> Real:
     """Tr v_a,N/|N|, (k, axis, band) eV angstrom / hbar."""
-    return bands.share_traces(lambda m: trace(m.velocity))
+    return bands.shared_diagonal(bands.velocity)
 
 
 RECORDS = (

@@ -185,8 +185,3 @@ def density_units(suffix: str) -> dict[int, str]:
 def per_cell(units: str, sign: int = 1) -> Unit:
     """A density per cell, in any dimension."""
     return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign * sample.band_weight)
-
-
-def trace(matrices: np.ndarray) -> Real:
-    """Real part of the trace over the last two axes."""
-    return np.trace(matrices, axis1=-2, axis2=-1).real

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
-from .record import BandQuantity, Integral, Term, per_cell, trace, unchanged
+from .record import BandQuantity, Integral, Term, per_cell, unchanged
 
 
 def texture(bands: BlochBands) -> Real:
     """theta_n = Tr theta_N/|N|, (k, observable, band) in the observable's unit."""
-    return bands.share_traces(lambda m: trace(m.texture))
+    return bands.shared_diagonal(bands.observable)
 
 
 def wave_packet_dipole(bands: BlochBands) -> Real:
     """Tr d_a,N/|N| with d_a = 1/2 (Theta r_a + h.c.), (k, observable, axis, band) in Theta angstrom."""
-    return bands.share_traces(lambda m: trace(m.dipole))
+    # Inside a multiplet r is zero, so the diagonal of d is that of Re(Theta r).
+    theta, position = bands.observable.view(float), bands.position.view(float)
+    diagonal = theta @ position.swapaxes(2, 3)
+    return np.moveaxis(contractions.shared(diagonal, bands.multiplet_label), 1, -1)
 
 
 RECORDS = (
