@@ -1,4 +1,4 @@
-"""The one error that every room raises for bad input, and checks of single numbers that lead to it."""
+"""What every room raises where it cannot go on, and checks of single numbers that lead to it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 
 
-class InputError(ValueError):
-    """Input that cannot be used; the message is one sentence made for the user.
+class SpinscreenError(Exception):
+    """Why spinscreen cannot go on; the message is one sentence made for the user.
 
-    It names the file, line or argument, what was expected, what was found, and how to mend it.
-    The command line prints it without a traceback.
+    The command line prints it without a traceback. Each kind is also the built-in error that it would be
+    elsewhere: `InputError` a ValueError, `StoreError` of storage an OSError.
+    """
+
+
+class InputError(SpinscreenError, ValueError):
+    """Input that cannot be used.
+
+    The message names the file, line or argument, what was expected, what was found, and how to mend it.
     """
 
 

@@ -58,6 +58,16 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
     overrides : see `Overrides`
     Spin comes from .chk + .spn where they are; else from the spinor order, which is tested and said in a
     `SpinOrderingWarning`. Raises InputError for anything missing, damaged or contradictory.
+
+    A model that was written as Wannier90 files comes back:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from spinscreen.materials import library, load_model, write_wannier90
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = write_wannier90(library.load("kane_mele"), folder)
+    ...     model = load_model(folder, fermi_level=0.0)
+    >>> model.name, model.hamiltonian.shape
+    ('kane_mele', (7, 4, 4))
     """
     unknown = set(overrides) - set(Overrides.__dataclass_fields__)
     if unknown:

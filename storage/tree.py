@@ -25,6 +25,17 @@ def open_store(path: StoreLike) -> xr.DataTree:
     A node is opened when it is first asked for, so a store of many thousand opens at once; a material is
     checked against its digest then. Raises InputError where there is no store, and from a damaged node.
     A single material opens with `xr.open_zarr("zip::results.zarr/materials/<id>.zip")` alone.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from spinscreen.materials import find_materials
+    >>> from spinscreen.storage import open_store
+    >>> from spinscreen.workflows import Campaign, run_campaign
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = run_campaign(campaign, f"{folder}/results.zarr")
+    ...     tree = open_store(f"{folder}/results.zarr")
+    ...     print(len(tree["materials"]), tree["catalog"].sizes["material"])
+    2 2
     """
     zipped = None if isinstance(path, Place) else ZippedStore.at(path)
     if zipped is not None:

@@ -141,6 +141,7 @@ def test_without_numba_the_same_numbers_and_a_warning():
     assert "numba cannot be imported" in missing.stdout
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="the compiler is switched off")
 def test_without_a_folder_for_machine_code_it_is_compiled_in_each_process():
     """As in a read-only installation without HOME."""
     nowhere = "from numba.core import caching\ncaching.CacheImpl._locator_classes = []\n"
@@ -150,6 +151,7 @@ def test_without_a_folder_for_machine_code_it_is_compiled_in_each_process():
     assert "Warning" not in found.stderr
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="the compiler is switched off")
 def test_the_fast_path_is_there():
     assert fast_path().compiled
 

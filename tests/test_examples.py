@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from figures import assert_drawn
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -29,12 +30,12 @@ def script(name: str):
     ],
 )
 def test_an_example_draws_its_figure(tmp_path, name, options):
-    assert script(name).main(tmp_path, **options).stat().st_size > 10000
+    assert_drawn(script(name).main(tmp_path, **options))
 
 
 def test_the_fermi_surface_of_iron_is_drawn(tmp_path, reference_data):
     drawn = script("iron_fermi_surface").main(reference_data / "Fe", tmp_path, points=40)
-    assert drawn.stat().st_size > 10000
+    assert_drawn(drawn)
 
 
 def test_every_example_is_listed_and_run():

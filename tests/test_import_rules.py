@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -13,41 +14,88 @@ FORBIDDEN = {
     "materials": {"dask", "distributed", "zarr", "spinscreen.workflows", "spinscreen.storage"},
     "storage": {"distributed", "dask", "spinscreen.workflows"},
 }
+ROOMS = [*FORBIDDEN, "workflows"]
 
 
-def imported(room: str) -> set[str]:
-    names = set()
-    root = resources.files(f"spinscreen.{room}")
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        for entry in folder.iterdir():
-            if entry.is_dir() and entry.name != "__pycache__":
-                pending.append(entry)
-            elif entry.name.endswith(".py"):
-                for node in ast.walk(ast.parse(entry.read_text())):
-                    if isinstance(node, ast.Import):
-                        names |= {alias.name for alias in node.names}
-                    elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                        names.add(node.module)
-                        names |= {f"{node.module}.{alias.name}" for alias in node.names}
+def modules(folder, package: str):
+    """Source and package of every module below a folder; a stub of imports counts."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from modules(entry, f"{package}.{entry.name}")
+        elif entry.name.endswith((".py", ".pyi")):
+            yield entry.read_text(), package
+
+
+def imported(source: str, package: str) -> set[str]:
+    """Full names of all that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            origin = ".".join([*above, *filter(None, [node.module])])
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Attribute):
+            # `import spinscreen` and then `spinscreen.workflows`: the door opens every room.
+            names |= {ast.unparse(node)} if ast.unparse(node).startswith("spinscreen.") else set()
     return names
+
+
+def imported_by(room: str) -> set[str]:
+    package = f"spinscreen.{room}"
+    return set().union(*(imported(*module) for module in modules(resources.files(package), package)))
 
 
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_a_room_imports_only_what_it_may_know(room):
-    found = imported(room)
+    found = imported_by(room)
     assert "numpy" in found  # the walk has seen the files
-    broken = {
-        name for name in found for rule in FORBIDDEN[room] if name == rule or name.startswith(rule + ".")
-    }
-    assert not broken
+    assert not broken(room, found)
+
+
+def broken(room: str, found: set[str]) -> set[str]:
+    return {name for name in found for rule in FORBIDDEN[room] if name == rule or name.startswith(rule + ".")}
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_no_room_takes_a_name_from_the_door(room):
+    assert not imported_by(room) & set(door())
+
+
+def door() -> list[str]:
+    import spinscreen
+
+    return [f"spinscreen.{name}" for name in spinscreen.__all__ if name not in ROOMS]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from spinscreen import workflows",
+        "import spinscreen.workflows.plan",
+        "import spinscreen\nspinscreen.workflows.compute",
+        "from ..workflows import compute",
+        "from .. import workflows",
+        "from ...workflows.plan import plan",
+        "def late():\n    from ..workflows.plan import plan",
+    ],
+)
+def test_every_way_to_import_is_seen(source):
+    package = "spinscreen.storage.catalog" if "..." in source else "spinscreen.storage"
+    assert broken("storage", imported(source, package))
 
 
 def test_only_workflows_knows_dask():
-    assert any(name.startswith("distributed") for name in imported("workflows"))
+    assert any(name.startswith("distributed") for name in imported_by("workflows"))
 
 
-@pytest.mark.parametrize("room", ["kernels", "materials", "storage", "workflows"])
-def test_every_room_is_typed(room):
-    assert resources.files(f"spinscreen.{room}").joinpath("py.typed").is_file()
+@pytest.mark.parametrize("package", ["spinscreen", *(f"spinscreen.{room}" for room in ROOMS)])
+def test_every_room_is_typed(package):
+    assert resources.files(package).joinpath("py.typed").is_file()
+
+
+def test_the_door_holds_nothing_but_the_door():
+    beside = Path(__file__).resolve().parents[1] / "spinscreen"
+    files = {entry.name for entry in beside.iterdir() if entry.name != "__pycache__"}
+    assert files == {"__init__.py", "__main__.py", "py.typed"}

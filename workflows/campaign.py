@@ -39,6 +39,12 @@ class Campaign(CampaignCalculation):
     materials : from `find_materials`; calculation : settings that those given by name change, all of them
         those of `CampaignCalculation`
     Raises InputError for a setting that is unknown or makes no sense.
+
+    >>> from spinscreen.materials import find_materials
+    >>> from spinscreen.workflows import Campaign
+    >>> campaign = Campaign(find_materials("library"), kmesh=30, temperature=300)
+    >>> len(campaign.materials), campaign.temperature
+    (15, 300.0)
     """
 
     materials: SkipValidation[Sequence[MaterialSource]]

@@ -60,6 +60,14 @@ def evaluate(
     calculation, settings : degeneracy_threshold, broadening (eV), charge, orbital and memory_budget, of a
         `Calculation` or by name
     Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
+
+    >>> from spinscreen.materials import library
+    >>> from spinscreen.workflows import evaluate
+    >>> bands = evaluate(library.load("haldane"), [[0.0, 0.0, 0.0]], ["energy", "berry_curvature"])
+    >>> dict(bands["berry_curvature"].sizes)
+    {'k': 1, 'axis': 3, 'band': 2}
+    >>> bands["energy"].values.round(3)
+    array([[-3.007,  3.007]])
     """
     started = time.perf_counter()
     calculation = Calculation.of(calculation, settings, PER_BAND)
@@ -146,6 +154,15 @@ def compute(
     memory_budget : per worker, honoured at any mesh size
     Returns dims (..., fermi_energy). Raises InputError, also where a number is not finite. Warns with
     CostWarning where it will take more than a day.
+
+    The quantum spin Hall effect, less what Rashba coupling takes of it:
+
+    >>> from spinscreen.materials import library
+    >>> from spinscreen.workflows import compute
+    >>> result = compute(library.load("kane_mele"), kmesh=24, fermi_energy=0.0)
+    >>> hall = result["proper_hall_conductivity"].sel(observable="spin_z", current_axis="x", field_axis="y")
+    >>> print(f"{hall.item():.2e} {hall.attrs['units']}")
+    -3.84e-05 (hbar/e) S
     """
     given = positional(_POSITIONS, values, settings)
     engine = engine_of(given.pop("client", None))

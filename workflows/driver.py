@@ -97,6 +97,16 @@ def run_campaign(
     tell : gets a sentence for each worker that is refused, and when none is left; these three of a client
     Raises StoreError where the store cannot be written, SchedulerLostError where the scheduler is gone,
     WorkersLostError where no worker is left, InputError where all are refused.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from spinscreen.materials import find_materials
+    >>> from spinscreen.workflows import Campaign, run_campaign
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> with TemporaryDirectory() as folder:
+    ...     first = run_campaign(campaign, f"{folder}/results.zarr")
+    ...     again = run_campaign(campaign, f"{folder}/results.zarr")
+    >>> first.count("computed"), again.count("computed"), again.count("present")
+    (2, 0, 2)
     """
     root = Store.at(store).opened()
     root.sweep()

@@ -36,6 +36,10 @@ def load(name: str, **parameters: float) -> WannierModel:
     """A built-in model; parameters replace the published ones.
 
     Raises InputError for an unknown name or parameter.
+
+    >>> from spinscreen.materials import library
+    >>> library.load("haldane", phi=0.3).name
+    'haldane'
     """
     builder = _find(name)
     known = _parameters(builder)

@@ -42,6 +42,14 @@ def bogoliubov(
     it. Each band counts one half, half of the filled electrons is added, and an electric field acts on
     electrons and holes oppositely, so that without a gap every quantity has its normal value (theory
     section 6). Raises InputError for a Delta that breaks Delta(k) = -Delta(-k)^T or does not fit the model.
+
+    >>> from spinscreen.materials import bogoliubov, library
+    >>> normal = library.load("rashba_ferromagnet")
+    >>> superconductor = bogoliubov(normal, "s", gap=0.01)
+    >>> normal.hamiltonian.shape[1:], superconductor.hamiltonian.shape[1:]
+    ((2, 2), (4, 4))
+    >>> "charge" in superconductor.observables
+    True
     """
     if model.is_bogoliubov:
         raise InputError(f"bogoliubov: model {model.name!r} is a superconductor already.")

@@ -63,6 +63,17 @@ def screen(
         + - * / **, comparisons, and, or, not, abs, sqrt, log
     sort : an expression, the largest first; "-" before it for the smallest first; top : rows to keep
     Raises InputError for an expression that cannot be understood or an unknown column.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from spinscreen.materials import find_materials
+    >>> from spinscreen.storage import screen
+    >>> from spinscreen.workflows import Campaign, run_campaign
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = run_campaign(campaign, f"{folder}/results.zarr")
+    ...     table = screen(f"{folder}/results.zarr", sort="abs(conserved_xy_z)", top=1)
+    >>> len(table), "gap" in table
+    (1, True)
     """
     catalog = open_catalog(store)
     known = scalar_columns(catalog)
