@@ -14,7 +14,7 @@ from spinscreen.kernels import InputError
 
 from .matrices import read_only
 
-Rotation = Literal["scalar", "polar", "axial"]
+Rotation = Literal["", "scalar", "polar", "axial"]
 Axis = Literal["x", "y", "z"]
 Sign = Literal[1, -1]
 
@@ -24,14 +24,14 @@ SPIN = ("spin_x", "spin_y", "spin_z")
 #: Labels of the orbital angular momentum, in the order x, y, z.
 ORBITAL = ("orbital_x", "orbital_y", "orbital_z")
 
-#: What a plain matrix under one of these names is; under any other it is a scalar without a unit.
+#: What a plain matrix under one of these names is; under any other it has no unit, and its rotation is unknown.
 KNOWN_FACTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         **{
             name: {"unit": "hbar", "rotation": "axial", "axis": name[-1], "time_reversal": -1}
             for name in (*SPIN, *ORBITAL)
         },
-        "charge": {"unit": "e"},
+        "charge": {"unit": "e", "rotation": "scalar"},
     }
 )
 
@@ -42,7 +42,8 @@ class Observable:
 
     matrix : (wannier, wannier), on site, or (R, wannier, wannier)
     unit : as figures and datasets print it: hbar, e, 1 ...
-    rotation, axis : "scalar", or the component of a "polar" or "axial" vector
+    rotation, axis : "scalar", or the component of a "polar" or "axial" vector; "" where that is not known, as
+        of a layer, which some rotations exchange with another
     time_reversal : 1 where time reversal keeps it, -1 where it turns it over
     hole_sign : a hole of a Bogoliubov model carries hole_sign * X(-k)^*; None: -1, as theory section 6 says
         for every one-body operator, whatever its time reversal
@@ -53,7 +54,7 @@ class Observable:
 
     matrix: NDArray[np.complex128] = field(repr=False)
     unit: str = "1"
-    rotation: Rotation = "scalar"
+    rotation: Rotation = ""
     axis: Axis | None = None
     time_reversal: Sign = 1
     hole_sign: Sign | None = None
@@ -63,7 +64,7 @@ class Observable:
         object.__setattr__(self, "matrix", read_only(self.matrix, complex))
         expected: dict[str, tuple[object, ...]] = {
             "rotation": get_args(Rotation),
-            "axis": (None,) if self.rotation == "scalar" else get_args(Axis),
+            "axis": (None,) if self.rotation in ("", "scalar") else get_args(Axis),
             "time_reversal": get_args(Sign),
             "hole_sign": (None, *get_args(Sign)),
         }

@@ -44,6 +44,15 @@ class BandStream:
     def is_published(self) -> bool:
         return (self._target / "zarr.json").is_file()
 
+    def check_published(self) -> None:
+        """Raise InputError where a file of the published group is gone; `verify` reads them, too."""
+        for name in read_json(_digests_of(self._target)) or {}:
+            if not (self._target / name).is_file():
+                raise InputError(
+                    f"{self._target}: is damaged, {name} is gone; `spinscreen verify STORE --repair` removes "
+                    "the group, the same run again computes it anew."
+                )
+
     def prepare(self, empty: xr.Dataset, count: int, chunk: int) -> None:
         """Make the arrays like those of `empty` (no k points), `count` long, unless an earlier try did.
 

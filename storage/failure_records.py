@@ -50,6 +50,11 @@ def failures(store: Place) -> dict[str, str]:
     return {str(record["id"]): str(record["error"]) for _, record in found}
 
 
+def failure_records(store: Place) -> list[dict[str, Any]]:
+    """Every record: id, error, campaign, path, time; a material that failed in two campaigns has two."""
+    return [record for _, record in _records(store)]
+
+
 def _records(store: Place) -> list[tuple[Path, dict[str, Any]]]:
     folder = store.path / _FOLDER
     if not folder.is_dir():

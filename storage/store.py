@@ -36,6 +36,11 @@ class Store(Place):
         return results.published(self)
 
     @property
+    def damaged(self) -> tuple[str, ...]:
+        """Ids of results that are not what was written."""
+        return results.damaged_of(self)
+
+    @property
     def source_stamps(self) -> frozenset[str]:
         """Fact `source_stamp` of all results, to know materials again without reading their files."""
         return results.published_stamps(self)
@@ -92,6 +97,11 @@ class Store(Place):
     def failures(self) -> dict[str, str]:
         """Error of each failed material, the newest where several campaigns failed on one."""
         return failure_records.failures(self)
+
+    @property
+    def failure_records(self) -> list[dict[str, Any]]:
+        """Every record: id, error, campaign, path, time; a material that failed in two campaigns has two."""
+        return failure_records.failure_records(self)
 
     def record_failure(self, label: str, error: str, campaign: str = "", path: str | None = None) -> None:
         """Record why a material failed, in place of its older record of the same campaign.

@@ -48,6 +48,8 @@ def checked_store(store: str | Path) -> Path:
 def check_file(path: str | Path, option: str) -> None:
     """Raise InputError where a file cannot be written: its folder is missing, is none, or is closed."""
     with _refusing(path):
+        if _is_device(Path(path)):
+            return
         target = Path(path).resolve()
         if target.is_dir():
             raise InputError(f"{option}: {path} is a folder, expected the name of a file.")
@@ -58,8 +60,7 @@ def check_file(path: str | Path, option: str) -> None:
         if target.is_file():
             # Open for writing, nothing written: it is replaced when the new one is whole.
             target.open("ab").close()
-        if not _is_device(target):
-            _check_writable(target.parent, path)
+        _check_writable(target.parent, path)
 
 
 def check_figure(path: str | Path, option: str) -> None:
@@ -99,7 +100,8 @@ def _check_writable(folder: Path, path: str | Path) -> None:
 
 def _is_device(path: Path) -> bool:
     """Whether this is something like /dev/stdout, which cannot be replaced by a new file."""
-    return path.exists() and not path.is_file()
+    # Not by what the link /dev/stdout leads to, which has no name where it is a pipe.
+    return path.parent == Path("/dev") or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 @contextmanager
@@ -109,10 +111,10 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     Raises InputError where it cannot be written; an older file is then untouched.
     """
     with _refusing(path):
-        target = Path(path).resolve()
-        if _is_device(target):
-            yield target
+        if _is_device(Path(path)):
+            yield Path(path)
             return
+        target = Path(path).resolve()
         beside = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
         try:
             yield beside

@@ -18,6 +18,7 @@ from spinscreen.kernels import InputError
 
 from .band_stream import damage_of_bands
 from .catalog import open_catalog, scalar_columns
+from .catalog.reading import columns_of_headings, renamed
 from .files.sealed import DamagedError
 from .files.whole import read_json, write_whole, writing
 from .observables import AXES, Facts, Observables
@@ -145,6 +146,7 @@ def _difference(store: Place, catalog: xr.Dataset) -> str | None:
     _check_labels(catalog)
     columns = {name: catalog[name].values for name in scalar_columns(catalog)}
     facts = Observables.in_dataset(catalog).facts
+    headings = columns_of_headings(catalog)
     said: dict[str, set[Facts]] = {}
     names = [str(name) for name in catalog["material"].values]
     for start in range(0, len(names), _CHUNK):
@@ -156,6 +158,7 @@ def _difference(store: Place, catalog: xr.Dataset) -> str | None:
             row = next(iter(read_rows(store, [name])))
             if isinstance(row, str):
                 continue
+            row = renamed(row, headings)
             scalars = {column: values[start + i] for column, values in columns.items()}
             mine = {variable: values[i] for variable, values in tensors.items()}
             for observable, fact in row.observables.facts.items():

@@ -16,8 +16,7 @@ from typing import Any
 from pydantic import BaseModel, SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError, KMesh, Resolution
-from spinscreen.materials import Source as MaterialSource
-from spinscreen.materials import WannierModel
+from spinscreen.materials import Source, WannierModel
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
 from .calculation import Calculation, modern_names
@@ -47,10 +46,10 @@ class Campaign(CampaignCalculation):
     (15, 300.0)
     """
 
-    materials: SkipValidation[Sequence[MaterialSource]]
+    materials: SkipValidation[Sequence[Source]]
 
     def __init__(
-        self, materials: Sequence[MaterialSource], calculation: Calculation | None = None, **settings: Any
+        self, materials: Sequence[Source], calculation: Calculation | None = None, **settings: Any
     ) -> None:
         given = ({} if calculation is None else calculation.given) | modern_names(settings)
         try:
@@ -58,7 +57,7 @@ class Campaign(CampaignCalculation):
         except ValidationError as problem:
             raise InputError(f"Campaign: {validation_sentence(type(self), problem)}") from None
 
-    def stamp(self, source: MaterialSource) -> str | None:
+    def stamp(self, source: Source) -> str | None:
         """Equal stamps give equal results: of settings, code version and source; None if that is unknown.
 
         Values per k are looked for one by one, so a campaign that streams them has none.
@@ -96,7 +95,7 @@ class Outcome:
     material_id: str | None = None
 
 
-def run_material(campaign: Campaign, source: MaterialSource, store: Store, record: str = "") -> Outcome:
+def run_material(campaign: Campaign, source: Source, store: Store, record: str = "") -> Outcome:
     """Load, compute and publish one material; a failure is recorded, not raised. Safe to run twice.
 
     record : id of the campaign's settings in the store
@@ -126,7 +125,7 @@ def _told(problem: Exception) -> str:
     return f"{type(problem).__name__}: {problem} (in {frame.name}, {frame.filename}, line {frame.lineno})"
 
 
-def _try_material(campaign: Campaign, source: MaterialSource, store: Store, record: str) -> Outcome:
+def _try_material(campaign: Campaign, source: Source, store: Store, record: str) -> Outcome:
     with warnings.catch_warnings():
         # Assumptions are in the notes of the result.
         warnings.simplefilter("ignore", UserWarning)

@@ -201,7 +201,8 @@ def compute_settings(
             integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
             for integral in settings.integrals
         }
-    check_integrals(model.name, model.operators, values, settings.fermi_energy)
+    defined = {q.name: values[q.name] for q in settings.integrals if not q.can_be_undefined}
+    check_integrals(model.name, model.operators, defined, settings.fermi_energy)
     attributes = model_attributes(model, settings.resolution) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
@@ -296,7 +297,15 @@ def _check_equilibrium(dataset: xr.Dataset) -> None:
 
 
 def observables_of(model: WannierModel) -> Observables:
-    return Observables(tuple(model.observables), model.observable_units)
+    facts = model.observable_facts
+    return Observables(
+        tuple(facts),
+        tuple(fact.unit for fact in facts.values()),
+        rotations=tuple(fact.rotation for fact in facts.values()),
+        axes=tuple(fact.axis or "" for fact in facts.values()),
+        time_reversals=tuple(fact.time_reversal for fact in facts.values()),
+        labels=tuple(fact.label or name for name, fact in facts.items()),
+    )
 
 
 def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, object]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from distributed import Client
 
-from spinscreen.materials import Source as MaterialSource
+from spinscreen.materials import Source
 from spinscreen.storage import (
     CatalogRow,
     Store,
@@ -45,11 +45,14 @@ class CampaignReport:
     """How all materials ended.
 
     seconds : wall time of the computation, without the catalog; threads : of all workers, at its end
+    damaged : a sentence for each result in the store that is not what was written, of other campaigns: what
+        is damaged of this one was computed anew
     """
 
     outcomes: tuple[Outcome, ...]
     seconds: float = 0.0
     threads: int = 1
+    damaged: tuple[str, ...] = ()
 
     def count(self, status: str) -> int:
         return sum(outcome.status == status for outcome in self.outcomes)
@@ -119,6 +122,7 @@ def run_campaign(
     log.info(
         "campaign %s: %d materials, %d known, into %s", name, len(campaign.materials), len(known), root.path
     )
+    damaged: Sequence[str] = ()
     with _noted(name), engine.alive():
         for outcome in chain(known, job.outcomes(unknown)):
             outcomes.append(outcome)
@@ -127,8 +131,9 @@ def run_campaign(
         seconds, threads = time.perf_counter() - started, engine.workers
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
-            build_catalog(root, partial(_read_rows, engine))
-    report = CampaignReport(tuple(sorted(outcomes, key=lambda outcome: outcome.id)), seconds, threads)
+            damaged = build_catalog(root, partial(_read_rows, engine)).attrs.get("damaged", ())
+    ended = tuple(sorted(outcomes, key=lambda outcome: outcome.id))
+    report = CampaignReport(ended, seconds, threads, tuple(damaged))
     log.info("campaign %s: %s", name, report)
     return report
 
@@ -145,8 +150,8 @@ def _check_published(store: Store, outcomes: Sequence[Outcome]) -> None:
 
 
 def _known(
-    template: Campaign, materials: Sequence[MaterialSource], store: Store, name: str
-) -> tuple[list[Outcome], list[MaterialSource]]:
+    template: Campaign, materials: Sequence[Source], store: Store, name: str
+) -> tuple[list[Outcome], list[Source]]:
     """Materials that are published and unchanged since, which need not even be read; and the others."""
     stamps = published_stamps(store)
     known, unknown = [], []
@@ -168,7 +173,7 @@ class _Job:
     store: Store
     record: str
 
-    def outcomes(self, materials: Iterable[MaterialSource]) -> Iterator[Outcome]:
+    def outcomes(self, materials: Iterable[Source]) -> Iterator[Outcome]:
         """Raises StoreError, SchedulerLostError, WorkersLostError, InputError where all are refused."""
         suspects = []
         for source, done in self._run(materials):
@@ -184,11 +189,11 @@ class _Job:
             for source, done in self._run([suspect]):
                 yield self._last_outcome(source, done)
 
-    def _run(self, materials: Iterable[MaterialSource]) -> Iterator[tuple[MaterialSource, Result]]:
+    def _run(self, materials: Iterable[Source]) -> Iterator[tuple[Source, Result]]:
         task = partial(_run_material, self.template, self.store, self.record)
         return self.engine.map(task, materials, nested=True, limit=self.template.material_timeout)
 
-    def _outcome(self, source: MaterialSource, done: Result) -> Outcome:
+    def _outcome(self, source: Source, done: Result) -> Outcome:
         """Raises StoreError, SchedulerLostError, WorkersLostError, and whatever kept the task from ending."""
         try:
             outcome: Outcome = done.result()
@@ -201,7 +206,7 @@ class _Job:
             return self._failed(source, error)
         return outcome
 
-    def _last_outcome(self, source: MaterialSource, done: Result) -> Outcome:
+    def _last_outcome(self, source: Source, done: Result) -> Outcome:
         try:
             return self._outcome(source, done)
         except (StoreError, SchedulerLostError, WorkersLostError):
@@ -215,12 +220,12 @@ class _Job:
         except Exception as problem:
             return self._failed(source, f"{type(problem).__name__}: {problem}")
 
-    def _failed(self, source: MaterialSource, error: str) -> Outcome:
+    def _failed(self, source: Source, error: str) -> Outcome:
         record_failure(self.store, source.id, error, self.record, source.path)
         return Outcome(source.id, "failed", error)
 
 
-def _run_material(campaign: Campaign, store: Store, record: str, source: MaterialSource) -> Outcome:
+def _run_material(campaign: Campaign, store: Store, record: str, source: Source) -> Outcome:
     return run_material(campaign, source, store, record)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 
-from spinscreen.materials import MaterialSource, WannierModel, composition
+from spinscreen.materials import Source, WannierModel, composition
 from spinscreen.storage import (
     Checkpoints,
     Store,
@@ -56,14 +56,14 @@ class Work:
     facts : attributes of the result beside its numbers, such as the campaign that it is of
     """
 
-    source: MaterialSource
+    source: Source
     model: WannierModel
     settings: Settings
     memory_budget: str | int
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, source: MaterialSource, model: WannierModel, calculation: Calculation, **facts: Any) -> Work:
+    def of(cls, source: Source, model: WannierModel, calculation: Calculation, **facts: Any) -> Work:
         """What a calculation comes to for a model that was read. Raises InputError where it does not fit."""
         prepared = calculation.prepare(model)
         return cls(source, prepared, calculation.resolve(prepared), calculation.memory_budget, facts)

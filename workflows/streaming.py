@@ -82,6 +82,7 @@ def stream_bands(
     resolution = Resolution(calculation.degeneracy_threshold, calculation.broadening)
     stream = band_stream(model, mesh.shape, store, quantities, resolution)
     if stream.is_published:
+        stream.check_published()
         return stream.band_id
     _check_space(Store.at(stream.store).path, mesh.size * bytes_of_values(model, chosen))
     free = free_bytes(model.operators, mesh.line_length, calculation.memory_budget)

@@ -245,6 +245,7 @@ RECORDS = (
         ),
         _where_gapped,
         by_default=False,
+        can_be_undefined=True,
         note="NaN where the mesh has no gap at the Fermi energy",
         refused_superconducting="pairing mixes occupied and empty bands of the electrons, so that none of "
         "their sets is the occupied multiplet",

@@ -88,6 +88,7 @@ class Integral:
     by_default : computed where the user names no quantities
     parts : labels of the dim `part` of a quantity whose terms are stored side by side
     polar : as for a BandQuantity
+    can_be_undefined : NaN is an answer, where the note says so
     note : what a reader of the number must know, stored with it
     note_at_zero, note_superconducting : the same, at T = 0 and for a superconductor
     refused_superconducting : why the quantity has no meaning in a superconductor
@@ -103,6 +104,7 @@ class Integral:
     by_default: bool = True
     parts: tuple[str, ...] = ()
     polar: bool = False
+    can_be_undefined: bool = False
     note: str = ""
     note_at_zero: str = ""
     note_superconducting: str = ""

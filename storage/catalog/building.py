@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,22 @@ from pandas.api.types import is_numeric_dtype
 from spinscreen.kernels import InputError
 
 from ..files.encoding import CHECKSUMMED, consolidating
-from ..files.whole import StoreError, abandoned, link_to, make_folder, read_json, sync_folder, writing
+from ..files.whole import StoreError, abandoned, link_to, make_folder, sync_folder, write_json, writing
 from ..observables import AXES, Facts, Observables
 from ..place import CATALOG as LINK
 from ..place import Place, StoreLike
 from ..results import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, published, read_rows, tensor_units
+from ..results.column_names import unused
 from ..schema import CATALOG, SCHEMA_VERSION, labels
-from .reading import generation, open_catalog, scalar_columns
+from .reading import (
+    check_whole,
+    columns_of_headings,
+    generation,
+    open_catalog,
+    renamed,
+    scalar_columns,
+    sizes_of,
+)
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
 _CHUNK = 64
@@ -35,6 +44,9 @@ _SCALAR_CHUNK = 4096
 
 #: Generations of the catalog; the link /catalog leads to the present one.
 _GENERATIONS = "catalogs"
+
+#: Seconds for which a generation stays after it was replaced, and how many stay at most.
+_READ_FOR, _GENERATIONS_KEPT = 3600, 6
 
 #: Reads the rows of many materials, in their order: a row, or the sentence why there is none.
 RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
@@ -51,7 +63,7 @@ def build_catalog(place: Place, read: RowReader = rows_of) -> xr.Dataset:
     Rows that the catalog has already are not read again, and memory does not grow with the number of
     materials but for their scalars. A material that is damaged is left out and named in the attribute
     `damaged` of the result. The new catalog takes the place of the old one in one step; who has the old one
-    open goes on reading it until the next but one. Raises InputError where the store is empty, StoreError
+    open goes on reading it for an hour at least. Raises InputError where the store is empty, StoreError
     where it cannot be written.
     """
     names = set(published(place))
@@ -80,6 +92,9 @@ def _build(store: Place, read: RowReader, old: _Old | None, missing: Sequence[st
             found = list(read(str(store.path), missing[start : start + _CHUNK]))
             damaged += [row for row in found if isinstance(row, str)]
             writer.append([row for row in found if not isinstance(row, str)])
+        if old is not None and writer.count == len(old.materials):
+            # Nothing but damaged ones is new.
+            return damaged
         if writer.count:
             writer.finish(replaces=_name_of(generation(store)))
             sync_folder(beside)
@@ -109,6 +124,7 @@ class _Old:
         if folder is None:
             return None
         try:
+            check_whole(folder)
             found = xr.open_zarr(folder, consolidated=True, chunks=None)
             if found.attrs.get("schema_version") != SCHEMA_VERSION:
                 return None
@@ -126,9 +142,8 @@ class _Old:
 
     @property
     def headings(self) -> dict[str, str]:
-        """Column -> what the user called it."""
-        found = {str(name): self.scalars[name].attrs.get("long_name") for name in self.scalars.data_vars}
-        return {name: str(heading) for name, heading in found.items() if heading}
+        """What the user called a column -> its name."""
+        return columns_of_headings(self.scalars)
 
 
 def _put_in_place(store: Place, fresh: Path) -> None:
@@ -142,13 +157,25 @@ def _put_in_place(store: Place, fresh: Path) -> None:
     if link.is_dir() and not link.is_symlink():
         # Of a store that was copied with its links followed.
         link.rename(generations / f"copied-{uuid.uuid4().hex}")
+    # Before the link is turned: a reader looks for it.
+    write_json(sizes_of(new), dict(_sizes(new)), store.partial)
     link_to(Path(_GENERATIONS) / new.name, link, store.partial)
-    before = None if old is None else read_json(old / "zarr.json")
-    outdated = (before or {}).get("attributes", {}).get("replaces")
-    if outdated and outdated not in (new.name, _name_of(old)):
-        store.remove(generations / Path(outdated).name)
-    present = {new.name, _name_of(old)}
-    store.remove(*(place for place in abandoned(generations) if place.name not in present))
+    for outdated in _outdated(generations, {new.name, _name_of(old)}):
+        store.remove(outdated, sizes_of(outdated))
+
+
+def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path.stat().st_size
+
+
+def _outdated(generations: Path, present: Collection[str]) -> list[Path]:
+    """Generations that nobody reads any more: sessions may have had one open over some rebuilds."""
+    old = set(abandoned(generations, _READ_FOR))
+    folders = [place for place in generations.iterdir() if place.is_dir() and place.name not in present]
+    folders.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+    return [place for n, place in enumerate(folders) if n >= _GENERATIONS_KEPT or place in old]
 
 
 class _Writer:
@@ -173,14 +200,23 @@ class _Writer:
 
     def append(self, rows: list[CatalogRow]) -> None:
         start = self.count
+        rows = [self._with_own_names(row) for row in rows]
         for row in rows:
             self._observables |= row.observables.facts
-            self._headings |= row.headings
         for variable in TENSORS.values():
             if any(variable in row.tensors for row in rows) or variable in self._group:
                 self._write(variable, start, rows)
         self._rows += [replace(row, tensors={}) for row in rows]
         self._materials += [row.material for row in rows]
+
+    def _with_own_names(self, row: CatalogRow) -> CatalogRow:
+        """The row with columns of the user named as the catalog does: one heading, one column, also where
+        the headings of two manifests would come out the same.
+        """
+        for name, heading in row.headings.items():
+            if heading not in self._headings:
+                self._headings[heading] = unused(name, set(self._headings.values()))
+        return renamed(row, self._headings)
 
     def _write(self, variable: str, start: int, rows: Sequence[CatalogRow]) -> None:
         some = next((row for row in rows if variable in row.tensors), None)
@@ -246,8 +282,9 @@ class _Writer:
 
     def _described(self, column: str) -> dict[str, str]:
         """Attributes of a column: its unit, and what the user called it where that cannot be its name."""
-        units, heading = column_units(column), self._headings.get(column)
-        described = {"units": units, "long_name": heading}
+        heading = next((said for said, name in self._headings.items() if name == column), None)
+        units = column_units(column) if heading is None else None
+        described = {"units": units, "heading": heading, "long_name": None if heading == column else heading}
         return {name: text for name, text in described.items() if text is not None}
 
     def _labels(self, ids: Sequence[str]) -> dict[Hashable, Any]:

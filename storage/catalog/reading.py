@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
 
 from spinscreen.kernels import InputError
 
+from ..files.whole import read_json
 from ..files.zipped import ZippedStore
 from ..place import CATALOG, Place, StoreLike
+from ..results import CatalogRow
 
 
 def open_catalog(store: StoreLike) -> xr.Dataset:
@@ -31,12 +34,54 @@ def open_catalog(store: StoreLike) -> xr.Dataset:
     if path is None:
         raise InputError(f"{place.path}: has no catalog, make one with `spinscreen catalog {place.path}`.")
     try:
+        check_whole(path)
         return xr.open_zarr(path, consolidated=True, chunks=None)
     except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata
-        raise InputError(
-            f"{place.path}: its catalog is damaged ({type(problem).__name__}: {problem}); "
-            f"`spinscreen verify {place.path} --repair` removes it, `spinscreen catalog` makes it anew."
-        ) from None
+        raise damaged_catalog(str(place.path), problem) from None
+
+
+def damaged_catalog(store: str, problem: Exception) -> InputError:
+    """The sentence for a catalog that cannot be read, whatever Zarr and xarray say of it."""
+    told = " ".join(str(problem).split())
+    return InputError(
+        f"{store}: its catalog is damaged ({type(problem).__name__}: {told}); `spinscreen catalog {store}` "
+        "makes it anew from the materials."
+    )
+
+
+def sizes_of(generation: Path) -> Path:
+    """File with the sizes of all files of a generation, beside it."""
+    return generation.with_name(f"{generation.name}.files.json")
+
+
+def check_whole(generation: Path) -> None:
+    """Raise ValueError where a file of a catalog is gone or cut: its numbers would read as NaN.
+
+    A catalog of an earlier version, or a copy, has no list to tell.
+    """
+    for name, size in (read_json(sizes_of(generation)) or {}).items():
+        try:
+            found = (generation / name).stat().st_size
+        except OSError:
+            found = -1
+        if found != size:
+            raise ValueError(f"{name} is {'gone' if found < 0 else 'not what was written'}")
+
+
+def columns_of_headings(catalog: xr.Dataset) -> dict[str, str]:
+    """What the user called a column -> its name in the catalog."""
+    headings = {str(name): catalog[name].attrs.get("heading") for name in catalog.data_vars}
+    return {str(heading): name for name, heading in headings.items() if heading is not None}
+
+
+def renamed(row: CatalogRow, columns: Mapping[str, str]) -> CatalogRow:
+    """A row with the user's columns named as a catalog does; columns : heading -> name."""
+    names = {name: columns.get(heading, name) for name, heading in row.headings.items()}
+    return replace(
+        row,
+        columns={names.get(name, name): value for name, value in row.columns.items()},
+        headings={names[name]: heading for name, heading in row.headings.items()},
+    )
 
 
 def _open_remote(address: str) -> xr.Dataset:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError, short, whole_number
 
 from ..place import StoreLike
-from .reading import open_catalog, scalar_columns
+from .reading import damaged_catalog, open_catalog, scalar_columns
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -122,7 +122,10 @@ class _Columns:
         """Numbers, truth values, or texts as an array of objects."""
         _check_column(name, self._known, argument)
         if name not in self._read:
-            found = np.asarray(self._catalog[name].values)
+            try:
+                found = np.asarray(self._catalog[name].values)
+            except Exception as problem:  # whatever Zarr raises about a damaged chunk
+                raise damaged_catalog("STORE", problem) from None
             if found.dtype.kind not in "fiub":
                 found = np.array([str(value) for value in found], dtype=object)
             self._read[name] = found

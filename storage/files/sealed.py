@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ class DamagedError(Exception):
 def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None) -> bytes:
     """A zip file of members (name -> content).
 
-    facts : short texts that can be read back from the end of the file alone, by `seal_of`
+    facts : short texts that `seal_of` gives back without unpacking
     """
     stream = io.BytesIO()
     comment = _comment(_NO_DIGEST, facts or {})
@@ -60,12 +61,7 @@ def _comment(digest: str, facts: Mapping[str, str]) -> bytes:
 
 def unsealed(content: bytes) -> dict[str, bytes]:
     """Members of a sealed file. Raises DamagedError where anything was changed, cut or lost."""
-    seal = _parsed(content)
-    start, facts = content.rfind(_MARK), seal.get("facts")
-    facts = facts if isinstance(facts, dict) else {}
-    # Written anew it must come out the same, so that no bit of the seal itself is free to change.
-    if content[start:] != _comment(_digest(memoryview(content)[:start], facts), facts):
-        raise DamagedError("its content does not fit its digest")
+    _checked_facts(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
@@ -75,19 +71,39 @@ def unsealed(content: bytes) -> dict[str, bytes]:
 
 def read_sealed(path: Path) -> dict[str, bytes]:
     """Members of a sealed file on the disk. Raises DamagedError, OSError."""
-    return unsealed(path.read_bytes())
+    return unsealed(_content(path))
+
+
+def _content(path: Path) -> bytes:
+    """Content of a regular file: a pipe of that name would never end. Raises DamagedError, OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise DamagedError("it is no regular file")
+        return stream.read()
 
 
 def seal_of(path: Path) -> dict[str, str] | None:
-    """Facts in the seal of a file, by its last bytes alone; None where it is not there or ends otherwise."""
+    """Facts in the seal of a file that is whole, to the last bit; None where it is not there or damaged.
+
+    Raises OSError where it cannot be read.
+    """
     try:
-        with path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            stream.seek(max(0, size - _TAIL_BYTES))
-            facts = _parsed(stream.read(_TAIL_BYTES)).get("facts")
-    except (OSError, DamagedError):
+        content = _content(path)
+        return _checked_facts(content)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DamagedError):
         return None
-    return facts if isinstance(facts, dict) else None
+
+
+def _checked_facts(content: bytes) -> dict[str, str]:
+    """Facts of a seal that fits the content. Raises DamagedError."""
+    seal = _parsed(content)
+    start, facts = content.rfind(_MARK), seal.get("facts")
+    facts = facts if isinstance(facts, dict) else {}
+    # Written anew it must come out the same, so that no bit of the seal itself is free to change.
+    if content[start:] != _comment(_digest(memoryview(content)[:start], facts), facts):
+        raise DamagedError("its content does not fit its digest")
+    return facts
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

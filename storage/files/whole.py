@@ -177,14 +177,14 @@ def link_to(target: Path, link: Path, beside: Path) -> None:
         turned.replace(link)
 
 
-def abandoned(folder: Path) -> list[Path]:
-    """What lies in a folder for so long that whoever wrote it was killed."""
+def abandoned(folder: Path, seconds: float = _ABANDONED) -> list[Path]:
+    """What lies in a folder for longer than some time, a day if not said: whoever wrote it was killed."""
     if not folder.is_dir():
         return []
     found = []
     for entry in os.scandir(folder):
         with suppress(OSError):
-            if time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED:
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > seconds:
                 found.append(Path(entry.path))
     return found
 

@@ -3,6 +3,7 @@
 from .published import (
     DamagedResultError,
     damaged,
+    damaged_of,
     is_old_group,
     is_published,
     material_file,
@@ -26,6 +27,7 @@ __all__ = [
     "DamagedResultError",
     "column_units",
     "damaged",
+    "damaged_of",
     "is_old_group",
     "is_published",
     "material_file",

@@ -13,6 +13,7 @@ from spinscreen.kernels import InputError
 
 from ..files.encoding import attributes_in, decode, encode
 from ..files.sealed import DamagedError, read_sealed, seal_of, sealed
+from ..files.whole import StoreError
 from ..place import Place, group_names
 from .rows import CatalogRow, make_row, packed_row, unpacked_row
 
@@ -28,8 +29,29 @@ def material_file(store: Place, material_id: str) -> Path:
 
 
 def is_published(store: Place, material_id: str) -> bool:
-    """True where the store has a complete result under this id: a file that ends in its seal."""
-    return seal_of(material_file(store, material_id)) is not None or is_old_group(store, material_id)
+    """True where the store has a result under this id that is whole, to the last bit.
+
+    One that is damaged does not count, so that it is computed anew. Raises StoreError where that cannot be
+    told.
+    """
+    return _seal(store, material_id) is not None or is_old_group(store, material_id)
+
+
+def _seal(store: Place, material_id: str) -> dict[str, str] | None:
+    file = material_file(store, material_id)
+    try:
+        return seal_of(file)
+    except OSError as problem:
+        raise StoreError(
+            f"{file}: cannot be read ({problem.strerror or problem}), expected a result of this store; it "
+            "was not touched."
+        ) from None
+
+
+def damaged_of(store: Place) -> tuple[str, ...]:
+    """Ids of results that are not what was written; those of version 1 have no digest to tell."""
+    names = published(store)
+    return tuple(n for n in names if not is_old_group(store, n) and _seal(store, n) is None)
 
 
 def is_old_group(store: Place, material_id: str) -> bool:
@@ -47,14 +69,14 @@ def published(store: Place) -> tuple[str, ...]:
     names |= {
         e.name.removesuffix(_SUFFIX)
         for e in os.scandir(folder)
-        if e.name.endswith(_SUFFIX) and not e.name.startswith(".")
+        if e.name.endswith(_SUFFIX) and not e.name.startswith(".") and e.is_file()
     }
     return tuple(sorted(names))
 
 
 def published_stamps(store: Place) -> frozenset[str]:
-    """Fact `source_stamp` of all published materials, to know them again without reading their files."""
-    seals = (seal_of(material_file(store, name)) for name in published(store))
+    """Fact `source_stamp` of all results that are whole, to know materials again without loading them."""
+    seals = (_seal(store, name) for name in published(store))
     return frozenset(seal["source_stamp"] for seal in seals if seal and seal.get("source_stamp"))
 
 
@@ -71,10 +93,10 @@ def publish(dataset: xr.Dataset, store: Place, material_id: str) -> bool:
 def write_material(dataset: xr.Dataset, place: Place, material_id: str) -> bool:
     """Write a material's file unless there is one; `publish` for a store that is open."""
     target = material_file(place, material_id)
-    if seal_of(target) is not None:
+    if _seal(place, material_id) is not None:
         return False
-    if target.exists() and seal_of(target) is None:
-        # Cut off by a power loss, and read by nobody. Asked again: another driver may have been faster.
+    if target.exists() and _seal(place, material_id) is None:
+        # Damaged, and read by nobody. Asked again: another driver may have been faster.
         place.remove(target)
     return place.write(target, _material_bytes(dataset, material_id))
 

@@ -59,7 +59,7 @@ _ATTRIBUTES = (
 @dataclass(frozen=True, eq=False)
 class CatalogRow:
     """columns : scalars; tensors : variable -> ([observable], current_axis, field_axis, relative_energy);
-    headings : what the user called a column whose name had to be changed
+    headings : what the user called each column that the user gave, by its name
     """
 
     material: str
@@ -140,8 +140,7 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     given: Mapping[str, float | str] = attributes.get("columns", {})
     names = column_names(given, taken=columns)
     columns |= {name: given[heading] for name, heading in names.items()}
-    headings = {name: heading for name, heading in names.items() if name != heading}
-    return CatalogRow(material_id, columns, known, on_grid, headings)
+    return CatalogRow(material_id, columns, known, on_grid, dict(names))
 
 
 def packed_row(row: CatalogRow) -> bytes:

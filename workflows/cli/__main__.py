@@ -1,5 +1,5 @@
 """`python -m spinscreen.workflows.cli`, as job scripts call it."""
 
-from .entry import main
+from . import main
 
 main()

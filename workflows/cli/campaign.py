@@ -13,7 +13,7 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials
-from spinscreen.storage import TABLES, build_catalog, campaigns, checked_store, failures, published, screen
+from spinscreen.storage import TABLES, Store, build_catalog, campaigns, checked_store, screen
 
 from ..batch import driver_script, submit_driver, worker_script
 from ..campaign import Campaign, Outcome
@@ -32,7 +32,7 @@ Collection = Annotated[
         "fermi_level, electrons, spin_ordering and any columns of your own), or 'library'."
     ),
 ]
-Store = Annotated[Path, typer.Argument(help="Zarr store.")]
+StorePath = Annotated[Path, typer.Argument(help="Zarr store.")]
 
 
 def init(
@@ -183,7 +183,9 @@ def _run(settings: CampaignFile) -> None:
         )
     if len(report.failures) < len(report.outcomes):
         _tell_unknown_levels(settings.store)
-    if report.failures:
+    for told in report.damaged:
+        out.say(one_line(told))
+    if report.failures or report.damaged:
         raise typer.Exit(1)
 
 
@@ -197,24 +199,32 @@ def _tell_unknown_levels(store: str) -> None:
         )
 
 
-def status(store: Store) -> None:
+def status(store: StorePath) -> None:
     """Show what a store holds, which campaigns ran, and what failed, with the reason."""
-    out.say(f"{len(published(store))} results in {store}")
+    place = Store.at(store)
+    out.say(f"{len(place.results)} results in {store}")
+    for name in place.damaged:
+        out.say(one_line(f"damaged: {place.file(name)}: run its campaign again, which computes it anew"))
     for name, record in campaigns(store).items():
         origin = record["settings"].get("source", "given in Python")
         told = f"first run {record['first_run']}, source {origin}, spinscreen {record['spinscreen_version']}"
         out.say(one_line(f"campaign {name}: {told}"))
-    failed = failures(store)
-    for name, error in failed.items():
-        out.say(one_line(f"failed: {name}: {error}"))
+    failed = place.failure_records
+    for record in failed:
+        origin = f" (campaign {record['campaign']})" if record.get("campaign") else ""
+        out.say(one_line(f"failed: {record['id']}{origin}: {record['error']}"))
     if failed:
         out.say(f"{len(failed)} failed; mend them and run the same `spinscreen submit` again")
 
 
-def catalog(store: Store) -> None:
+def catalog(store: StorePath) -> None:
     """Bring the catalog up to date with the results in a store."""
     found = build_catalog(store)
-    out.print(f"{found.sizes['material']} materials, {len(found.data_vars)} columns and arrays")
+    out.say(f"{found.sizes['material']} materials, {len(found.data_vars)} columns and arrays")
+    for told in found.attrs.get("damaged", ()):
+        out.say(one_line(told))
+    if found.attrs.get("damaged"):
+        raise typer.Exit(1)
 
 
 def screen_store(

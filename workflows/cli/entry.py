@@ -113,21 +113,21 @@ def main() -> None:
         interruptions.working = False
     if code == SIGNALLED + signal.SIGINT:
         interruptions.tell()
-        code = interruptions.exit_code
+        # Not by way of Python's end, which waits for threads that still compute what nobody wants.
+        os._exit(interruptions.exit_code)
     sys.exit(code)
 
 
 def _run(app: typer.Typer, err: Terminal) -> int:
     import typer
 
-    from spinscreen import kernels
+    from spinscreen.kernels import SpinscreenError
 
-    known = getattr(kernels, "SpinscreenError", kernels.InputError)
     try:
         code = app(standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
-    except known as problem:
+    except SpinscreenError as problem:
         err.complain(problem)
         return MISTAKE
     except typer.Abort:

@@ -26,16 +26,18 @@ def verify_store(
     """Check everything in a store against its digests, and name what is damaged."""
     found = verify(store, repair)
     for damage in found:
-        out.say(one_line(f"{damage.place}: {damage.reason}"))
+        told = damage.reason if str(damage.place) in damage.reason else f"{damage.place}: {damage.reason}"
+        out.say(one_line(told))
     if not found:
         out.say("all that is stored is what was written")
         return
     left = sum(not damage.removable for damage in found)
-    out.say(
-        f"{len(found) - left} damaged, removed: run the same campaign again, which computes them anew"
-        if repair
-        else f"{len(found)} damaged: `spinscreen verify {store} --repair` removes them"
-    )
+    if len(found) > left:
+        out.say(
+            f"{len(found) - left} damaged, mended: results among them are removed, run their campaign again"
+            if repair
+            else f"{len(found) - left} damaged: `spinscreen verify {store} --repair` mends or removes them"
+        )
     if left:
         out.say(f"{left} could not be read and may be whole; they are never removed")
     raise typer.Exit(1 if left or not repair else 0)
