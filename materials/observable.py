@@ -24,7 +24,7 @@ SPIN = ("spin_x", "spin_y", "spin_z")
 #: Labels of the orbital angular momentum, in the order x, y, z.
 ORBITAL = ("orbital_x", "orbital_y", "orbital_z")
 
-#: What a plain matrix under one of these names is; under any other it has no unit, and its rotation is unknown.
+#: What a plain matrix under one of these names is; under any other it has no unit and unknown rotation.
 KNOWN_FACTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         **{

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from . import kernels, materials, storage, workflows
     from .kernels import InputError, KPath, SpinscreenError, k_path
     from .materials import (
+        Observable,
+        Source,
         WannierModel,
         bogoliubov,
         find_materials,
@@ -36,14 +38,19 @@ if TYPE_CHECKING:
         with_orbital_momentum,
         write_wannier90,
     )
-    from .storage import StoreError, failures, open_catalog, open_store, screen, verify
-    from .workflows import Campaign, compute, evaluate, run_campaign
+    from .storage import Component, Store, StoreError, failures, open_catalog, open_store, screen, verify
+    from .workflows import Calculation, Campaign, compute, evaluate, run_campaign
 
 __all__ = [
+    "Calculation",
     "Campaign",
+    "Component",
     "InputError",
     "KPath",
+    "Observable",
+    "Source",
     "SpinscreenError",
+    "Store",
     "StoreError",
     "WannierModel",
     "bogoliubov",
@@ -78,6 +85,8 @@ _attribute, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "kernels": ["InputError", "KPath", "SpinscreenError", "k_path"],
         "materials": [
+            "Observable",
+            "Source",
             "WannierModel",
             "bogoliubov",
             "find_materials",
@@ -88,8 +97,17 @@ _attribute, __dir__, _ = lazy_loader.attach(
             "with_orbital_momentum",
             "write_wannier90",
         ],
-        "storage": ["StoreError", "failures", "open_catalog", "open_store", "screen", "verify"],
-        "workflows": ["Campaign", "compute", "evaluate", "run_campaign"],
+        "storage": [
+            "Component",
+            "Store",
+            "StoreError",
+            "failures",
+            "open_catalog",
+            "open_store",
+            "screen",
+            "verify",
+        ],
+        "workflows": ["Calculation", "Campaign", "compute", "evaluate", "run_campaign"],
     },
 )
 

@@ -34,7 +34,7 @@ def test_exact_names_say_what_a_matrix_is(model):
 @pytest.mark.parametrize("name", ["spin_valley", "spin", "orbital", "charge_difference", "spin_z_2"])
 def test_the_beginning_of_a_name_says_nothing(model, name):
     found = model.with_observable(name, VALLEY).observable_facts[name]
-    assert (found.unit, found.rotation, found.time_reversal, found.label) == ("1", "scalar", 1, name)
+    assert (found.unit, found.rotation, found.time_reversal, found.label) == ("1", "", 1, name)
 
 
 def test_facts_that_are_given(model):
@@ -81,9 +81,9 @@ def test_facts_are_saved(model, tmp_path):
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
-        ({"rotation": "spinor"}, "rotation is 'spinor', expected 'scalar' or 'polar' or 'axial'"),
+        ({"rotation": "spinor"}, "rotation is 'spinor', expected '' or 'scalar' or 'polar' or 'axial'"),
         ({"rotation": "axial"}, "axis is None, expected 'x' or 'y' or 'z' where rotation is 'axial'"),
-        ({"axis": "z"}, "axis is 'z', expected None where rotation is 'scalar'"),
+        ({"axis": "z"}, "axis is 'z', expected None where rotation is ''"),
         ({"time_reversal": 0}, "time_reversal is 0, expected 1 or -1"),
         ({"hole_sign": 2}, "hole_sign is 2, expected None or 1 or -1"),
         ({"unit": None}, "unit is None, expected text"),

@@ -30,7 +30,7 @@ from spinscreen.kernels import (
 )
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
-from spinscreen.storage import Checkpoints, Observables, band_dataset, integral_dataset
+from spinscreen.storage import KeptSums, Observables, band_dataset, integral_dataset
 
 from .calculation import PER_BAND, Calculation, positional
 from .engine import Engine, engine_of
@@ -183,7 +183,7 @@ def compute_settings(
     client: Client | Engine | None = None,
     memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
     progress: Progress = silent,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: KeptSums | None = None,
 ) -> xr.Dataset:
     """`compute` with settings that are complete; the dataset carries them and their key.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
-from spinscreen.storage import Checkpoints
+from spinscreen.storage import KeptSums
 
 from .engine import Engine
 from .plan import Plan
@@ -19,7 +19,7 @@ def run_plan(
     plan: Plan,
     engine: Engine,
     progress: Progress,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: KeptSums | None = None,
 ) -> PartialSums:
     """Sums over the whole mesh. The order of additions follows the plan, not the workers.
 
@@ -49,7 +49,7 @@ def run_plan(
     return total
 
 
-def _kept(checkpoints: Checkpoints | None, plan: Plan, batch: int) -> PartialSums | None:
+def _kept(checkpoints: KeptSums | None, plan: Plan, batch: int) -> PartialSums | None:
     arrays = None if checkpoints is None else checkpoints.load(batch)
     return None if arrays is None else dict(zip(plan.task.terms, arrays, strict=True))
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from spinscreen.materials import Source, WannierModel, composition
 from spinscreen.storage import (
-    Checkpoints,
+    KeptSums,
     Store,
     check_figure,
     check_hall,
@@ -97,7 +97,7 @@ class Work:
             return compute_settings(self.model, self.settings, engine, self.memory_budget, progress)
         # A structure file that cannot be read is said before the work.
         columns = {**composition(self.model, self.source), **self.source.columns}
-        checkpoints = Checkpoints(Store.at(store), self.material_id) if keeps_sums else None
+        checkpoints = KeptSums(Store.at(store), self.material_id) if keeps_sums else None
         dataset = compute_settings(
             self.model, self.settings, engine, self.memory_budget, progress, checkpoints
         )

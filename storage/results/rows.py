@@ -31,6 +31,8 @@ RELATIVE_ENERGY = np.linspace(-1, 1, 201)
 TENSORS: Mapping[str, str] = {
     "conserved": "conserved_hall_conductivity",
     "conventional": "conventional_hall_conductivity",
+    "proper": "proper_hall_conductivity",
+    "accumulation": "accumulation_coefficient",
     "anomalous": "anomalous_hall_conductivity",
 }
 

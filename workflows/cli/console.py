@@ -97,10 +97,64 @@ def superconductor_table(model: WannierModel, gap: float) -> Table:
     return table
 
 
-def result_table(dataset: xr.Dataset, energy: float) -> Table:
-    """Every integral at the Fermi energy of the scan that is nearest to `energy`."""
+#: The answers to "what spin current": variable, heading, and what it is.
+_ANSWERS = (
+    ("conventional_hall_conductivity", "T4", "conventional, what most codes print, for comparison"),
+    ("conserved_hall_conductivity", "T6", "conserved, in the packet picture of Xiao and Niu"),
+    (
+        "conserved_hall_conductivity_sensitivity",
+        "T6 +-",
+        "change of T6 at 4 times the degeneracy_threshold: not small, T6 is a number about the threshold",
+    ),
+    ("proper_hall_conductivity", "T14", "the full linear response of the conserved current"),
+    ("accumulation_coefficient", "T15", "what a gradient of the field builds up; zero in a gap"),
+)
+
+
+def answers_table(dataset: xr.Dataset, energy: float) -> Table | None:
+    """The Hall conductivities of each observable side by side, a row for each component that any of them has;
+    None where fewer than two were computed.
+    """
+    here = _nearest(dataset, energy)
+    present = [answer for answer in _ANSWERS if answer[0] in here]
+    if len(present) < 2:
+        return None
+    numbers = {name: in_natural_units(here[name])[0] for name, _, _ in present}
+    unit = in_natural_units(here[present[0][0]])[1]
+    table = Table(
+        title=f"{one_line(dataset.attrs['model_name'])} at {float(here['fermi_energy']):.4f} eV, {unit}",
+        title_justify="left",
+        caption="\n".join(f"{heading}: {name}\n    {told}" for name, heading, told in present),
+        caption_justify="left",
+    )
+    table.add_column("component", no_wrap=True)
+    for _, heading, _ in present:
+        table.add_column(heading, justify="right", no_wrap=True)
+    largest = max(float(np.abs(values).max(initial=0.0)) for values in numbers.values())
+    dims = here[present[0][0]]
+    for place in np.ndindex(dims.shape):
+        row = [float(values[place]) for values in numbers.values()]
+        if any(abs(value) > _NEGLIGIBLE * largest for value in row):
+            observable, *axes = (str(dims[d].values[i]) for d, i in zip(dims.dims, place, strict=True))
+            table.add_row(f"{observable} {''.join(axes)}", *(_shown(value, largest) for value in row))
+    return table
+
+
+def _shown(value: float, largest: float) -> str:
+    return f"{value:.6g}" if abs(value) > 1e-6 * largest else "0"
+
+
+def _nearest(dataset: xr.Dataset, energy: float) -> xr.Dataset:
     # By position: energies may come in any order, of which `sel` knows no nearest.
-    here = dataset.isel(fermi_energy=int(np.abs(dataset["fermi_energy"].values - energy).argmin()))
+    return dataset.isel(fermi_energy=int(np.abs(dataset["fermi_energy"].values - energy).argmin()))
+
+
+def result_table(dataset: xr.Dataset, energy: float) -> Table:
+    """Every integral at the Fermi energy of the scan that is nearest to `energy`, but for those that stand
+    side by side in `answers_table`.
+    """
+    here = _nearest(dataset, energy)
+    apart = {name for name, _, _ in _ANSWERS} if answers_table(dataset, energy) is not None else set[str]()
     level = float(here["fermi_energy"])
     table = Table(title=f"{one_line(dataset.attrs['model_name'])} at {level:.4f} eV", title_justify="left")
     table.add_column("quantity")
@@ -108,6 +162,8 @@ def result_table(dataset: xr.Dataset, energy: float) -> Table:
     table.add_column("value", justify="right")
     table.add_column("unit")
     for name in dataset.data_vars:
+        if name in apart:
+            continue
         values = here[name]
         numbers, unit = in_natural_units(values)
         for label, number in _components(values, numbers):

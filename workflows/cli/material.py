@@ -41,6 +41,7 @@ from ..text import names_of_text
 from .arguments import attempts, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
+    answers_table,
     model_table,
     progress_bar,
     quantities_markdown,
@@ -164,6 +165,9 @@ def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
         if targets.store is not None:
             attempt(build_catalog, targets.store)
         energy = _reference_energy(work.model, dataset["fermi_energy"].values)
+        answers = answers_table(dataset, energy)
+        if answers is not None:
+            attempt(out.print, answers)
         attempt(out.print, result_table(dataset, energy))
         if file is not None:
             attempt(out.say, f'published: xr.open_zarr("zip::{file}")')
