@@ -16,6 +16,7 @@ from figures import assert_drawn
 
 from spinscreen.materials import library, write_wannier90
 from spinscreen.storage import open_store, published, screen
+from spinscreen.workflows import cli as workflows_cli
 from spinscreen.workflows.cli.console import quantities_markdown
 
 COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
@@ -298,3 +299,37 @@ def test_one_command_from_real_files_to_a_store_with_the_peers_numbers(
 def test_the_reference_of_quantities_is_the_registry():
     page = Path(__file__).resolve().parents[1] / "docs" / "quantities.md"
     assert page.read_text() == quantities_markdown() + "\n"
+
+
+def test_the_help_that_is_printed_at_once_is_that_of_the_commands():
+    """Refresh it by `python tests/test_cli.py` after a change of commands."""
+    assert help_of_commands() == HELP.read_text("utf-8")
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "spinscreen.workflows.cli", "--help"],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert shown.stdout == HELP.read_text("utf-8")
+    for heavy in ("distributed", "pandas", "tbmodels", "xarray", "numpy"):
+        assert f" {heavy}\n" not in shown.stderr
+
+
+HELP = Path(workflows_cli.__file__).with_name("help.txt")
+
+
+def help_of_commands() -> str:
+    code = (
+        "import sys\n"
+        "from spinscreen.workflows.cli.entry import main\n"
+        "sys.argv = ['spinscreen', '--help']\n"
+        "main()\n"
+    )
+    width = {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1"}
+    plain = {**os.environ, **width, "PYTHONIOENCODING": "utf-8"}
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, env=plain
+    )
+    return "\n".join(line.rstrip() for line in shown.stdout.splitlines()) + "\n"
+
+
+if __name__ == "__main__":
+    HELP.write_text(help_of_commands(), "utf-8")

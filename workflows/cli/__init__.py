@@ -17,6 +17,22 @@ def main() -> None:
 
         print(f"spinscreen {version('spinscreen')}")
         return
+    if sys.argv[1:] in (["--help"], ["-h"]) and _has_printed_help():
+        return
     from .entry import main as run
 
     run()
+
+
+def _has_printed_help() -> bool:
+    """Print the list of commands as it was printed once: all that they import would take two seconds.
+
+    A test compares it with what the commands say; False where the terminal cannot show it.
+    """
+    from importlib.resources import files
+
+    try:
+        print(files(__package__).joinpath("help.txt").read_text("utf-8"), end="")
+    except (OSError, UnicodeEncodeError):
+        return False
+    return True
