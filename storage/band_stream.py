@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files.encoding import CHECKSUMMED
+from .files.encoding import CHECKSUMMED, consolidate
 from .files.whole import StoreError, make_folder, read_json, sync_folder, write_json, writing
 from .place import Place, StoreLike
 from .schema import MESH
@@ -177,23 +176,14 @@ class BandStream:
                         f"{self._folder}: lacks {file}, expected every chunk to be written; run the same "
                         "again."
                     )
-        self._consolidate()
+        # Drivers that end at the same time write equal bytes, of which one has told the digest.
+        consolidate(self._folder)
         files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()}
         others = [name for name in files if name not in written and not name.startswith(_MARKS)]
         fixed = {name: _digest_of(files[name]) for name in others}
         # Not inside, where Zarr would wonder what it is.
         write_json(_digests_of(self._target), fixed | written, self._place.partial)
         sync_folder(self._folder)
-
-    def _consolidate(self) -> None:
-        """Metadata of all arrays in the group's own file, as Zarr does it, but in an order of names: drivers
-        that end at the same time write equal bytes, of which one has told the digest.
-        """
-        root = json.loads((self._folder / "zarr.json").read_bytes())
-        names = sorted(path.parent.name for path in self._folder.glob("*/zarr.json"))
-        metadata = {name: json.loads((self._folder / name / "zarr.json").read_bytes()) for name in names}
-        root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": metadata}
-        write_json(self._folder / "zarr.json", root, self._place.partial)
 
     @property
     def _place(self) -> Place:

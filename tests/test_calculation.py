@@ -81,7 +81,9 @@ def test_a_calculation_resolves_to_settings_with_the_same_key():
     assert calculation.resolve(MODEL) == settings
     # As an earlier version wrote it: a key names what is stored.
     whole = make_settings(MODEL, 6, energies)
-    assert whole.key_of("fingerprint") == make_settings(MODEL, (6, 6, 1), list(energies)).key_of("fingerprint")
+    assert whole.key_of("fingerprint") == make_settings(MODEL, (6, 6, 1), list(energies)).key_of(
+        "fingerprint"
+    )
 
 
 def test_compute_takes_a_calculation_a_mesh_or_settings():

@@ -44,7 +44,13 @@ def sources():
 def metal(tmp_path_factory, sources):
     """A metal with every quantity that has columns: its store and its dataset at the Fermi level."""
     store = tmp_path_factory.mktemp("metal") / "results.zarr"
-    settings = {"temperature": 300.0, "charge": True, "quantities": EVERYTHING, "kmesh": 40, "energies": 41}
+    settings = {
+        "temperature": 300.0,
+        "charge": True,
+        "quantities": EVERYTHING,
+        "kmesh": 40,
+        "scan_points": 41,
+    }
     source = replace(sources[FERROMAGNET], columns={"batch": "a"})
     report = run_campaign(campaign([source], **settings), store)
     assert not report.failures

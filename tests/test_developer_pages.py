@@ -63,7 +63,7 @@ def test_a_source_of_ones_own(database, monkeypatch):
     assert "has no model 'other'" in (check_material(missing).error or "")
     # Resumed by its stamp: the model is not even read again.
     monkeypatch.setattr(type(first), "load", lambda self: pytest.fail("read again"))
-    again = run_campaign(Campaign((first, second), kmesh=12, energies=21), "results.zarr")
+    again = run_campaign(Campaign((first, second), kmesh=12, scan_points=21), "results.zarr")
     assert again.count("present") == 2
 
 

@@ -403,7 +403,7 @@ def test_failures_are_kept_by_campaign_and_go_with_their_source(tmp_path):
     for name in "ab":
         (tmp_path / "tree" / name / "MoS2_tb.dat").write_text("broken")
     store = tmp_path / "results.zarr"
-    one, two = ({"kmesh": n, "energies": 2} for n in (2, 3))
+    one, two = ({"kmesh": n, "scan_points": 2} for n in (2, 3))
     for settings in (one, two):
         run_campaign(campaign(find_materials(tmp_path / "tree"), **settings), store)
     assert len(list((store / "failures").iterdir())) == 4

@@ -18,8 +18,8 @@ from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from ..files.encoding import CHECKSUMMED, consolidating
-from ..files.whole import StoreError, abandoned, link_to, make_folder, sync_folder, write_json, writing
+from ..files.encoding import CHECKSUMMED, consolidate, consolidating, copy_array
+from ..files.whole import StoreError, abandoned, link_to, make_folder, write_json, writing
 from ..observables import AXES, Facts, Observables
 from ..place import CATALOG as LINK
 from ..place import Place, StoreLike
@@ -97,7 +97,6 @@ def _build(store: Place, read: RowReader, old: _Old | None, missing: Sequence[st
             return damaged
         if writer.count:
             writer.finish(replaces=_name_of(generation(store)))
-            sync_folder(beside)
             _put_in_place(store, beside)
         elif damaged:
             raise StoreError(f"{store.path}: none of its materials can be read; the first: {damaged[0]}")
@@ -271,14 +270,19 @@ class _Writer:
                 "replaces": replaces,
             },
         )
-        encoding = {}
-        for name in ("material", *scalars.data_vars):
-            # Chunks that do not depend on the number of rows: an older catalog that is still open in some
-            # session goes on to read right while rows are added.
-            encoding[name] = {"chunks": (_SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
+        for name in scalars.data_vars:
             scalars[name].attrs |= self._described(str(name))
+        numbers = [str(name) for name in scalars.data_vars if scalars[name].dtype.kind == "f"]
+        # Chunks that do not depend on the number of rows: an older catalog that is still open in some session
+        # goes on to read right while rows are added.
+        chunked = {"chunks": (_SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
         with consolidating():
-            scalars.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=True, encoding=encoding)
+            by_zarr = scalars.drop_vars(numbers[1:])
+            encoding = dict.fromkeys(("material", *by_zarr.data_vars), chunked)
+            by_zarr.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=False, encoding=encoding)
+        for name in numbers[1:]:
+            copy_array(self._folder / numbers[0], self._folder / name, scalars[name], _SCALAR_CHUNK)
+        consolidate(self._folder)
 
     def _described(self, column: str) -> dict[str, str]:
         """Attributes of a column: its unit, and what the user called it where that cannot be its name."""
