@@ -7,6 +7,10 @@ import os
 # Set before NumPy is loaded: parallel tests share two cores.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Set before Rich is: else `pytest -s` in a terminal colours what the command line prints into a test's file.
+os.environ["TERM"] = "dumb"
+# A width that Rich finds when it is loaded is kept; `command_line.spinscreen` gives its own.
+os.environ.pop("COLUMNS", None)
 
 from pathlib import Path
 

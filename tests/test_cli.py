@@ -12,15 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from command_line import spinscreen, spinscreen_process
 from figures import assert_drawn
 
 from spinscreen.materials import library, write_wannier90
 from spinscreen.storage import open_store, published, screen
 from spinscreen.workflows import cli as workflows_cli
 from spinscreen.workflows.cli.console import quantities_markdown
-
-COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
-
 
 #: A monolayer of MoS2, space group 187 in its cell with vacuum.
 POSCAR = """MoS2
@@ -35,21 +33,6 @@ Direct
  0.666667 0.333333 0.578
  0.666667 0.333333 0.422
 """
-
-
-def spinscreen(
-    *arguments: str,
-    cwd: Path | None = None,
-    env: dict[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "160", **(env or {})},
-        check=False,
-    )
 
 
 def test_help_names_every_command_and_option():
@@ -221,8 +204,10 @@ def test_textures_are_streamed_from_the_command_line(tmp_path):
 
 
 def test_version_and_fast_path_are_told():
+    assert spinscreen_process("--version").stdout == f"spinscreen {version('spinscreen')}\n"
     assert spinscreen("--version").stdout == f"spinscreen {version('spinscreen')}\n"
-    shown = spinscreen("info", "haldane", env={"NUMBA_DISABLE_JIT": "1"}).stdout
+    # Which way it is is decided when the kernels are imported.
+    shown = spinscreen_process("info", "haldane", env={"NUMBA_DISABLE_JIT": "1"}).stdout
     assert "kernels: plain Python, some hundred times slower (NUMBA_DISABLE_JIT is set)" in shown
     assert "kernels: compiled" in spinscreen("info", "haldane").stdout
 
@@ -256,7 +241,7 @@ def test_a_driver_leaves_a_log(tmp_path):
 
 
 def test_an_unknown_option_is_explained():
-    failed = spinscreen("run", "MoS2", "--kmeh", "4")
+    failed = spinscreen_process("run", "MoS2", "--kmeh", "4")
     assert failed.returncode == 2
     assert "--kmesh" in failed.stderr
     assert "Traceback" not in failed.stderr
@@ -317,18 +302,11 @@ HELP = Path(workflows_cli.__file__).with_name("help.txt")
 
 
 def help_of_commands() -> str:
-    code = (
-        "import sys\n"
-        "from spinscreen.workflows.cli.entry import main\n"
-        "sys.argv = ['spinscreen', '--help']\n"
-        "main()\n"
-    )
-    width = {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1"}
-    plain = {**os.environ, **width, "PYTHONIOENCODING": "utf-8"}
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, env=plain
-    )
-    return "\n".join(line.rstrip() for line in shown.stdout.splitlines()) + "\n"
+    with pytest.MonkeyPatch.context() as changes:
+        # Typer keeps the width that it finds when it is loaded.
+        changes.setattr("typer.rich_utils.MAX_WIDTH", 80)
+        shown = spinscreen("--help", env={"COLUMNS": "80", "NO_COLOR": "1"}).stdout
+    return "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
 
 
 if __name__ == "__main__":

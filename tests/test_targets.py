@@ -8,12 +8,12 @@ import os
 import pty
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import COMMAND, spinscreen, spinscreen_process
 from figures import assert_drawn
 
 from spinscreen.kernels import InputError
@@ -30,16 +30,9 @@ from spinscreen.storage import (
 from spinscreen.storage.targets import TABLES, check_file, written_whole
 from spinscreen.workflows import compute
 
-COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
 SMALL = ("run", "WSe2", "--kmesh", "6")
 
 as_root = pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
-
-
-def spinscreen(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "160", **options.pop("env", {})}
-    options = {"capture_output": True, "text": True, "check": False} | options
-    return subprocess.run([*COMMAND, *arguments], cwd=cwd, env=environment, **options)
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +185,19 @@ def test_a_scan_in_any_order_is_drawn_from_left_to_right(result):
     assert list(line.get_xdata()) == [0.1, 0.2, 0.3]
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
-def test_run_in_a_terminal_of_few_letters(tmp_path, encoding):
+@pytest.mark.parametrize(
+    ("call", "how"),
+    [
+        (spinscreen_process, {"env": {"PYTHONIOENCODING": "ascii"}}),
+        (spinscreen, {"encoding": "cp1252"}),
+        (spinscreen, {"encoding": "latin-1"}),
+    ],
+    ids=["ascii", "cp1252", "latin-1"],
+)
+def test_run_in_a_terminal_of_few_letters(tmp_path, call, how):
     """Energies in any order; "ħ" and the lines of tables are in none of these encodings."""
     words = (*SMALL, "--fermi-energy", "0.3,0.1,0.2", "--store", "r.zarr", "--plot", "h.png")
-    shown = spinscreen(*words, cwd=tmp_path, env={"PYTHONIOENCODING": encoding})
+    shown = call(*words, cwd=tmp_path, **how)
     assert shown.returncode == 0, shown.stderr
     assert "published: xr.open_zarr" in shown.stdout
     (name,) = published(tmp_path / "r.zarr")
@@ -212,7 +213,7 @@ def test_run_in_a_terminal_of_few_letters(tmp_path, encoding):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is a full disk")
 def test_a_full_disk_below_the_output_costs_no_result(tmp_path):
     with Path("/dev/full").open("w") as full:
-        failed = spinscreen(
+        failed = spinscreen_process(
             *SMALL, "--store", "r.zarr", "--plot", "h.png", cwd=tmp_path, capture_output=False, stdout=full,
             stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -255,7 +256,7 @@ def test_a_reader_who_goes_costs_no_result(tmp_path):
 )
 def test_run_says_before_the_work_what_it_could_not_do_after(obstacles, words, message):
     # A mesh of a quarter of an hour: what is refused before it is refused at once.
-    failed = spinscreen("run", "WSe2", "--kmesh", "6000", *words, cwd=obstacles, timeout=120)
+    failed = spinscreen("run", "WSe2", "--kmesh", "6000", *words, cwd=obstacles)
     assert failed.returncode == 2
     assert failed.stderr.startswith(f"error: {message}")
     assert failed.stderr.count("\n") == 1
@@ -264,11 +265,11 @@ def test_run_says_before_the_work_what_it_could_not_do_after(obstacles, words, m
 
 def test_a_mesh_of_days_needs_a_yes(tmp_path):
     words = ("run", "WSe2", "--kmesh", "400000")
-    failed = spinscreen(*words, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    failed = spinscreen(*words, cwd=tmp_path)
     assert failed.returncode == 2
     assert "take about" in failed.stderr
     assert "go on with --yes" in failed.stderr
-    failed = spinscreen("texture", *words[1:], "--store", "r.zarr", cwd=tmp_path, stdin=subprocess.DEVNULL)
+    failed = spinscreen("texture", *words[1:], "--store", "r.zarr", cwd=tmp_path)
     assert "go on with --yes" in failed.stderr
     # The same in a terminal: a question, which is answered with no.
     driver, terminal = pty.openpty()

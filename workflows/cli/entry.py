@@ -7,16 +7,11 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import resource_tracker
 from threading import Thread, main_thread
 from types import FrameType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import typer
-
-    from .terminal import Terminal
 
 #: Exit codes of a shell: of a mistake, and of a command that a signal ended, less the signal's number.
 MISTAKE, SIGNALLED = 2, 128
@@ -97,16 +92,8 @@ class Interruptions:
 def main() -> None:
     """Entry point: a known problem is one line on stderr and exit code 2, never a traceback."""
     interruptions = Interruptions()
-    from .material import app
-    from .terminal import err, guard_streams
-
-    guard_streams()
-    # Of worker processes of this one, which start later: their driver tells what became of their work.
-    for name in ("DISTRIBUTED", "ASYNCIO"):
-        os.environ.setdefault(f"DASK_LOGGING__{name}", "critical")
     try:
-        interruptions.begin_work()
-        code = _run(app, err)
+        code = run_command(interruptions.begin_work)
     except KeyboardInterrupt:
         code = SIGNALLED + signal.SIGINT
     finally:
@@ -118,13 +105,27 @@ def main() -> None:
     sys.exit(code)
 
 
-def _run(app: typer.Typer, err: Terminal) -> int:
+def run_command(begin: Callable[[], None] | None = None) -> int:
+    """Run what `sys.argv` says, and give its exit code; a known problem is one line on stderr.
+
+    begin : called once everything is imported, before the work; None: nothing
+    """
     import typer
 
     from spinscreen.kernels import SpinscreenError
 
+    from .material import app
+    from .terminal import err, guard_streams
+
+    guard_streams()
+    # Of worker processes of this one, which start later: their driver tells what became of their work.
+    for name in ("DISTRIBUTED", "ASYNCIO"):
+        os.environ.setdefault(f"DASK_LOGGING__{name}", "critical")
+    if begin is not None:
+        begin()
     try:
-        code = app(standalone_mode=False) or 0
+        # Named alike however it was started, as in the help that is printed at once.
+        code = app(prog_name="spinscreen", standalone_mode=False) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
     except SpinscreenError as problem:
