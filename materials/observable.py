@@ -112,6 +112,6 @@ def named_observable(name: str, value: ArrayLike | Observable, **facts: Any) -> 
 
 def unusual_facts(name: str, observable: Observable) -> dict[str, Any]:
     """Facts of the observable itself that its name alone would not give."""
-    usual = {"unit": "1", "rotation": "scalar", "axis": None, "time_reversal": 1, "label": name}
+    usual = {"unit": "1", "rotation": "", "axis": None, "time_reversal": 1, "label": name}
     usual |= KNOWN_FACTS.get(name, {})
     return {key: value for key, value in observable.facts.items() if usual.get(key, value) != value}

@@ -152,7 +152,12 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 
 def _run(settings: CampaignFile) -> None:
     job = Campaign(find_materials(settings.source), settings.calculation)
-    checked_store(settings.store)
+    place = Store.at(settings.store)
+    if place.exists:
+        # One that cannot be written will do where nothing is to be computed.
+        place.check_place()
+    else:
+        checked_store(settings.store)
     logs = _logs(settings)
     with (
         open_cluster(settings.cluster, logs, out.say) as cluster,
