@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def spinscreen(
         redirect_stdout(out),
         redirect_stderr(err),
         _warnings_of_a_process(),
+        _levels_kept(),
     ):
         code = run_command()
     shown, complaints = (stream.buffer.getvalue().decode(encoding) for stream in (out, err))
@@ -60,3 +62,15 @@ def _warnings_of_a_process() -> Iterator[None]:
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
         yield
+
+
+@contextmanager
+def _levels_kept() -> Iterator[None]:
+    """A command silences the loggers of Dask in its process; that of the tests goes on with its own."""
+    loggers = [x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger)]
+    levels = [(logger, logger.level) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, level in levels:
+            logger.setLevel(level)

@@ -144,6 +144,7 @@ def test_without_a_fermi_level_nothing_pretends_to_be_at_it(tmp_path, sources):
 
 
 def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):
+    # Private on purpose: the size of chunks is part of the layout, and no setting.
     monkeypatch.setattr(building, "_CHUNK", 3)
     store = tmp_path / "results.zarr"
     chosen = [sources[name] for name in NAMES]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from command_line import spinscreen
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import find_materials
@@ -25,12 +25,6 @@ from spinscreen.workflows.configuration import (
 )
 
 BATCH = {"queue": "long", "account": "p123", "cores": 4, "memory": "16 GiB", "walltime": "02:00:00"}
-
-
-def spinscreen(*words: str, cwd: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "spinscreen.workflows.cli", *words], cwd=cwd, capture_output=True, text=True
-    )
 
 
 def test_the_template_explains_every_setting_and_holds_the_defaults():

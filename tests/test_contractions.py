@@ -104,6 +104,7 @@ def uncompiled(monkeypatch):
     """Every loop as the plain Python that it is written in."""
     for machine in vars(loops).values():
         if isinstance(machine, Loop):
+            # Private on purpose: NUMBA_DISABLE_JIT does it for users, once for a process.
             monkeypatch.setitem(vars(machine), "_machine", machine.function)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import resource
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import campaigns
@@ -15,6 +15,7 @@ import cloudpickle
 import dask
 import pytest
 from campaigns import dask_processes, driver_code, kill, numbers, start_driver, write_manifest
+from command_line import spinscreen, spinscreen_process
 from distributed import Client
 
 from spinscreen.materials import find_materials
@@ -135,17 +136,14 @@ def test_a_material_that_kills_its_worker_is_recorded_and_stops_nothing(tmp_path
     assert "its worker was killed" in failures(store)["deadly"]
 
 
-def submit(manifest: Path, store: Path, *options: str, limit: int = resource.RLIM_INFINITY):
-    """`spinscreen submit` as a user runs it; limit : bytes that a file may have."""
-
-    def prepare() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return subprocess.run(
-        [sys.executable, "-m", "spinscreen.workflows.cli", "submit", str(manifest), "--store", str(store),
-         "--kmesh", "36", "--set", "calculation.scan_points=41", *options],
-        capture_output=True, text=True, preexec_fn=prepare, check=False,
-    )  # fmt: skip
+def submit(manifest: Path, store: Path, *options: str, limit: int | None = None):
+    """`spinscreen submit` as a user runs it; limit : bytes that a file may have, of a process of its own."""
+    words = ("submit", str(manifest), "--store", str(store), "--kmesh", "36",
+             "--set", "calculation.scan_points=41", *options)  # fmt: skip
+    if limit is None:
+        return spinscreen(*words)
+    prepare = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    return spinscreen_process(*words, preexec_fn=prepare)
 
 
 def assert_one_message(shown: subprocess.CompletedProcess, reason: str) -> None:

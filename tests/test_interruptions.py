@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 from campaigns import wait_until
-
-COMMAND = (sys.executable, "-c", "from spinscreen.workflows.cli import main; main()")
+from command_line import COMMAND
 
 #: Half an hour of work: nothing that is interrupted ends by itself.
 LONG = ("run", "MoS2", "--kmesh", "10000,10000,1")

@@ -278,6 +278,7 @@ def test_a_model_is_shown_in_a_few_lines():
 def test_what_was_valid_is_not_checked_again(monkeypatch):
     from spinscreen.materials.model import validation
 
+    # Private on purpose: only the check itself knows whether it ran, and nobody else should call it.
     model, checked = random_model(2), []
     check = validation._validate_hermiticity
     monkeypatch.setattr(

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from campaigns import dask_processes
+from command_line import spinscreen
 from distributed import Client, Security
 
 from spinscreen.kernels import InputError
@@ -110,11 +111,8 @@ def certificates(tmp_path_factory) -> dict[str, str]:
 
 def submit(store: Path, address: str, settings: dict[str, str]) -> subprocess.CompletedProcess:
     changes = [word for name, value in settings.items() for word in ("--set", f"cluster.{name}={value}")]
-    return subprocess.run(
-        [sys.executable, "-m", "spinscreen.workflows.cli", "submit", "library", "--store", str(store),
-         "--kmesh", "3", "--scheduler", address, *changes],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    words = ("submit", "library", "--store", str(store), "--kmesh", "3", "--scheduler", address)
+    return spinscreen(*words, *changes)
 
 
 def test_a_scheduler_with_certificates_of_the_user(tmp_path, certificates):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import COMMAND
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -279,10 +279,9 @@ def test_the_key_names_model_settings_and_schema():
 def test_control_c_ends_cleanly(tmp_path):
     """A long run, interrupted: one line, exit code 130, no store."""
     store = tmp_path / "results.zarr"
-    command = [sys.executable, "-c", "from spinscreen.workflows.cli import main; main()"]
     arguments = ["run", "MoS2", "--kmesh", "6000,6000,1", "--store", str(store)]
     process = subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     # The model's table is printed before the first k point.

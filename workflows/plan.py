@@ -50,7 +50,7 @@ _LEAST_FOR_SUMS = 256 * 2**20
 _WINDOWS_HELD = 5
 
 #: Spans whose sums are added up on the workers before one partial sum comes back.
-_SPANS_PER_BATCH = 32
+SPANS_PER_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Plan:
 
     task: Task
     spans: tuple[LineSpan, ...]
+    spans_per_batch: int = SPANS_PER_BATCH
 
     def batches(self) -> Iterator[Sequence[LineSpan]]:
-        for start in range(0, len(self.spans), _SPANS_PER_BATCH):
-            yield self.spans[start : start + _SPANS_PER_BATCH]
+        for start in range(0, len(self.spans), self.spans_per_batch):
+            yield self.spans[start : start + self.spans_per_batch]
 
 
 def make_plan(
