@@ -512,15 +512,15 @@ def test_what_is_damaged_in_a_store_of_version_1_blocks_nothing(tmp_path, datase
 
 def test_what_cannot_be_read_is_named_and_never_removed(copy, monkeypatch):
     file = material_file(copy, published(copy)[0])
-    read = Path.read_bytes
+    opened = os.open
 
-    def refusing(self):
-        if self == file:
+    def refusing(path, *options, **more):
+        if path == file:
             raise OSError(5, "Input/output error")
-        return read(self)
+        return opened(path, *options, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "read_bytes", refusing)
+        patched.setattr(os, "open", refusing)
         (damage,) = verify(copy, repair=True)
     assert "Input/output error" in damage.reason
     assert not damage.removable
@@ -606,14 +606,12 @@ def test_what_is_damaged_is_computed_anew_by_the_next_run(copy, whole):
 
 
 def test_what_cannot_be_read_does_not_count_as_missing(copy, monkeypatch):
-    from spinscreen.storage.files import sealed
-
-    def refusing(path):
+    def refusing(path, *options, **more):
         raise PermissionError(13, "Permission denied")
 
     name = published(copy)[0]
     with monkeypatch.context() as patched:
-        patched.setattr(sealed, "_content", refusing)
+        patched.setattr(os, "open", refusing)
         with pytest.raises(StoreError, match="cannot be read"):
             is_published(copy, name)
     assert is_published(copy, name)
