@@ -100,6 +100,8 @@ def main() -> None:
         interruptions.working = False
     if code == SIGNALLED + signal.SIGINT:
         interruptions.tell()
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
         # Not by way of Python's end, which waits for threads that still compute what nobody wants.
         os._exit(interruptions.exit_code)
     sys.exit(code)
