@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import resource_tracker
-from threading import Thread, main_thread
+from threading import Thread, Timer, main_thread
 from types import FrameType
 
 #: Exit codes of a shell: of a mistake, and of a command that a signal ended, less the signal's number.
@@ -18,6 +18,9 @@ MISTAKE, SIGNALLED = 2, 128
 
 #: Seconds in which a signal that comes again is the same one: `timeout` sends it to a command and its group.
 _SAME = 1.0
+
+#: Seconds for cleaning up after a signal: batch systems kill after half a minute.
+_PATIENCE = 20.0
 
 _STOPPED = "stopped; nothing unfinished was stored."
 
@@ -67,11 +70,18 @@ class Interruptions:
         if self._received is None:
             self._received = time.monotonic()
         if self.working and first:
+            # Whatever is cleaned up may hang, a scheduler that waits for jobs above all.
+            patience = Timer(_PATIENCE, self._give_up)
+            patience.daemon = True
+            patience.start()
             # Dask reports whatever it loses while it is being closed.
             logging.disable()
             raise KeyboardInterrupt
         if self.working and time.monotonic() - self._received < _SAME:
             return
+        self._give_up()
+
+    def _give_up(self) -> None:
         if not self.told:
             self.tell()
         os._exit(self.exit_code)
