@@ -12,12 +12,17 @@ os.environ["TERM"] = "dumb"
 # A width that Rich finds when it is loaded is kept; `command_line.spinscreen` gives its own.
 os.environ.pop("COLUMNS", None)
 
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from spinscreen.materials import WannierModel, load_model
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So a shell starts what runs in the background, and processes that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: speed is measured in benchmarks, not in tests.
 settings.register_profile("spinscreen", deadline=None, max_examples=25, derandomize=True)
