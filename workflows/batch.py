@@ -41,6 +41,9 @@ _REFUSALS, _LONGEST_PAUSE = 5, 60.0
 #: NumPy reads these when it is imported, before the worker's set-up can speak to it.
 _ONE_BLAS_THREAD = ("export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1",)
 
+#: The command line silences Dask on the user's terminal; in the output of a job one looks for what it says.
+_HEARD = ("unset DASK_LOGGING__DISTRIBUTED DASK_LOGGING__ASYNCIO",)
+
 #: Scheduler and folder of keys in a script that is only shown.
 _SHOWN_SCHEDULER, _SHOWN_FOLDER = "tls://DRIVER:PORT", "tls-OF-THIS-RUN"
 
@@ -249,7 +252,7 @@ def _job_options(cluster: Cluster, logs: Path) -> dict[str, Any]:
         "memory": cluster.memory,
         "interface": cluster.interface,
         "python": shlex.quote(cluster.python or sys.executable),
-        "job_script_prologue": [*_ONE_BLAS_THREAD, *cluster.prologue],
+        "job_script_prologue": [*_ONE_BLAS_THREAD, *_HEARD, *cluster.prologue],
         # Its pages need no password, so nobody else may see them.
         "worker_extra_args": [*_lifetime(cluster.walltime), "--dashboard-address", "127.0.0.1:0"],
     }
