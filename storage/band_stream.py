@@ -154,8 +154,8 @@ class BandStream:
                 if not self.is_published:
                     self._finish()
                     _renamed(self._folder, self._target)
-            except (FileNotFoundError, KeyError):
-                # Renamed by a second driver between two steps.
+            except (FileNotFoundError, KeyError, StoreError):
+                # Renamed by a second driver between two steps: what was looked for is in place.
                 if not self.is_published:
                     raise
         # The marks went along with the group, so that none is left for arrays that are not there.
@@ -168,9 +168,13 @@ class BandStream:
         written: dict[str, str] = {}
         for mark in sorted((self._folder / _MARKS).iterdir()):
             written |= read_json(mark) or {}
+        # By their names: Zarr's files on their way, of a second driver, are none of the group's.
+        fixed_files = ["zarr.json"]
         for name, array in _arrays(self._folder):
             streamed = "k" in (getattr(array.metadata, "dimension_names", None) or ())
-            for file in _chunk_files(name, array):
+            chunks = list(_chunk_files(name, array))
+            fixed_files += [f"{name}/zarr.json", *([] if streamed else chunks)]
+            for file in chunks:
                 if not (file in written if streamed else (self._folder / file).is_file()):
                     raise StoreError(
                         f"{self._folder}: lacks {file}, expected every chunk to be written; run the same "
@@ -178,9 +182,7 @@ class BandStream:
                     )
         # Drivers that end at the same time write equal bytes, of which one has told the digest.
         consolidate(self._folder)
-        files = {str(p.relative_to(self._folder)): p for p in self._folder.rglob("*") if p.is_file()}
-        others = [name for name in files if name not in written and not name.startswith(_MARKS)]
-        fixed = {name: _digest_of(files[name]) for name in others}
+        fixed = {name: _digest_of(self._folder / name) for name in fixed_files}
         # Not inside, where Zarr would wonder what it is.
         write_json(_digests_of(self._target), fixed | written, self._place.partial)
         sync_folder(self._folder)

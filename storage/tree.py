@@ -30,7 +30,7 @@ def open_store(path: StoreLike) -> xr.DataTree:
     >>> from spinscreen.materials import find_materials
     >>> from spinscreen.storage import open_store
     >>> from spinscreen.workflows import Campaign, run_campaign
-    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, scan_points=3)
     >>> with TemporaryDirectory() as folder:
     ...     _ = run_campaign(campaign, f"{folder}/results.zarr")
     ...     tree = open_store(f"{folder}/results.zarr")

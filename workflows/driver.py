@@ -104,7 +104,7 @@ def run_campaign(
     >>> from tempfile import TemporaryDirectory
     >>> from spinscreen.materials import find_materials
     >>> from spinscreen.workflows import Campaign, run_campaign
-    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, scan_points=3)
     >>> with TemporaryDirectory() as folder:
     ...     first = run_campaign(campaign, f"{folder}/results.zarr")
     ...     again = run_campaign(campaign, f"{folder}/results.zarr")

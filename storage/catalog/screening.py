@@ -68,7 +68,7 @@ def screen(
     >>> from spinscreen.materials import find_materials
     >>> from spinscreen.storage import screen
     >>> from spinscreen.workflows import Campaign, run_campaign
-    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, energies=3)
+    >>> campaign = Campaign(find_materials("library")[:2], kmesh=4, scan_points=3)
     >>> with TemporaryDirectory() as folder:
     ...     _ = run_campaign(campaign, f"{folder}/results.zarr")
     ...     table = screen(f"{folder}/results.zarr", sort="abs(conserved_xy_z)", top=1)

@@ -150,7 +150,11 @@ def sync_folder(folder: Path) -> None:
     for place in (*folder.rglob("*"), folder):
         if place.is_symlink() or not (place.is_file() or place.is_dir()):
             continue
-        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            descriptor = os.open(place, os.O_RDONLY)
+        except FileNotFoundError:
+            # Something on its way to another name.
+            continue
         try:
             os.fsync(descriptor)
         except OSError as problem:
