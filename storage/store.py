@@ -42,7 +42,7 @@ class Store(Place):
 
     @property
     def source_stamps(self) -> frozenset[str]:
-        """Fact `source_stamp` of all results, to know materials again without reading their files."""
+        """Fact `source_stamp` of all results that are whole, to know materials again without loading them."""
         return results.published_stamps(self)
 
     def file(self, material_id: str) -> Path:
@@ -50,7 +50,7 @@ class Store(Place):
         return results.material_file(self, material_id)
 
     def is_published(self, material_id: str) -> bool:
-        """True where there is a complete result under this id: a file that ends in its seal."""
+        """True where there is a result under this id that is whole, to the last bit."""
         return results.is_published(self, material_id)
 
     def missing_of(self, material_ids: Iterable[str]) -> list[str]:
@@ -139,7 +139,7 @@ class Store(Place):
         Rows that it has already are not read again, and memory does not grow with the number of materials but
         for their scalars. A material that is damaged is left out and named in the attribute `damaged` of the
         result. The new catalog takes the place of the old one in one step; who has the old one open goes on
-        reading it until the next but one. Raises InputError where the store is empty.
+        reading it for an hour at least. Raises InputError where the store is empty.
         """
         return catalog.build_catalog(self, read)
 

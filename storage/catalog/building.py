@@ -146,7 +146,7 @@ class _Old:
 
 
 def _put_in_place(store: Place, fresh: Path) -> None:
-    """Turn the link to a new generation; the one before stays, the one before that goes."""
+    """Turn the link to a new generation; those before stay as long as somebody may read them."""
     store.check()
     generations = store.path / _GENERATIONS
     make_folder(generations)

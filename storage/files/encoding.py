@@ -29,6 +29,9 @@ from .whole import write_whole
 #: Every chunk carries a checksum of its own, which any reader of Zarr checks.
 CHECKSUMMED = ZstdCodec(level=1, checksum=True)
 
+#: The same for chunks that are written without Zarr.
+_CODEC = Zstd(level=1, checksum=True)
+
 _ROOT = "zarr.json"
 
 
@@ -50,12 +53,11 @@ def copy_array(example: Path, folder: Path, values: xr.DataArray, chunk: int) ->
     metadata["attributes"] = _plain(values.attrs) | kept
     (folder / "c").mkdir(parents=True)
     (folder / _ROOT).write_text(json.dumps(metadata, indent=1))
-    codec = Zstd(level=1, checksum=True)
     for number, start in enumerate(range(0, len(values), chunk)):
         padded = np.full(chunk, np.nan, dtype="<f8")
         part = values.values[start : start + chunk]
         padded[: len(part)] = part
-        (folder / "c" / str(number)).write_bytes(bytes(codec.encode(padded.tobytes())))
+        (folder / "c" / str(number)).write_bytes(bytes(_CODEC.encode(padded.tobytes())))
 
 
 def consolidate(folder: Path) -> None:
@@ -98,12 +100,11 @@ def encode(dataset: xr.Dataset) -> dict[str, bytes]:
     """
     variables = tuple(_described(str(name), dataset) for name in dataset.variables)
     template = _template(variables)
-    codec = Zstd(level=1, checksum=True)
     root = {"attributes": _plain(dataset.attrs), **template.metadata}
     members = {_ROOT: json.dumps(root).encode(), **template.members}
     for name, (key, dtype) in template.chunks.items():
         values = np.ascontiguousarray(dataset[name].values, dtype=dtype)
-        members[key] = bytes(codec.encode(values.tobytes()))
+        members[key] = bytes(_CODEC.encode(values.tobytes()))
     return members
 
 

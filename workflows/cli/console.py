@@ -116,8 +116,8 @@ def answers_table(dataset: xr.Dataset, energy: float) -> Table | None:
     None where fewer than two were computed.
     """
     here = _nearest(dataset, energy)
-    present = [answer for answer in _ANSWERS if answer[0] in here]
-    if len(present) < 2:
+    present = _answers_of(dataset)
+    if not present:
         return None
     numbers = {name: in_natural_units(here[name])[0] for name, _, _ in present}
     unit = in_natural_units(here[present[0][0]])[1]
@@ -140,6 +140,12 @@ def answers_table(dataset: xr.Dataset, energy: float) -> Table | None:
     return table
 
 
+def _answers_of(dataset: xr.Dataset) -> list[tuple[str, str, str]]:
+    """Those that stand side by side: two at least, else none."""
+    present = [answer for answer in _ANSWERS if answer[0] in dataset]
+    return present if len(present) > 1 else []
+
+
 def _shown(value: float, largest: float) -> str:
     return f"{value:.6g}" if abs(value) > 1e-6 * largest else "0"
 
@@ -154,7 +160,7 @@ def result_table(dataset: xr.Dataset, energy: float) -> Table:
     side by side in `answers_table`.
     """
     here = _nearest(dataset, energy)
-    apart = {name for name, _, _ in _ANSWERS} if answers_table(dataset, energy) is not None else set[str]()
+    apart = {name for name, _, _ in _answers_of(dataset)}
     level = float(here["fermi_energy"])
     table = Table(title=f"{one_line(dataset.attrs['model_name'])} at {level:.4f} eV", title_justify="left")
     table.add_column("quantity")
