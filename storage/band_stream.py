@@ -149,7 +149,7 @@ class BandStream:
         store = self._place
         with writing(store.path):
             store.check()
-            zarr.open_group(self._target.parent, mode="a", zarr_format=3)
+            store.make_group(self._target.parent)
             try:
                 if not self.is_published:
                     self._finish()

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-import zarr
-
 from .files.whole import (
     StoreError,
     abandoned,
@@ -181,12 +179,17 @@ class Place:
                 "a new name."
             )
 
+    def make_group(self, folder: Path) -> None:
+        """An empty Zarr group unless there is one; Zarr itself fails where two drivers make it at once."""
+        make_folder(folder)
+        write_whole(folder / "zarr.json", _group({}), self.partial)
+
     def _make(self) -> None:
         """Make an empty store; also in a folder that is there, which may be a mount point."""
         self.check_place()
         with writing(self.path):
             make_folder(self.path)
-            zarr.open_group(self.materials, mode="a", zarr_format=3)
+            self.make_group(self.materials)
             # Last: a store is one when it has this file. Of two drivers the first gives it its identity.
             write_whole(self.path / "zarr.json", root_metadata(uuid.uuid4().hex), self.partial)
             self.tidy()
@@ -202,7 +205,10 @@ StoreLike: TypeAlias = str | Path | Place
 
 def root_metadata(identity: str) -> bytes:
     """The root group of a store."""
-    attributes = {"schema_version": SCHEMA_VERSION, "store_id": identity}
+    return _group({"schema_version": SCHEMA_VERSION, "store_id": identity})
+
+
+def _group(attributes: dict[str, Any]) -> bytes:
     return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}, indent=1).encode()
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
@@ -77,7 +76,7 @@ def _mend(store: Place, damage: Damage) -> None:
         return
     store.remove(damage.place)
     if damage.place == store.materials / "zarr.json":
-        zarr.open_group(damage.place.parent, mode="a", zarr_format=3)
+        store.make_group(damage.place.parent)
 
 
 def _damages(store: Place) -> Iterator[Damage]:
