@@ -30,8 +30,8 @@ async def ask(address, security):
     async with rpc(address, connection_args=security.get_connection_args("client")) as remote:
         return await remote.identity()
 
-async def main():
-    for address in sys.argv[2:]:
+async def main(addresses, tell):
+    for address in addresses:
         host = address.partition("://")[2]
         for security in (Security(), Security.temporary()):
             for scheme in ("tcp", "tls"):
@@ -39,12 +39,14 @@ async def main():
                     await asyncio.wait_for(ask(f"{scheme}://{host}", security), 5)
                 except Exception:
                     continue
-                print("answered:", scheme, host)
+                if tell: print("answered:", scheme, host)
 
 uid = int(sys.argv[1])
 if uid != os.getuid():
+    # Modules that are imported at first use may lie in a folder that is closed to the other user.
+    asyncio.run(main(sys.argv[2:], tell=False))
     os.setgroups([]); os.setgid(uid); os.setuid(uid)
-asyncio.run(main())
+asyncio.run(main(sys.argv[2:], tell=True))
 """
 
 
