@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from spinscreen.kernels import InputError
 
 from . import library
+from .companions import nine_numbers
 from .files import at_the_door, is_there, is_unprintable, kind_of, printable, quoted
 from .manifests import read_rows
 from .matrices import LARGEST
@@ -75,17 +78,42 @@ def _library_columns(name: str) -> dict[str, str | float]:
 _HAMILTONIANS = ("_tb.dat", "_tb.dat.gz", "_hr.dat", "_hr.dat.gz")
 
 
+def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:
+    """Every folder of a tree once, with the names of its files or why it cannot be read.
+
+    Links to folders are followed when all others were seen, so that a folder has the name that it has without
+    them, and links that lead in circles end.
+    """
+    seen: set[tuple[int, int]] = set()
+    linked = deque([root])
+    while linked:
+        problems: list[OSError] = []
+        for folder, inner, names in os.walk(linked.popleft(), onerror=problems.append):
+            place = Path(folder).stat()
+            if (place.st_dev, place.st_ino) in seen:
+                inner.clear()
+                continue
+            seen.add((place.st_dev, place.st_ino))
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
+            linked += [Path(folder, name) for name in inner if Path(folder, name).is_symlink()]
+            yield Path(folder), sorted(name for name in names if not name.startswith("."))
+        for problem in problems:
+            yield Path(problem.filename), problem
+
+
 def _from_tree(root: Path) -> Iterator[FileSource]:
     unreadable: dict[Path, OSError] = {}
-    stems = {
-        Path(folder, name[: -len(ending)])
-        for folder, _, names in os.walk(
-            root, onerror=lambda problem: unreadable.update({Path(problem.filename): problem})
-        )
-        for name in names
-        for ending in _HAMILTONIANS
-        if name.endswith(ending)
-    }
+    stems: set[Path] = set()
+    for place, names in _walk(root):
+        if isinstance(names, OSError):
+            unreadable[place] = names
+        else:
+            stems |= {
+                place / name.removesuffix(ending)
+                for name in names
+                for ending in _HAMILTONIANS
+                if name.endswith(ending)
+            }
     if root in unreadable:
         raise unreadable[root]
     folders: dict[Path, list[Path]] = {}
@@ -115,12 +143,16 @@ class ManifestEntry(BaseModel):
         lt=LARGEST,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
+    lattice: str | list[FiniteFloat] | list[list[FiniteFloat]] | None = Field(
+        None,
+        description="nine numbers in angstrom, or a file with a unit cell, from the manifest's folder",
+    )
     formula: str | None = None
     space_group: str | None = None
 
 
 #: Manifest columns that say how to load a material; all others become screening columns.
-_LOADING = ("fermi_level", "electrons", "spin_ordering")
+_LOADING = ("fermi_level", "electrons", "spin_ordering", "lattice")
 
 
 def _from_manifest(path: Path) -> Iterator[FileSource]:
@@ -136,8 +168,17 @@ def _from_manifest(path: Path) -> Iterator[FileSource]:
         content = entry.model_dump(exclude_none=True)
         name, place = content.pop("id"), content.pop("path")
         overrides = {key: content.pop(key) for key in _LOADING if key in content}
+        if "lattice" in overrides:
+            overrides["lattice"] = _cell(overrides["lattice"], path.parent)
         columns = {key: _plain(key, value) for key, value in content.items()}
         yield FileSource(name, str(path.parent / place), overrides, columns)
+
+
+def _cell(given: str | list[Any], folder: Path) -> str:
+    """Nine numbers as text, as they can be pickled and compared, or the path of a file."""
+    if isinstance(given, str):
+        return given if nine_numbers(given) is not None else str(folder / given)
+    return " ".join(str(number) for number in np.ravel(given).tolist())
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

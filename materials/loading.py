@@ -15,12 +15,14 @@ from numpy.typing import ArrayLike
 from spinscreen.kernels import InputError
 
 from .archive import is_archive, load_archive
+from .companions import cell_beside, read_cell
 from .fermi_level import with_filling
 from .files import at_the_door, hashes, is_there, printable, reason
 from .matrices import centre_position, checked_centres
-from .model import Provenance, WannierModel
+from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
 from .spin import check_orderings, find_ordering, spin_matrices
+from .structure import Structure
 from .wannier90 import Wannier90Files, read_model, with_fermi_level
 
 if TYPE_CHECKING:
@@ -36,14 +38,15 @@ class Overrides:
     """Keywords of `load_model`: what the user says goes before what the files say. None: ask the files.
 
     name, fermi_level (eV) or else electrons (per cell, in the bands of the Wannier functions), lattice
-    ((3, 3) angstrom), centres ((wannier, 3) angstrom), periodic (three booleans), spin_ordering
-    ("interlaced", "block" or "none"), observables (name -> matrix or `Observable`)
+    ((3, 3) angstrom, nine numbers as text, or a file that has a unit cell), centres ((wannier, 3) angstrom),
+    periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), observables (name -> matrix
+    or `Observable`)
     """
 
     name: str | None = None
     fermi_level: float | None = None
     electrons: float | None = None
-    lattice: ArrayLike | None = None
+    lattice: ArrayLike | str | Path | None = None
     centres: ArrayLike | None = None
     periodic: Sequence[bool] | None = None
     spin_ordering: str | None = None
@@ -76,6 +79,8 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
             f"{', '.join(Overrides.__dataclass_fields__)}."
         )
     wanted = Overrides(**overrides)  # type: ignore[arg-type]
+    if wanted.lattice is not None:
+        wanted = replace(wanted, lattice=read_cell(wanted.lattice))
     with at_the_door(source if isinstance(source, str | Path) else wanted.name or "tbmodels"):
         model = _load(source, wanted)
         if wanted.electrons is not None and wanted.fermi_level is None:
@@ -179,16 +184,34 @@ def _from_tbmodels(
 
 
 def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
+    lattice = None if wanted.lattice is None else read_cell(wanted.lattice)
+    beside = None
+    if lattice is None and not files.cell_kind:
+        beside = cell_beside(files.place, files.raw.size)
     model = read_model(
         files,
         wanted.name or printable(files.seedname),
-        wanted.lattice,
+        lattice if beside is None else beside[0].lattice,
         wanted.periodic,
         with_spin=wanted.spin_ordering is None,
     )
+    if beside is not None:
+        model = _with_structure(model, *beside)
     spinors = files.win.logical("spinors") if files.win else None
     model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
     return model if wanted.electrons is not None else with_fermi_level(model, files)
+
+
+def _with_structure(model: WannierModel, structure: Structure, file: Path) -> WannierModel:
+    """A model whose cell is that of a structure file, with its atoms and where they are from."""
+    positions = (structure.reduced @ structure.lattice).tolist()
+    atoms = [Atom(symbol, (x, y, z)) for symbol, (x, y, z) in zip(structure.symbols, positions, strict=True)]
+    files = (*model.provenance.files, *hashes([file]))
+    return replace(
+        model,
+        atoms=model.atoms or tuple(atoms),
+        provenance=replace(model.provenance, files=files),
+    ).noted(f"unit cell: from {printable(file.name)}")
 
 
 def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) -> WannierModel:

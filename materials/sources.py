@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from spinscreen.kernels import InputError
+
 from . import library
+from .companions import structure_beside
+from .files import printable
 from .loading import load_model
 from .model import WannierModel
-from .structure import Structure, find_structure_file, read_structure, structure_of
+from .structure import Structure, structure_of
 from .wannier90 import companions
+from .wording import in_words_of_a_manifest
 
 
 @runtime_checkable
@@ -75,8 +80,15 @@ class FileSource:
     columns: Mapping[str, str | float] = field(default_factory=dict)
 
     def load(self) -> WannierModel:
-        """Read the material. Raises InputError as `load_model` does."""
-        return load_model(self.path, name=self.id, **self.overrides)
+        """Read the material; structure files left out are notes. Raises InputError as `load_model`."""
+        try:
+            model = load_model(self.path, name=self.id, **self.overrides)
+        except InputError as problem:
+            raise InputError(in_words_of_a_manifest(str(problem))) from None
+        _, notes = structure_beside(Path(self.path), model)
+        for note in notes:
+            model = model.noted(printable(note))
+        return model
 
     def stamp(self) -> str | None:
         """Names, sizes and times of the files, and how they are loaded; None where they cannot be seen."""
@@ -94,9 +106,9 @@ class FileSource:
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
     def structure(self, model: WannierModel) -> Structure | None:
-        """That of a structure file beside the model, else of its atoms. Raises InputError where damaged."""
-        file = find_structure_file(Path(self.path))
-        return structure_of(model) if file is None else read_structure(file)
+        """That of a structure file beside the model that fits it, else of its atoms."""
+        found, _ = structure_beside(Path(self.path), model)
+        return found or structure_of(model)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from spinscreen.kernels import InputError
 from .files import at_the_door, kind_of, open_regular, reason
 from .matrices import LARGEST, within
 from .model import WannierModel
-from .wannier90 import companions
+from .wannier90 import read_wannier_tools
 
 #: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
 SYMMETRY_TOLERANCE = 1e-2
@@ -33,6 +33,9 @@ _SMALLEST_CELL = 1e-6
 #: Bytes and atoms of a structure file; Wannier models are of cells with far fewer.
 _LARGEST_FILE = 1 << 22
 _MOST_ATOMS = 5000
+
+#: Relative difference of lengths that is strain or another functional, not another material.
+_SAME_CELL = 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,30 @@ class Structure:
         """Number and international symbol of the nonmagnetic space group, None where none is found."""
         found = self._symmetry
         return None if found is None else (int(found.number), str(found.international))
+
+    @property
+    def primitive_cells(self) -> int:
+        """How many primitive cells there are in this one, by translations of its atoms."""
+        found = self._symmetry
+        if found is None:
+            return 1
+        return int(np.sum((found.rotations == np.eye(3, dtype=int)).all(axis=(1, 2))))
+
+    def fits(self, model: WannierModel) -> bool:
+        """True where this can be the crystal of the model: its cell, a primitive one of it, or a multiple."""
+        if _alike(self.lattice, model.lattice):
+            return True
+        known = structure_of(model)
+        cells = [self.lattice, *([] if (primitive := self._primitive) is None else [primitive])]
+        if known is None:
+            return any(_alike(cell, model.lattice) for cell in cells)
+        cells_of_model = [model.lattice, *([] if (primitive := known._primitive) is None else [primitive])]
+        return any(_alike(one, other) for one in cells for other in cells_of_model)
+
+    @property
+    def _primitive(self) -> NDArray[np.float64] | None:
+        found = self._symmetry
+        return None if found is None else np.asarray(found.primitive_lattice)
 
     @property
     def rotations(self) -> NDArray[np.float64]:
@@ -87,6 +114,21 @@ class Structure:
         return self.lattice, self.reduced, [kinds.index(symbol) + 1 for symbol in self.symbols]
 
 
+def _alike(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
+    """True for cells of one lattice up to rotation, choice of vectors and a few percent."""
+    reduced = []
+    for cell in (first, second):
+        if abs(np.linalg.det(cell)) < _SMALLEST_CELL or (found := spglib.niggli_reduce(cell)) is None:
+            return False
+        reduced.append(found)
+    (lengths, volume), (others, other) = (
+        (np.linalg.norm(cell, axis=1), abs(np.linalg.det(cell))) for cell in reduced
+    )
+    return bool(
+        np.allclose(lengths, others, rtol=_SAME_CELL) and abs(volume - other) < 2 * _SAME_CELL * volume
+    )
+
+
 def structure_of(model: WannierModel) -> Structure | None:
     """The structure that a model carries, None where it knows no atoms."""
     if not model.atoms:
@@ -96,23 +138,15 @@ def structure_of(model: WannierModel) -> Structure | None:
     return Structure(model.lattice, symbols, positions @ np.linalg.inv(model.lattice))
 
 
-def find_structure_file(model: Path) -> Path | None:
-    """A structure file beside the model: OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif."""
-    folder = model if model.is_dir() else model.parent
-    if not folder.is_dir():
-        return None
-    files = [file for file in companions(folder, model.name) if _reader(file) is not None]
-    # Of several, the one that is named like the model.
-    files.sort(key=lambda file: not file.name.startswith(model.name))
-    return files[0] if files else None
-
-
 def read_structure(path: Path) -> Structure:
     """Read a structure file. Raises InputError where it is damaged or a library is missing."""
     with at_the_door(path):
         reader = _reader(path)
         if reader is None:
-            raise InputError(f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp or .cif.")
+            raise InputError(
+                f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp, .cif, wt.in, or an input of "
+                "Quantum ESPRESSO or ABINIT."
+            )
         stream = io.StringIO(_text(path), newline=None)
         # An old POSCAR has its elements in the files beside it.
         stream.name = str(path)
@@ -149,19 +183,50 @@ def _checked(structure: Structure) -> Structure:
 
 
 def _reader(path: Path) -> Callable[[TextIO], Structure] | None:
-    name = path.name.upper()
-    if name.startswith(("POSCAR", "CONTCAR")) or name.endswith(".VASP"):
-        return _read_poscar
-    if name.endswith(".CIF"):
-        return _read_cif
-    return _read_optimade if name.endswith(".JSON") and _is_optimade(path) else None
+    rank = rank_of(path)
+    return None if rank is None else _READERS[rank][1]
 
 
-def _is_optimade(path: Path) -> bool:
+def rank_of(path: Path) -> int | None:
+    """Place of the kind of a structure file among `_READERS`, None for other files."""
+    return next((rank for rank, (fits, _) in enumerate(_READERS) if fits(path)), None)
+
+
+def is_wannier_tools(path: Path) -> bool:
+    """True for a wt.in."""
+    return _reader(path) is _read_wt_in
+
+
+def is_from_database(path: Path) -> bool:
+    """True for formats that may hold another cell of the crystal than the one that was computed."""
+    return _reader(path) in (_read_cif, _read_optimade)
+
+
+def _holds(path: Path, *words: str) -> bool:
     try:
-        return '"cartesian_site_positions"' in _text(path)
+        text = _text(path).lower()
     except (InputError, OSError):
         return False
+    return all(word in text for word in words)
+
+
+def _read_wt_in(stream: TextIO) -> Structure:
+    given = read_wannier_tools(Path(stream.name))
+    positions = np.array([atom.position for atom in given.atoms]).reshape(-1, 3)
+    symbols = tuple(atom.symbol.capitalize() for atom in given.atoms)
+    return Structure(given.lattice, symbols, positions @ np.linalg.inv(given.lattice))
+
+
+def _read_espresso(stream: TextIO) -> Structure:
+    from ase.io import read
+
+    return _from_ase(read(stream, format="espresso-in"))
+
+
+def _read_abinit(stream: TextIO) -> Structure:
+    from ase.io import read
+
+    return _from_ase(read(stream, format="abinit-in"))
 
 
 def _read_poscar(stream: TextIO) -> Structure:
@@ -209,3 +274,25 @@ def _from_ase(atoms: Any) -> Structure:
     return Structure(
         np.array(atoms.cell), tuple(atoms.get_chemical_symbols()), np.array(atoms.get_scaled_positions())
     )
+
+
+#: In the order of trust, see `materials.companions.find_structure_files`.
+_READERS: tuple[tuple[Callable[[Path], bool], Callable[[TextIO], Structure]], ...] = (
+    (lambda path: path.name.upper() == "WT.IN", _read_wt_in),
+    (lambda path: path.name.upper().startswith("POSCAR"), _read_poscar),
+    (lambda path: path.name.upper().startswith("CONTCAR"), _read_poscar),
+    (lambda path: path.suffix.upper() == ".VASP", _read_poscar),
+    (
+        lambda path: path.suffix.lower() in (".in", ".pwi") and _holds(path, "&system", "atomic_positions"),
+        _read_espresso,
+    ),
+    (
+        lambda path: path.suffix.lower() in (".in", ".abi") and _holds(path, "znucl", "typat"),
+        _read_abinit,
+    ),
+    (
+        lambda path: path.suffix.upper() == ".JSON" and _holds(path, '"cartesian_site_positions"'),
+        _read_optimade,
+    ),
+    (lambda path: path.suffix.upper() == ".CIF", _read_cif),
+)

@@ -29,7 +29,7 @@ from inputs import (
 from support import random_model
 
 from spinscreen.materials import MaterialSource, check_material, find_materials, load_model, read_structure
-from spinscreen.materials.structure import find_structure_file
+from spinscreen.materials.companions import find_structure_files
 from spinscreen.materials.wannier90.checkpoint import read_checkpoint, read_eigenvalues, read_spin
 from spinscreen.materials.wannier90.scf_outputs import level_of_outputs
 from spinscreen.materials.wannier90.wigner_seitz import WignerSeitz, read_minimal_images
@@ -399,4 +399,4 @@ def test_a_large_json_file_is_no_structure(tmp_path):
     write_structures(tmp_path)
     folder = tmp_path / "toy_json"
     (folder / "toy.json").write_text('"cartesian_site_positions"' + " " * (5 << 20))
-    assert find_structure_file(folder / SEED) is None
+    assert find_structure_files(folder / SEED) == []

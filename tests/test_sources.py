@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from inputs import CIF, OPTIMADE, POSCAR
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import (
+    WannierModel,
     check_material,
     composition,
     find_materials,
@@ -38,6 +41,10 @@ LAUGHS = "- id: x\n  path: &a0 [y]\n" + "".join(
 MERGES = "- &a0 {id: x, path: y, 1: 1, 2: 2}\n" + "".join(
     f"- &a{n}\n  k{n}: 1\n  <<: [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in LEVELS
 )
+
+
+#: angstrom, of POSCAR, CIF and OPTIMADE
+GALLIUM_ARSENIDE = 2.8265 * (np.ones((3, 3)) - np.eye(3))
 
 
 @pytest.fixture
@@ -219,11 +226,16 @@ def test_a_tree_names_materials_by_their_folders(tmp_path):
     assert [m.id for m in find_materials(tmp_path)] == ["a-b", "c-WS2", "c-WSe2"]
 
 
+def in_the_cell_of_gallium_arsenide(name: str) -> WannierModel:
+    return replace(library.load(name), lattice=GALLIUM_ARSENIDE)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("POSCAR", POSCAR), ("kane_mele.cif", CIF), ("structure.json", json.dumps(OPTIMADE))],
 )
 def test_structures_beside_a_model_give_formula_and_space_group(folder, name, content):
+    write_wannier90(in_the_cell_of_gallium_arsenide("kane_mele"), folder / "km")
     (folder / "km" / name).write_text(content)
     (source,) = find_materials(folder / "km")
     found = composition(source.load(), source)
@@ -235,17 +247,36 @@ def test_structures_beside_a_model_give_formula_and_space_group(folder, name, co
     assert round(cells, 6) in (1, 4)
 
 
-def test_a_damaged_structure_is_named(folder):
+def test_a_damaged_structure_is_left_out_with_a_note(folder):
     (folder / "km" / "POSCAR").write_text("GaAs\n1.0\n0 0\n")
     (source,) = find_materials(folder / "km")
+    assert check_material(source).error is None
+    (note,) = (note for note in source.load().provenance.notes if note.startswith("composition"))
+    assert "POSCAR: cannot be read as a structure" in note
+
+
+def test_the_structure_of_another_material_is_not_believed(folder):
+    (folder / "km" / "POSCAR").write_text(POSCAR)
+    (folder / "km" / "CONTCAR").write_text("")
+    (source,) = find_materials(folder / "km")
+    model = source.load()
+    assert composition(model, source).get("formula") != "AsGa"
+    assert "composition: POSCAR is left out, its cell is not the one of the model" in model.provenance.notes
+
+
+def test_a_structure_without_ase(folder, monkeypatch):
+    """Of the atoms, and the cell, of the .win no library is needed."""
+    monkeypatch.setitem(sys.modules, "ase.io", None)
+    (folder / "km" / "POSCAR").write_text(POSCAR)
+    (source,) = find_materials(folder / "km")
     checked = check_material(source)
-    assert checked.error is not None
-    assert "POSCAR: cannot be read as a structure" in checked.error
+    assert checked.error is None
+    assert any("pip install 'spinscreen[structures]'" in note for note in source.load().provenance.notes)
 
 
 def test_in_a_flat_folder_only_files_of_the_same_name_belong_to_a_model(tmp_path):
     for name in ("MoS2", "WS2"):
-        write_wannier90(library.load(name), tmp_path)
+        write_wannier90(in_the_cell_of_gallium_arsenide(name), tmp_path)
     (tmp_path / "POSCAR").write_text(POSCAR)
     (tmp_path / "WS2.cif").write_text(CIF)
     (tmp_path / "WS2.scf.out").write_text("     the Fermi energy is     0.7000 ev\n")

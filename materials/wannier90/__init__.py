@@ -4,6 +4,9 @@ from .calculation import HermitianMatrices, Wannier90Files
 from .discovery import SourceFiles, companions, find_files
 from .export import write_wannier90
 from .loading import read_model, with_fermi_level
+from .wannier_tools import read_wannier_tools
+from .win import read_win
+from .wout import read_wout
 
 __all__ = [
     "HermitianMatrices",
@@ -12,6 +15,9 @@ __all__ = [
     "companions",
     "find_files",
     "read_model",
+    "read_wannier_tools",
+    "read_win",
+    "read_wout",
     "with_fermi_level",
     "write_wannier90",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from .spin import ab_initio_spin, check_same_calculation
 from .tight_binding_files import RawMatrices, read_hr, read_tb
 from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
+from .wout import Log, read_wout
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +64,18 @@ class Wannier90Files:
         return self.found.seedname
 
     @property
+    def place(self) -> Path:
+        """Folder and seedname of the Hamiltonian."""
+        file = self.files.get("tb") or self.files.get("hr") or next(iter(self.files.values()))
+        return file.parent / self.seedname
+
+    @property
     def used(self) -> list[Path]:
         """The files that a model is read from: _hr.dat and _centres.xyz only stand in for a _tb.dat."""
         spare = {"hr", "centres"} if "tb" in self.files else set()
+        spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind}
+        if self.win is None:
+            spare.add("win")
         return [path for kind, path in self.files.items() if kind not in spare]
 
     def check(self) -> None:
@@ -74,11 +84,40 @@ class Wannier90Files:
 
     @cached_property
     def win(self) -> WinFile | None:
-        return read_win(self.files["win"]) if "win" in self.files else None
+        """The .win; one of another name only where it says of this Hamiltonian what the file itself says."""
+        if "win" not in self.files:
+            return None
+        if "win" not in self.found.borrowed:
+            return read_win(self.files["win"])
+        try:
+            win = read_win(self.files["win"])
+            _check_win(win, self._text.size)
+            # Whatever is asked of it later can be read.
+            _ = win.lattice, win.atoms, win.logical("spinors"), win.real("fermi_energy")
+            _ = win.integers("mp_grid", 3), win.integer("num_valence_bands")
+        except InputError:
+            return None
+        return win
+
+    @cached_property
+    def log(self) -> Log | None:
+        """The .wout, None where it is missing, damaged or of another number of functions: it only adds."""
+        if "wout" not in self.files:
+            return None
+        try:
+            log = read_wout(self.files["wout"])
+        except InputError:
+            return None
+        return log if log.centres is None or len(log.centres) == self.raw.size else None
 
     @cached_property
     def raw(self) -> RawMatrices:
         """_tb.dat or _hr.dat as it stands, its number of Wannier functions that of the .win."""
+        _check_win(self.win, self._text.size)
+        return self._text
+
+    @cached_property
+    def _text(self) -> RawMatrices:
         if "tb" in self.files:
             raw = read_tb(self.files["tb"])
         elif "hr" in self.files:
@@ -89,7 +128,6 @@ class Wannier90Files:
                 f"{self.seedname}: expected {self.seedname}_tb.dat or {self.seedname}_hr.dat, found only "
                 f"{present}; run Wannier90 with write_tb = .true."
             )
-        _check_win(self.win, raw.size)
         return raw
 
     @cached_property
@@ -109,20 +147,44 @@ class Wannier90Files:
         return checkpoint
 
     @cached_property
-    def lattice(self) -> NDArray[np.float64]:
-        """Unit cell, rows in angstrom, of the _tb.dat, else the .win, else the .chk."""
-        cells = (
-            self.raw.lattice,
-            self.win.lattice if self.win else None,
-            self.gauge.lattice if self.gauge else None,
-        )
-        for cell in cells:
+    def _cell(self) -> tuple[str, NDArray[np.float64] | None]:
+        """The first file that knows the cell, by kind, and the cell."""
+        cells: dict[str, Callable[[], NDArray[np.float64] | None]] = {
+            "tb": lambda: self.raw.lattice,
+            "win": lambda: self.win.lattice if self.win else None,
+            "wout": lambda: self.log.lattice if self.log else None,
+            "nnkp": self._cell_of_nnkp,
+            "chk": lambda: self.gauge.lattice if self.gauge else None,
+        }
+        for kind, cell_of in cells.items():
+            cell = cell_of()
             if cell is not None:
-                return cell
-        raise InputError(
-            f"{self.seedname}: no unit cell found, expected a .win beside the _hr.dat; put one there or give "
-            "lattice=."
-        )
+                return kind, cell
+        return "", None
+
+    def _cell_of_nnkp(self) -> NDArray[np.float64] | None:
+        if "nnkp" not in self.files:
+            return None
+        try:
+            return read_win(self.files["nnkp"]).vectors("real_lattice")
+        except InputError:
+            return None
+
+    @property
+    def cell_kind(self) -> str:
+        """Which file the cell is from, "tb", "win", "wout", "nnkp" or "chk"; "" where none knows it."""
+        return self._cell[0]
+
+    @property
+    def lattice(self) -> NDArray[np.float64]:
+        """Unit cell, rows in angstrom, of the _tb.dat, else the .win, .wout, .nnkp or .chk."""
+        cell = self._cell[1]
+        if cell is None:
+            raise InputError(
+                f"{self.files.get('hr', self.seedname)}: no unit cell found, expected a .win, .wout, POSCAR, "
+                ".cif or wt.in beside it; put one there or give lattice=."
+            )
+        return cell
 
     @cached_property
     def hamiltonian(self) -> HermitianMatrices:
@@ -157,9 +219,19 @@ class Wannier90Files:
         return "none" if self.centres_file is None else "centres"
 
     @property
+    def centres_kind(self) -> str:
+        """Which file the Wannier centres are from: "chk", else "centres", else "wout"; "" without one."""
+        if "chk" in self.files:
+            return "chk"
+        if "centres" in self.files:
+            return "centres"
+        has_log = "tb" not in self.files and self.log is not None and self.log.centres is not None
+        return "wout" if has_log else ""
+
+    @property
     def centres_file(self) -> Path | None:
-        """The file with the Wannier centres, the .chk before the _centres.xyz."""
-        return self.files.get("chk") or self.files.get("centres")
+        """The file with the Wannier centres."""
+        return self.files.get(self.centres_kind)
 
     @cached_property
     def centres(self) -> NDArray[np.float64]:
@@ -167,7 +239,8 @@ class Wannier90Files:
         if self.gauge is not None:
             return self.gauge.centres
         if "centres" not in self.files:
-            return np.zeros((self.raw.size, 3))
+            known = self.log.centres if self.log else None
+            return np.zeros((self.raw.size, 3)) if known is None else known
         path = self.files["centres"]
         centres, _ = read_centres(path)
         if len(centres) != self.raw.size:
@@ -191,10 +264,12 @@ class Wannier90Files:
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
-        """Atoms of the .win, else of the _centres.xyz."""
+        """Atoms of the .win, else of the _centres.xyz, else of the .wout."""
         if self.win is not None and self.win.atoms:
             return self.win.atoms
-        return read_centres(self.files["centres"])[1] if "centres" in self.files else ()
+        if "centres" in self.files:
+            return read_centres(self.files["centres"])[1]
+        return self.log.atoms if self.log else ()
 
     def _hermitian(self, matrices: NDArray[np.complex128], exact: bool = False) -> HermitianMatrices:
         translations, expanded = self.wigner_seitz.expand(matrices, exact)

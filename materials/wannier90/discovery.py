@@ -20,7 +20,11 @@ _SUFFIXES = {
     "chk": (".chk", ".chk.fmt"),
     "spn": (".spn", ".spn.fmt"),
     "eig": (".eig",),
+    "wout": (".wout",),
+    "nnkp": (".nnkp",),
 }
+#: Kinds that may be named otherwise than the only Hamiltonian beside them.
+_BORROWED = ("win", "wout", "nnkp")
 _ANY_SUFFIX = re.compile(
     "(" + "|".join(re.escape(s) for names in _SUFFIXES.values() for s in names) + r")(\.gz)?$"
 )
@@ -28,10 +32,14 @@ _ANY_SUFFIX = re.compile(
 
 @dataclass(frozen=True)
 class SourceFiles:
-    """A seedname and the files found for it, by kind ("tb", "hr", "wsvec", "chk" ...)."""
+    """A seedname and the files found for it, by kind ("tb", "hr", "wsvec", "chk" ...).
+
+    borrowed : kinds of files that are named otherwise; they count as far as they fit
+    """
 
     seedname: str
     files: dict[str, Path]
+    borrowed: frozenset[str] = frozenset()
 
 
 def find_files(source: str | Path) -> SourceFiles:
@@ -52,14 +60,14 @@ def find_files(source: str | Path) -> SourceFiles:
             for other in ("tb", "hr"):
                 found.pop(other, None)
         found[kind] = path
-        return SourceFiles(stem.name, found)
+        return _with_borrowed(stem, found)
     found = _with_seedname(path)
     if not found:
         raise InputError(
             f"{path}: no such file, folder or seedname; expected for example a folder with seedname_tb.dat, "
             "or the name of a built-in model (see `spinscreen library`)."
         )
-    return SourceFiles(path.name, found)
+    return _with_borrowed(path, found)
 
 
 def seednames_in(folder: Path) -> list[str]:
@@ -67,7 +75,7 @@ def seednames_in(folder: Path) -> list[str]:
     return sorted(
         {
             match.string[: match.start()]
-            for file in folder.iterdir()
+            for file in visible(folder)
             if (match := _ANY_SUFFIX.search(file.name)) and match[1] in ("_tb.dat", "_hr.dat")
         }
     )
@@ -77,8 +85,29 @@ def companions(folder: Path, seedname: str) -> list[Path]:
     """Files of a folder that may belong to a seedname: all where it is alone, else those named like it."""
     alone = len(seednames_in(folder)) < 2
     return sorted(
-        file for file in folder.iterdir() if (alone or file.name.startswith(seedname)) and file.is_file()
+        file for file in visible(folder) if (alone or file.name.startswith(seedname)) and file.is_file()
     )
+
+
+def visible(folder: Path) -> list[Path]:
+    """What a folder holds, without names that begin with a dot: macOS leaves a `._x` of every x."""
+    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+
+
+def _with_borrowed(stem: Path, found: dict[str, Path]) -> SourceFiles:
+    """Add what is missing where the folder has one such file, and no Hamiltonian but this one."""
+    folder, borrowed = stem.parent, set()
+    if {"tb", "hr"} & set(found) and folder.is_dir() and len(seednames_in(folder)) == 1:
+        for kind in (kind for kind in _BORROWED if kind not in found):
+            candidates = [
+                file
+                for file in visible(folder)
+                if (match := _ANY_SUFFIX.search(file.name)) and match[1] in _SUFFIXES[kind]
+            ]
+            if len(candidates) == 1:
+                found[kind] = candidates[0]
+                borrowed.add(kind)
+    return SourceFiles(stem.name, found, frozenset(borrowed))
 
 
 def _with_seedname(stem: Path) -> dict[str, Path]:
@@ -110,4 +139,5 @@ def _in_folder(folder: Path) -> SourceFiles:
             f"{folder}: found several calculations ({_listed(seednames)}), expected one; name one, for "
             f"example {folder / seednames[0]}."
         )
-    return SourceFiles(seednames[0], _with_seedname(folder / seednames[0]))
+    stem = folder / seednames[0]
+    return _with_borrowed(stem, _with_seedname(stem))

@@ -15,7 +15,7 @@ from ..files import hashes, printable
 from ..model import PathSegment, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
-from .scf_outputs import level_of_outputs
+from .scf_outputs import level_of_inputs, level_of_outputs
 from .win import WinFile
 
 
@@ -51,7 +51,7 @@ def read_model(
         kpoint_path=path,
         provenance=Provenance(
             hashes(files.used),
-            tuple(printable(note) for note in (*_notes(files, spin is not None), *path_notes)),
+            tuple(printable(note) for note in (*_notes(files, spin is not None, lattice), *path_notes)),
             {label: found.removed for label, found in operators.items() if found.removed is not None},
             position_source=files.position_source,
             spin_source="ab_initio" if spin else "none",
@@ -60,16 +60,22 @@ def read_model(
     )
 
 
-def _notes(files: Wannier90Files, has_spin: bool) -> list[str]:
-    notes = []
+def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> list[str]:
+    notes = [
+        f"{files.files[kind].name}: read, the only {files.files[kind].suffix} beside {files.seedname}"
+        for kind in sorted(files.found.borrowed)
+        if files.files[kind] in files.used
+    ]
+    if lattice is None and files.cell_kind in ("wout", "nnkp"):
+        notes.append(f"unit cell: from {files.files[files.cell_kind].name}")
     if files.wigner_seitz.images is None:
         notes.append("no _wsvec.dat: R vectors as they stand in the file")
     if files.position_source == "centres" and files.centres_file is not None:
         notes.append(f"position: Wannier centres of {files.centres_file.name} only")
     if files.position_source == "none":
         notes.append(
-            "position: no _tb.dat, .chk or _centres.xyz, all Wannier functions put at the origin; Berry "
-            "curvatures lack the position matrix"
+            "position: no _tb.dat, .chk, _centres.xyz or .wout, all Wannier functions put at the origin; "
+            "Berry curvatures lack the position matrix"
         )
     if has_spin:
         notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
@@ -97,14 +103,17 @@ def _periodic(
 
 
 def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel:
-    """The model with the level it has (of the .win), else that of the scf output beside it, else that of
-    num_valence_bands of the .win; without any of them as it is.
+    """The model with the level it has (of the .win), else that of the scf output beside it, of a wt.in or
+    the .json of a database, of num_valence_bands of the .win; without any of them as it is.
 
     Raises InputError where scf outputs contradict each other.
     """
     if model.fermi_level is not None:
         return model
-    output = level_of_outputs(next(iter(files.files.values())).parent, files.seedname)
+    folder = files.place.parent
+    output = level_of_outputs(folder, files.seedname) or level_of_inputs(
+        folder, files.seedname, files.raw.size
+    )
     if output is not None:
         level, file = output
         provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))

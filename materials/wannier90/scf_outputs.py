@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from spinscreen.kernels import InputError
 
-from ..files import pieces
+from ..files import pieces, read_bytes
 from ..matrices import LARGEST
 from .discovery import companions
+from .wannier_tools import read_wannier_tools
 
 #: Two outputs of one material may differ by so much (eV), they are of different meshes.
 _SAME_LEVEL = 0.05
@@ -27,6 +29,9 @@ _LEVELS = {
     b"e-fermi": re.compile(rb"\s{0,40}:" + _NUMBER),
     b"highest occupied level (ev):": re.compile(_NUMBER),
 }
+
+#: Bytes of a .json that is looked into.
+_LARGEST_JSON = 1 << 26
 
 #: Bytes that a level may take from its words to its unit.
 _LONGEST_LEVEL = 512
@@ -53,6 +58,39 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
                 "expected one scf run in the folder, or give fermi_level."
             )
     return found[0] if found else None
+
+
+def level_of_inputs(folder: Path, seedname: str, size: int) -> tuple[float, Path] | None:
+    """Fermi level (eV) that a wt.in for as many functions, or the .json of JARVIS beside a seedname gives."""
+    for file in companions(folder, seedname):
+        try:
+            if file.name.lower() == "wt.in":
+                given = read_wannier_tools(file)
+                level = given.fermi_level if given.fits(size) else None
+            elif file.suffix.lower() == ".json":
+                level = _level_in_json(file)
+            else:
+                continue
+        except InputError:
+            # They only add to what is known.
+            continue
+        if level is not None:
+            return level, file
+    return None
+
+
+def _level_in_json(file: Path) -> float | None:
+    text = bytes(read_bytes(file, lambda head: _LARGEST_JSON))
+    if b'"efermi"' not in text:
+        return None
+    try:
+        content = json.loads(text)
+        # That of the mesh is of the self-consistent run, that of a path is not.
+        level = content.get("info_mesh", content).get("efermi", content.get("efermi"))
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    return float(level) if number and abs(level) < LARGEST else None
 
 
 def _level_in(file: Path) -> float | None:

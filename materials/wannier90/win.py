@@ -73,15 +73,17 @@ class WinFile:
     @property
     def lattice(self) -> NDArray[np.float64] | None:
         """Unit cell, rows in angstrom, None where the file has none."""
-        block = self.blocks.get("unitcellcart")
+        return self.vectors("unit_cell_cart")
+
+    def vectors(self, name: str) -> NDArray[np.float64] | None:
+        """A block of three vectors, in angstrom, None where the file has none. Raises InputError."""
+        block = self.blocks.get(_canonical(name))
         if block is None:
             return None
         factor, lines = self._length_unit(block)
         if len(lines) != 3:
             where = block[0].number if block else 0
-            raise InputError(
-                f"{self.path}, line {where}: unit_cell_cart has {len(lines)} vectors, expected 3."
-            )
+            raise InputError(f"{self.path}, line {where}: {name} has {len(lines)} vectors, expected 3.")
         return factor * np.array([self._numbers(line, 3) for line in lines])
 
     @property

@@ -21,6 +21,7 @@ from spinscreen.materials import (
     library,
     load_model,
 )
+from spinscreen.materials.wording import in_words_of_the_command_line
 from spinscreen.storage import (
     build_catalog,
     check_figure,
@@ -92,6 +93,13 @@ SpinOrdering = Annotated[
         "(all up, then all down) or none. Found by a test if not given.",
     ),
 ]
+Lattice = Annotated[
+    str | None,
+    typer.Option(
+        help="Unit cell where no file has it: nine numbers in angstrom, 'a1x a1y a1z a2x ...', or a file "
+        "that has one (.win, .wout, POSCAR, .cif, wt.in)."
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
 ]
@@ -99,25 +107,31 @@ Settings = dict[str, Any]  # in its place, the options of a calculation
 Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, however long it will take.")]
 
 
-def read_source(source: str, spin_ordering: str | None = None) -> tuple[MaterialSource, WannierModel]:
+def read_source(
+    source: str, spin_ordering: str | None = None, lattice: str | None = None
+) -> tuple[MaterialSource, WannierModel]:
     """A model from files or, where no file has that name, from the library, and where it was found.
 
     Raises InputError.
     """
     if source in library.names() and not Path(source).exists():
         return MaterialSource(source), library.load(source)
-    options = {} if spin_ordering is None else {"spin_ordering": spin_ordering}
+    given = {"spin_ordering": spin_ordering, "lattice": lattice}
+    options = {name: value for name, value in given.items() if value is not None}
     with warnings.catch_warnings():
         # The tables print the assumption with its measured violations.
         warnings.simplefilter("ignore", SpinOrderingWarning)
-        model = load_model(source, **options)
+        try:
+            model = load_model(source, **options)
+        except InputError as problem:
+            raise InputError(in_words_of_the_command_line(str(problem))) from None
     return MaterialSource(model.name, source, options), model
 
 
 @app.command()
-def info(source: Source, spin_ordering: SpinOrdering = None) -> None:
+def info(source: Source, spin_ordering: SpinOrdering = None, lattice: Lattice = None) -> None:
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
-    _, model = read_source(source, spin_ordering)
+    _, model = read_source(source, spin_ordering, lattice)
     out.print(model_table(model))
     path = fast_path()
     told = "compiled" if path.compiled else "plain Python, some hundred times slower"
@@ -131,6 +145,7 @@ def run(
     settings: Settings,
     store: Annotated[Path | None, typer.Option(help="Zarr store to publish the result in.")] = None,
     spin_ordering: SpinOrdering = None,
+    lattice: Lattice = None,
     workers: Workers = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
@@ -139,7 +154,7 @@ def run(
 ) -> None:
     """Compute Brillouin-zone integrals, publish them in a store, and print them at the Fermi level."""
     calculation, targets = Calculation(**settings), Targets.checked(store, plot)
-    work = Work.of(*read_source(source, spin_ordering), calculation)
+    work = Work.of(*read_source(source, spin_ordering, lattice), calculation)
     targets.check(work.settings)
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
@@ -210,10 +225,11 @@ def bands(
     output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
     points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
     spin_ordering: SpinOrdering = None,
+    lattice: Lattice = None,
 ) -> None:
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
-    _, model = read_source(source, spin_ordering)
+    _, model = read_source(source, spin_ordering, lattice)
     name, _, component = color.partition(":")
     corners = path_corners(path, source, model)
     dataset = evaluate(
@@ -249,12 +265,13 @@ def stream(
         str, typer.Option(help="Values per k and band, see `spinscreen quantities`.")
     ] = "energy,texture",
     spin_ordering: SpinOrdering = None,
+    lattice: Lattice = None,
     workers: Workers = None,
     yes: Yes = False,
 ) -> None:
     """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
     targets = Targets.checked(store)
-    _, model = read_source(source, spin_ordering)
+    _, model = read_source(source, spin_ordering, lattice)
     mesh = complete_kmesh(model, settings.pop("kmesh", None))
     confirm_cost(model, KMesh(mesh), yes)
     with (

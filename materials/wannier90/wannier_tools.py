@@ -1,0 +1,102 @@
+"""The input of WannierTools (wt.in): often the only file beside a Hamiltonian that knows its cell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError
+
+from ..files import quoted, read_bytes
+from ..matrices import LARGEST
+from ..model import Atom
+from .win import BOHR
+
+#: Bytes: an input with paths, slabs and thousands of atoms is not as long.
+_LARGEST_FILE = 1 << 22
+
+_VALUE = {
+    "fermi_level": re.compile(r"(?im)^\s*E_FERMI\s*=\s*([-+.\deEdD]+)"),
+    "file": re.compile(r"(?im)^\s*HRFILE\s*=\s*['\"]([^'\"\n]*)['\"]"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class WannierToolsInput:
+    """lattice (3, 3) angstrom; atoms; fermi_level (eV) or None; hamiltonian : the file that it names, ""
+    where it names none; projectors : number of orbitals, of which spinors are two each, None if not said.
+    """
+
+    lattice: NDArray[np.float64]
+    atoms: tuple[Atom, ...]
+    fermi_level: float | None
+    hamiltonian: str
+    projectors: int | None
+
+    def fits(self, size: int) -> bool:
+        """True where a Hamiltonian of so many functions can be the one that it is for."""
+        return self.projectors in (None, size) or 2 * (self.projectors or 0) == size
+
+
+def read_wannier_tools(path: Path) -> WannierToolsInput:
+    """Read a wt.in. Raises InputError where it has no cell, or a number in it cannot be read."""
+    raw = bytes(read_bytes(path, lambda head: _LARGEST_FILE)).decode("utf-8", "replace")
+    lines = [re.split(r"[!#]", line, maxsplit=1)[0].strip() for line in raw.splitlines()]
+    text = "\n".join(lines)
+    unit, *vectors = _card(lines, "LATTICE", 4, path)
+    scale = BOHR if unit.lower().startswith("bohr") else 1.0
+    lattice = scale * np.array([_numbers(line, path) for line in vectors])
+    found = {name: match[1] for name, pattern in _VALUE.items() if (match := pattern.search(text))}
+    level, projectors = found.get("fermi_level"), _card(lines, "PROJECTORS", 1, path)
+    return WannierToolsInput(
+        lattice,
+        _atoms(lines, lattice, scale, path),
+        None if level is None else _numbers(level, path, 1)[0],
+        found.get("file", ""),
+        sum(_counts(projectors[0], path)) if projectors else None,
+    )
+
+
+def _card(lines: list[str], name: str, count: int, path: Path) -> list[str]:
+    """The first lines of a card that are not blank; [] where there is no such card but LATTICE."""
+    starts = [n for n, line in enumerate(lines) if line.upper().split()[:1] == [name]]
+    content = [line for line in lines[starts[0] + 1 :] if line][:count] if starts else []
+    if len(content) < count and (starts or name == "LATTICE"):
+        raise InputError(f"{path}: expected the card {name} with {count} lines, found {len(content)}.")
+    return content
+
+
+def _atoms(lines: list[str], lattice: NDArray, scale: float, path: Path) -> tuple[Atom, ...]:
+    head = _card(lines, "ATOM_POSITIONS", 2, path)
+    if not head:
+        return ()
+    count = _counts(head[0], path)[0]
+    content = _card(lines, "ATOM_POSITIONS", 2 + count, path)[2:]
+    to_cartesian = lattice if head[1].lower().startswith("d") else scale * np.eye(3)
+    atoms = []
+    for line in content:
+        symbol, *rest = line.split()
+        x, y, z = (np.array(_numbers(" ".join(rest[:3]), path)) @ to_cartesian).tolist()
+        atoms.append(Atom(symbol, (x, y, z)))
+    return tuple(atoms)
+
+
+def _counts(line: str, path: Path) -> list[int]:
+    words = line.split()
+    if not words or not all(word.isdigit() and int(word[:7]) <= 5000 and len(word) < 7 for word in words):
+        raise InputError(f"{path}: expected numbers of atoms or projectors up to 5000, found {quoted(line)}.")
+    return [int(word) for word in words]
+
+
+def _numbers(line: str, path: Path, count: int = 3) -> list[float]:
+    try:
+        values = [float(word.lower().replace("d", "e")) for word in line.replace(",", " ").split()[:count]]
+    except ValueError:
+        values = []
+    if len(values) != count or not all(abs(value) < LARGEST for value in values):
+        raise InputError(f"{path}: expected {count} numbers below {LARGEST:g}, found {quoted(line)}.")
+    return values
