@@ -3,7 +3,7 @@
 from . import library
 from .collection import ManifestEntry, MaterialCheck, check_material, find_materials
 from .loading import Overrides, SpinOrderingWarning, load_model
-from .model import Atom, PathSegment, Projection, Provenance, WannierModel
+from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
 from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
@@ -35,6 +35,8 @@ __all__ = [
     "SpinOrderingWarning",
     "Structure",
     "SuperconductingState",
+    "TrialOrbital",
+    "TrialOrbitals",
     "Wannier90Files",
     "WannierModel",
     "bcs_gap",

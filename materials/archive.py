@@ -18,6 +18,7 @@ from spinscreen.kernels import InputError
 from .files import justified_size, open_regular, quoted, reason
 from .model import Atom, PathSegment, PositionSource, Provenance, SpinSource, WannierModel
 from .observable import Axis, Observable, Rotation, Sign
+from .trial_orbitals import TrialOrbitals, read_trial_orbitals, write_trial_orbitals
 
 _FORMAT = "spinscreen-model"
 _VERSION = 2
@@ -45,6 +46,8 @@ def save_model(model: WannierModel, path: str | Path) -> None:
             group = file.create_group("observables", track_order=True)
             for name, matrix in model.observables.items():
                 group[name] = matrix
+            if model.trial_orbitals is not None:
+                write_trial_orbitals(model.trial_orbitals, file.create_group("trial_orbitals"))
         partial.replace(target)
     except OSError as problem:
         raise InputError(f"{target}: cannot be written ({problem}).") from None
@@ -64,6 +67,7 @@ def _header(model: WannierModel) -> dict[str, object]:
         "position_source": model.provenance.position_source,
         "spin_source": model.provenance.spin_source,
         "minimal_images": model.provenance.minimal_images,
+        "without_trial_orbitals": model.provenance.without_trial_orbitals,
         "kpoint_path": [list(segment) for segment in model.kpoint_path],
         "observables": {name: observable.facts for name, observable in model.observable_facts.items()},
     }
@@ -103,6 +107,7 @@ class _Header(BaseModel):
     position_source: PositionSource | None = None
     spin_source: SpinSource | None = None
     minimal_images: bool | None = None
+    without_trial_orbitals: str = ""
     kpoint_path: tuple[tuple[str, _Point, str, _Point], ...] = ()
     observables: dict[str, _SavedFacts] = {}
 
@@ -124,6 +129,7 @@ class _Header(BaseModel):
             self.position_source or position,
             self.spin_source or spin,
             images if self.minimal_images is None else self.minimal_images,
+            self.without_trial_orbitals,
         )
 
 
@@ -193,7 +199,8 @@ def load_archive(path: Path) -> WannierModel:
             }
             group = file["observables"]
             observables = {name: _numbers(group, name) for name in group}
-        return _model(header, arrays, observables)
+            trial = read_trial_orbitals(file["trial_orbitals"]) if "trial_orbitals" in file else None
+        return _model(header, arrays, observables, trial)
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from None
     except ValidationError as problem:
@@ -225,7 +232,12 @@ def _numbers(group: h5py.Group, name: str) -> NDArray:
     return np.asarray(dataset)
 
 
-def _model(header: _Header, arrays: dict[str, NDArray], matrices: dict[str, NDArray]) -> WannierModel:
+def _model(
+    header: _Header,
+    arrays: dict[str, NDArray],
+    matrices: dict[str, NDArray],
+    trial_orbitals: TrialOrbitals | None,
+) -> WannierModel:
     known = header.observables
     observables: dict[str, NDArray | Observable] = {
         name: Observable(matrix, **dict(known[name])) if name in known else matrix
@@ -245,4 +257,5 @@ def _model(header: _Header, arrays: dict[str, NDArray], matrices: dict[str, NDAr
         is_bogoliubov=header.is_bogoliubov,
         projections=header.projections,
         kpoint_path=tuple(PathSegment(*segment) for segment in header.kpoint_path),
+        trial_orbitals=trial_orbitals,
     )

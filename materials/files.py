@@ -156,11 +156,16 @@ def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytear
 def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
     """The same content a megabyte at a time; of a packed file as much as its size on disk justifies."""
     with open_regular(path) as stream, _told(path):
+        on_disk = os.fstat(stream.fileno()).st_size
         if path.suffix != ".gz":
+            first = True
             while piece := stream.read(_PIECE):
+                if announced is not None and first:
+                    _check_size(path, on_disk, _limit(announced, piece, on_disk))
+                first = False
                 yield piece
             return
-        limit = justified_size(os.fstat(stream.fileno()).st_size)
+        limit = justified_size(on_disk)
         size = 0
         with gzip.GzipFile(fileobj=stream) as unpacked:
             while piece := unpacked.read(_PIECE):

@@ -10,6 +10,9 @@ from spinscreen.kernels import InputError
 #: eV, angstrom, cells, or a count: no number of a material is as large, core levels and box sizes included.
 LARGEST = 1e6
 
+#: angstrom, the value Wannier90 3 uses (CODATA 2010)
+BOHR = 0.52917721092
+
 #: Largest |H(R) - H(-R)^dagger| in eV that counts as rounding of a printed file (6 decimals).
 HERMITICITY_TOLERANCE = 2e-6
 

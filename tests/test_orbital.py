@@ -10,7 +10,8 @@ import pytest
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import Atom, library, with_atoms, with_layer, with_orbital_momentum
-from spinscreen.materials.orbital import OrbitalOrderWarning, angular_momentum
+from spinscreen.materials.orbital import OrbitalOrderWarning
+from spinscreen.materials.trial_orbitals import angular_momentum
 from spinscreen.workflows import compute
 
 
@@ -76,10 +77,10 @@ def test_chosen_functions():
     ("lines", "message"),
     [
         ((), "has no projections, expected a projections block"),
-        (("Y:p",), "projection onto 'Y', but model 'kane_mele' has the atoms X"),
+        (("Y:p",), "projection onto 'Y', but the atoms are X"),
         (("X:q",), "'q' in projection 'X:q' is not a function"),
         (("X:p",), "make 3 functions, expected 18"),
-        (("X:p:z=1,1,1",), "has axes or spins of its own"),
+        (("X:p:z=1,0,1",), "z and x axes are not orthogonal"),
     ],
 )
 def test_projections_that_cannot_be_used_are_named(lines, message):
@@ -88,15 +89,29 @@ def test_projections_that_cannot_be_used_are_named(lines, message):
 
 
 def test_platinum_has_a_conventional_and_a_conserved_orbital_hall_conductivity(platinum):
-    # Pt's functions were mixed by the minimization: the result is there, and said to be no good.
-    with pytest.warns(OrbitalOrderWarning, match="should commute, but differ by"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         model = with_orbital_momentum(platinum)
-    assert any("taken to be the projections" in note for note in model.provenance.notes)
+    assert any("orbital angular momentum: from the trial orbitals" in n for n in model.provenance.notes)
+    lx, ly, lz = (model.onsite(f"orbital_{axis}") for axis in "xyz")
+    np.testing.assert_allclose(lx @ ly - ly @ lx, 1j * lz, atol=1e-13)
+    whole = np.repeat([-2, -1, 0, 1, 2], [2, 4, 6, 4, 2])
+    np.testing.assert_allclose(np.linalg.eigvalsh(lz), whole, atol=1e-13)
+    # Pt's functions are pure spinors to a few thousandths.
+    spins = [model.onsite(f"spin_{axis}") for axis in "xyz"]
+    assert max(np.abs(o @ s - s @ o).max() for o in (lx, ly, lz) for s in spins) < 0.005
     names = ["conventional_hall_conductivity", "conserved_hall_conductivity"]
     dataset = compute(model, 8, 18.3823, degeneracy_threshold=0.1, quantities=names)
     here = dataset.sel(observable="orbital_z", current_axis="x", field_axis="y").isel(fermi_energy=0)
     assert abs(float(here[names[0]])) > 100
     assert abs(float(here[names[1]]) - float(here[names[0]])) > 100
+
+
+def test_without_trial_orbitals_platinum_is_warned_about(platinum):
+    """Its functions were mixed by the minimization: the result is there, and said to be no good."""
+    with pytest.warns(OrbitalOrderWarning, match="should commute, but differ by"):
+        model = with_orbital_momentum(replace(platinum, trial_orbitals=None))
+    assert any("taken to be the projections" in note for note in model.provenance.notes)
 
 
 def test_iron_has_the_orbital_moment_of_a_weakly_coupled_magnet(iron):

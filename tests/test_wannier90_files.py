@@ -246,8 +246,9 @@ def test_projections_are_read(tmp_path):
             "begin projections\nbohr\nC : s; l=1,mr=2,3\nf=0,0.5,0:l=-3:z=1,1,0:r=2 (u)\nend projections\n"
         )
     model = load_model(tmp_path)
-    atoms, point = model.trial_orbitals
-    assert (atoms.site, atoms.orbitals, atoms.is_plain) == ("C", ("s", "px", "py"), True)
+    atoms, point = model.parsed_projections
+    assert (atoms.site, atoms.orbitals, atoms.spins) == ("C", ("s", "px", "py"), (1, -1))
     assert atoms.text == model.projections[1]
     assert (point.site, point.orbitals) == ("f=0,0.5,0", ("sp3-1", "sp3-2", "sp3-3", "sp3-4"))
-    assert (point.options, point.is_plain, point.is_point) == (("z=1,1,0", "r=2", "(u)"), False, True)
+    assert (point.z_axis, point.radial, point.spins) == ((1.0, 1.0, 0.0), 2, (1,))
+    assert (point.point, point.is_reduced) == ((0.0, 0.5, 0.0), True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..model import Atom, Provenance, WannierModel
 from ..spin import PAULI, spin_matrices
+from ..trial_orbitals import exact_orbitals
 from .honeycomb import honeycomb_lattice
 
 
@@ -66,6 +67,7 @@ def dichalcogenide(name: str, *, spin_orbit: float | None = None) -> WannierMode
         periodic=(True, True, False),
         atoms=(Atom(given.metal, (0.0, 0.0, 0.0)),),
         fermi_level=_mid_gap(given, coupling),
+        trial_orbitals=exact_orbitals(np.zeros((1, 3)), [given.metal], ["dz2", "dxy", "dx2-y2"]),
         provenance=Provenance(notes=("Liu et al., Phys. Rev. B 88, 085433 (2013)",)),
     )
 

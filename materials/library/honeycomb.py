@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..model import Atom, Provenance, WannierModel
 from ..spin import PAULI, spin_matrices
+from ..trial_orbitals import exact_orbitals
 
 Hoppings = dict[tuple[int, int, int], NDArray]
 
@@ -65,6 +66,7 @@ def haldane(
         _sites(lattice),
         periodic=(True, True, False),
         fermi_level=0.0,
+        trial_orbitals=exact_orbitals(_sites(lattice), ["A", "B"], ["pz"], spinors=False),
         provenance=Provenance(notes=("Haldane, Phys. Rev. Lett. 61, 2015 (1988)",)),
     )
 
@@ -106,6 +108,7 @@ def kane_mele(
         observables=spin_matrices(4, "interlaced"),
         periodic=(True, True, False),
         fermi_level=0.0,
+        trial_orbitals=exact_orbitals(_sites(lattice), ["A", "B"], ["pz"]),
         provenance=Provenance(notes=("Kane, Mele, Phys. Rev. Lett. 95, 226801 (2005)",)),
     )
 
@@ -167,5 +170,6 @@ def group_iv_monolayer(
         periodic=(True, True, False),
         atoms=tuple(Atom(given.symbol, tuple(site)) for site in sites.tolist()),
         fermi_level=0.0,
+        trial_orbitals=exact_orbitals(sites, [given.symbol, given.symbol], ["pz"]),
         provenance=Provenance(notes=(_SOURCES.get(name, _LIU),)),
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..model import Provenance, WannierModel
 from ..spin import PAULI, spin_matrices
+from ..trial_orbitals import exact_orbitals
 from .honeycomb import VACUUM
 
 _X, _Y, _HOME = (1, 0, 0), (0, 1, 0), (0, 0, 0)
@@ -34,6 +35,7 @@ def lattice_dirac(*, m: float = -1.0, lattice_constant: float = 1.0) -> WannierM
         observables=spin_matrices(2, "interlaced"),
         periodic=(True, True, False),
         fermi_level=0.0,
+        trial_orbitals=exact_orbitals(np.zeros((1, 3)), ["X"], ["s"]),
         provenance=Provenance(notes=("Qi, Wu, Zhang, Phys. Rev. B 74, 085308 (2006)",)),
     )
 
@@ -60,6 +62,7 @@ def rashba_ferromagnet(
         observables=spin_matrices(2, "interlaced"),
         periodic=(True, True, False),
         fermi_level=1.0,
+        trial_orbitals=exact_orbitals(np.zeros((1, 3)), ["X"], ["s"]),
         provenance=Provenance(notes=("Rashba model on a square lattice, Rev. Mod. Phys. 82, 1539 (2010)",)),
     )
 
@@ -104,6 +107,7 @@ def bhz_quantum_well(
         periodic=(True, True, False),
         fermi_level=0.0,
         provenance=Provenance(
-            notes=("Bernevig, Hughes, Zhang, Science 314, 1757 (2006); Rev. Mod. Phys. 83, 1057",)
+            notes=("Bernevig, Hughes, Zhang, Science 314, 1757 (2006); Rev. Mod. Phys. 83, 1057",),
+            without_trial_orbitals="the basis E1+, E1-, H1+, H1- is of pseudospins, not of real orbitals.",
         ),
     )

@@ -9,7 +9,7 @@ from ..matrices import (
     within,
 )
 from ..observable import SPIN
-from .projections import Projection
+from ..trial_orbitals import Projection, TrialOrbital, TrialOrbitals
 from .provenance import Atom, PathSegment, PositionSource, Provenance, SpinSource
 from .wannier_model import WannierModel
 
@@ -23,6 +23,8 @@ __all__ = [
     "Projection",
     "Provenance",
     "SpinSource",
+    "TrialOrbital",
+    "TrialOrbitals",
     "WannierModel",
     "centre_position",
     "hermitian_part",

@@ -40,6 +40,7 @@ class Provenance:
     spin_source : "ab_initio" from .chk and .spn; "tested" from the order of the spinors; "given" by the user
         or by whoever built the model; "none" where the model has no spin
     minimal_images : False where R vectors stand as in a file without its _wsvec.dat
+    without_trial_orbitals : why the trial orbitals of the model are not known, where anybody looked for them
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -48,6 +49,7 @@ class Provenance:
     position_source: PositionSource = "matrix"
     spin_source: SpinSource = "none"
     minimal_images: bool = True
+    without_trial_orbitals: str = ""
 
     def noted(self, note: str) -> Provenance:
         """The same with one more note."""

@@ -48,6 +48,12 @@ def _validate_settings(model: WannierModel, where: str) -> None:
         raise InputError(f"{where}: periodic has {len(model.periodic)} entries, expected 3.")
     if not any(model.periodic):
         raise InputError(f"{where}: periodic has no true entry, expected one to three.")
+    trial = model.trial_orbitals
+    if trial is not None and model.hamiltonian.ndim and len(trial) != model.size:
+        raise InputError(
+            f"{where}: trial_orbitals has {len(trial)} orbitals, expected one for each of {model.size} "
+            "Wannier functions."
+        )
 
 
 def _validate_arrays(model: WannierModel, where: str) -> None:

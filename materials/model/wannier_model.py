@@ -17,8 +17,8 @@ from spinscreen.kernels import LatticeOperators, RealSpaceOperator, cell_measure
 
 from ..matrices import centre_position, read_only
 from ..observable import SPIN, Observable, named_observable, unusual_facts
+from ..trial_orbitals import Projection, TrialOrbitals, parse_projections
 from .presentation import as_html, as_text
-from .projections import Projection, parse_projections
 from .provenance import Atom, PathSegment, Provenance
 from .validation import validate
 
@@ -34,9 +34,11 @@ class WannierModel:
     observables : name -> (wannier, wannier), on site, or (R, wannier, wannier); an `Observable` says what the
         matrix is, a plain one is what its name says ("spin_x", "orbital_x", "charge" ...), else a scalar
     periodic : which lattice vectors repeat (2D: two of three)
-    projections, kpoint_path : of the .win, if any; see `trial_orbitals`
+    projections, kpoint_path : of the .win, if any; see `parsed_projections`
     is_bogoliubov : made by `bogoliubov`: electrons and holes side by side, each band counts one half
     observable_facts : name -> `Observable`, the whole of which `observables` shows the matrices
+    trial_orbitals : what the Wannier functions are made of, None where it is not known (the provenance may
+        say why); of the Wannier functions as they stand: whoever rotates them gives others
 
     Raises InputError on construction where shapes do not match, a number is not finite or beyond physical
     sense, a matrix is not Hermitian or the cell is singular.
@@ -56,6 +58,7 @@ class WannierModel:
     projections: tuple[str, ...] = ()
     kpoint_path: tuple[PathSegment, ...] = ()
     observable_facts: Mapping[str, Observable] = field(default_factory=dict)
+    trial_orbitals: TrialOrbitals | None = None
     # What was found valid together, so that `replace` of a name does not check matrices again.
     _valid: tuple[NDArray, ...] = field(default=(), repr=False)
 
@@ -65,8 +68,21 @@ class WannierModel:
             object.__setattr__(self, name, read_only(getattr(self, name), kind))
         object.__setattr__(self, "periodic", tuple(bool(p) for p in self.periodic))
         valid = self._valid
+        self._drop_other_size(valid)
         self._keep({str(name): self._whole(str(name), value) for name, value in self.observables.items()})
         validate(self, valid)
+
+    def _drop_other_size(self, valid: tuple[NDArray, ...]) -> None:
+        """A model of other functions, made from one by `replace`, does not keep its trial orbitals."""
+        known = self.trial_orbitals
+        size = self.hamiltonian.shape[-1] if self.hamiltonian.ndim else 0
+        if known is None or len(known) == size or not valid or valid[2].shape[-1] != len(known):
+            return
+        why = f"the model was made from one of {len(known)} functions"
+        object.__setattr__(self, "trial_orbitals", None)
+        object.__setattr__(
+            self, "provenance", replace(self.provenance, without_trial_orbitals=f"{why}, expected {size}.")
+        )
 
     def _whole(self, name: str, value: ArrayLike | Observable, **facts: Any) -> Observable:
         """An observable with all that is known of it; a name of the model is another matrix of the same."""
@@ -149,7 +165,7 @@ class WannierModel:
         return tuple(observable.unit for observable in self.observable_facts.values())
 
     @cached_property
-    def trial_orbitals(self) -> tuple[Projection, ...]:
+    def parsed_projections(self) -> tuple[Projection, ...]:
         """The lines of `projections`, read. Raises InputError for a function that Wannier90 lacks."""
         return parse_projections(self.projections)
 

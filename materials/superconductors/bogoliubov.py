@@ -96,7 +96,8 @@ def bcs_gap(gap: float, temperature: float, critical_temperature: float | None =
 
 def _noted(provenance: Provenance, name: str, gap: float, level: float) -> Provenance:
     note = f"superconductor: pairing {name}, gap {gap:g} eV, chemical potential {level:g} eV"
-    return provenance.noted(note)
+    why = "the model is a superconductor, of electrons and holes."
+    return replace(provenance.noted(note), without_trial_orbitals=why)
 
 
 def _checked_pairing(model: WannierModel, pairing: Pairing) -> dict[tuple[int, ...], NDArray[np.complex128]]:

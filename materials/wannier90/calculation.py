@@ -14,6 +14,7 @@ from spinscreen.kernels import InputError
 
 from ..matrices import HERMITICITY_TOLERANCE, centre_position, hermitian_part, opposite_rows
 from ..model import Atom, PositionSource
+from .amn import read_amn
 from .centres import read_centres
 from .checkpoint import Checkpoint, read_checkpoint
 from .discovery import SourceFiles, find_files
@@ -261,6 +262,16 @@ class Wannier90Files:
                 "of the Wannier functions the spin matrix cannot be used: add it, or give spin_ordering=."
             )
         return self._hermitian(ab_initio_spin(self.gauge, self.files["spn"], self.wigner_seitz))
+
+    @cached_property
+    def trial_overlap(self) -> NDArray[np.complex128] | None:
+        """<w|g> = 1/N_k sum_k V^dagger(k) A(k), (wannier, trial), None without .amn or .chk."""
+        if "amn" not in self.files or self.gauge is None:
+            return None
+        overlaps = read_amn(self.files["amn"], self.gauge.band_count, len(self.gauge.kpoints))
+        per_kpoint = self.gauge.gauge.conj().swapaxes(1, 2) @ overlaps
+        found: NDArray[np.complex128] = per_kpoint.mean(axis=0)
+        return found
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:

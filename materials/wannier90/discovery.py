@@ -19,6 +19,7 @@ _SUFFIXES = {
     "win": (".win",),
     "chk": (".chk", ".chk.fmt"),
     "spn": (".spn", ".spn.fmt"),
+    "amn": (".amn",),
     "eig": (".eig",),
     "wout": (".wout",),
     "nnkp": (".nnkp",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +17,12 @@ from ..model import PathSegment, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
 from .scf_outputs import level_of_inputs, level_of_outputs
+from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
+
+
+class TrialOrbitalWarning(UserWarning):
+    """The Wannier functions are hardly what the projections of the .win say."""
 
 
 def read_model(
@@ -37,6 +43,9 @@ def read_model(
     spin = files.spin if with_spin else None
     operators = {"hamiltonian": hamiltonian, "position": position} | ({"spin": spin} if spin else {})
     path, path_notes = _kpoint_path(win)
+    home = ~hamiltonian.translations.any(axis=1)
+    trial = find_trial_orbitals(files, cell, spin.matrices[home][0] if spin else None)
+    notes = (*_notes(files, spin is not None, lattice), *path_notes, *_trial_notes(trial, name))
     return WannierModel(
         name,
         cell,
@@ -51,12 +60,14 @@ def read_model(
         kpoint_path=path,
         provenance=Provenance(
             hashes(files.used),
-            tuple(printable(note) for note in (*_notes(files, spin is not None, lattice), *path_notes)),
+            tuple(printable(note) for note in notes),
             {label: found.removed for label, found in operators.items() if found.removed is not None},
             position_source=files.position_source,
             spin_source="ab_initio" if spin else "none",
             minimal_images=files.wigner_seitz.images is not None,
+            without_trial_orbitals="" if trial.orbitals else printable(trial.told),
         ),
+        trial_orbitals=trial.orbitals,
     )
 
 
@@ -80,6 +91,16 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
     if has_spin:
         notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
     return notes
+
+
+def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
+    if trial.orbitals is None:
+        return []
+    if trial.is_doubtful:
+        told = f"{trial.told}; small ones: these functions are hardly what the projections say"
+        warnings.warn(f"model {name!r}: {told}.", TrialOrbitalWarning, stacklevel=5)
+        return [told]
+    return [trial.told]
 
 
 def _kpoint_path(win: WinFile | None) -> tuple[tuple[PathSegment, ...], tuple[str, ...]]:

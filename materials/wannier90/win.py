@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..files import quoted
-from ..matrices import LARGEST
+from ..matrices import BOHR, LARGEST
 from ..model import Atom, PathSegment
 from .text import read_text
-
-#: angstrom, the value Wannier90 3 uses (CODATA 2010)
-BOHR = 0.52917721092
 
 #: Bytes: a list of a million k points is not as long.
 _LARGEST_FILE = 1 << 26

@@ -1,0 +1,155 @@
+"""Trial orbitals of a calculation, from the projections of its .win and the overlaps of its .amn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError
+
+from ..spin import check_orderings, find_ordering
+from ..trial_orbitals import (
+    Order,
+    TrialOrbital,
+    TrialOrbitals,
+    expand_projections,
+    has_random,
+    parse_projections,
+)
+from .calculation import Wannier90Files
+
+#: Below it a Wannier function is mostly something else than the trial orbitals of its site: a warning.
+SMALL_SINGULAR_VALUE = 0.3
+
+#: Below it nothing is left of a trial orbital, and what W makes of the rest is noise: refused. The .amn of
+#: another run gives 0.004 (Pt), its own 0.71; the smallest of GaAs is 0.62.
+LOST_SINGULAR_VALUE = 0.1
+
+#: Largest element by which sigma at R = 0 may differ from that of pure spinors: 0.02 (Pt), 0.0005 (Fe), 0.002
+#: (GaAs); in another order, or with the .amn of another run, above 1.
+SPIN_TOLERANCE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class FoundTrialOrbitals:
+    """What was found and how, or the sentence that says why nothing was.
+
+    is_doubtful : singular values are small
+    """
+
+    orbitals: TrialOrbitals | None
+    told: str
+    is_doubtful: bool = False
+
+
+def find_trial_orbitals(
+    files: Wannier90Files, lattice: NDArray[np.float64], spin: NDArray[np.complex128] | None
+) -> FoundTrialOrbitals:
+    """Trial orbitals of the calculation.
+
+    lattice : (3, 3) angstrom; spin : ab initio sigma/2 at R = 0, (3, wannier, wannier) hbar, where known
+    Raises InputError for an .amn that is damaged or of other bands and k points. Projections that cannot be
+    used are told and do not raise: only what is made of trial orbitals hangs on them.
+    """
+    overlap = files.trial_overlap
+    try:
+        candidates = _candidates(files, lattice)
+        if overlap is None:
+            _check_projected(files)
+        found = {order: TrialOrbitals(orbitals, overlap) for order, orbitals in candidates.items()}
+        order, how = _order(found, files, spin)
+    except InputError as problem:
+        return FoundTrialOrbitals(None, str(problem))
+    return _judged(found[order], files, how)
+
+
+def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> dict[Order, tuple[TrialOrbital, ...]]:
+    """What the columns of the .amn may be, by the order of the spins."""
+    win, size = files.win, files.raw.size
+    if win is None or not win.projections:
+        raise InputError("the .win has no projections block, expected one.")
+    if win.logical("auto_projections") or has_random(win.projections):
+        raise InputError("the projections were automatic or random, which no file records.")
+    projections = parse_projections(win.projections)
+    spinless = expand_projections(projections, files.atoms, lattice, spinors=False)
+    spinors = win.logical("spinors")
+    if spinors is None:
+        spinors = 2 * len(spinless) == size
+    orders: tuple[Order, ...] = ("interlaced",)
+    if spinors and all(len(line.spins) == 2 for line in projections):
+        orders = ("interlaced", "block")
+    found = {order: expand_projections(projections, files.atoms, lattice, spinors, order) for order in orders}
+    count = len(found["interlaced"])
+    if count != size:
+        raise InputError(
+            f"the projections of the .win make {count} functions, expected {size} as in the Hamiltonian."
+        )
+    return found
+
+
+def _check_projected(files: Wannier90Files) -> None:
+    """Raises InputError where functions that nothing records were made of the trial orbitals."""
+    # The .win was there for its projections.
+    assert files.win is not None
+    if "amn" in files.files:
+        raise InputError("the .amn needs the .chk beside it, found none.")
+    if files.win.integer("num_iter") != 0:
+        raise InputError("there is no .amn, and the .win has no num_iter = 0.")
+
+
+def _order(
+    found: Mapping[Order, TrialOrbitals], files: Wannier90Files, spin: NDArray[np.complex128] | None
+) -> tuple[Order, str]:
+    """The order of the spins that the operators show, and how well."""
+    if not found["interlaced"].has_spin:
+        return "interlaced", ""
+    if spin is not None:
+        misfits = {
+            order: float(np.abs(trial.to_trial(2 * spin) - trial.pauli_matrices()).max())
+            for order, trial in found.items()
+        }
+        order = min(misfits, key=lambda name: misfits[name])
+        if misfits[order] > SPIN_TOLERANCE:
+            raise InputError(
+                f"sigma between the trial orbitals differs by {misfits[order]:.2g} from that of pure "
+                f"spinors, expected at most {SPIN_TOLERANCE:g}; the .amn, .chk and .win are not of one run."
+            )
+        return order, f", spins {order} within {misfits[order]:.2g}"
+    if len(found) == 1:
+        return "interlaced", ", spins as the projections say"
+    trial = found["interlaced"]
+    centres = np.diagonal(trial.to_trial(_home(files, files.position.matrices)), axis1=1, axis2=2)
+    test = find_ordering(check_orderings(trial.to_trial(files.hamiltonian.matrices), centres.real.T))
+    if test is None:
+        raise InputError(
+            "the order of the spins of the trial orbitals cannot be told from the Hamiltonian; expected .chk "
+            "and .spn."
+        )
+    order = "block" if test.ordering == "block" else "interlaced"
+    return order, f", spins {test}"
+
+
+def _home(files: Wannier90Files, matrices: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    home: NDArray[np.complex128] = matrices[int(np.flatnonzero(~files.position.translations.any(axis=1))[0])]
+    return home
+
+
+def _judged(trial: TrialOrbitals, files: Wannier90Files, how: str) -> FoundTrialOrbitals:
+    if trial.overlap is None:
+        return FoundTrialOrbitals(
+            trial, f"trial orbitals: the Wannier functions themselves, num_iter = 0{how}"
+        )
+    largest, smallest = trial.singular_values[[0, -1]]
+    least = float(trial.site_singular_values[-1])
+    name = files.files["amn"].name
+    told = f"trial orbitals: from {name}, singular values {largest:.2f} to {smallest:.2f}{how}"
+    if least < LOST_SINGULAR_VALUE:
+        return FoundTrialOrbitals(
+            None,
+            f"the smallest singular value of the overlap with the trial orbitals of {name} is {least:.2g}, "
+            f"expected at least {LOST_SINGULAR_VALUE:g}; it is of another run, or other bands were chosen.",
+        )
+    return FoundTrialOrbitals(trial, told, is_doubtful=least < SMALL_SINGULAR_VALUE)
