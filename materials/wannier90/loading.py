@@ -22,7 +22,7 @@ from .win import WinFile
 
 
 class TrialOrbitalWarning(UserWarning):
-    """The Wannier functions are hardly what the projections of the .win say."""
+    """The Wannier functions are hardly what the projections say, or the .amn cannot be used."""
 
 
 def read_model(
@@ -94,13 +94,12 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
 
 
 def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
-    if trial.orbitals is None:
+    if trial.orbitals is None and not trial.is_doubtful:
         return []
+    told = f"trial orbitals unknown: {trial.told}" if trial.orbitals is None else trial.told
     if trial.is_doubtful:
-        told = f"{trial.told}; small ones: these functions are hardly what the projections say"
-        warnings.warn(f"model {name!r}: {told}.", TrialOrbitalWarning, stacklevel=5)
-        return [told]
-    return [trial.told]
+        warnings.warn(f"model {name!r}: {told}", TrialOrbitalWarning, stacklevel=5)
+    return [told]
 
 
 def _kpoint_path(win: WinFile | None) -> tuple[tuple[PathSegment, ...], tuple[str, ...]]:

@@ -37,7 +37,7 @@ SPIN_TOLERANCE = 0.1
 class FoundTrialOrbitals:
     """What was found and how, or the sentence that says why nothing was.
 
-    is_doubtful : singular values are small
+    is_doubtful : singular values are small, or an .amn is there and cannot be used
     """
 
     orbitals: TrialOrbitals | None
@@ -51,18 +51,17 @@ def find_trial_orbitals(
     """Trial orbitals of the calculation.
 
     lattice : (3, 3) angstrom; spin : ab initio sigma/2 at R = 0, (3, wannier, wannier) hbar, where known
-    Raises InputError for an .amn that is damaged or of other bands and k points. Projections that cannot be
-    used are told and do not raise: only what is made of trial orbitals hangs on them.
+    An .amn that is damaged or of another run and projections that cannot be used are told and do not raise:
+    only what is made of trial orbitals hangs on them.
     """
-    overlap = files.trial_overlap
     try:
+        overlap = files.trial_overlap
         candidates = _candidates(files, lattice)
-        if overlap is None:
-            _check_projected(files)
+        _check_overlap(files, overlap, len(candidates["interlaced"]))
         found = {order: TrialOrbitals(orbitals, overlap) for order, orbitals in candidates.items()}
         order, how = _order(found, files, spin)
     except InputError as problem:
-        return FoundTrialOrbitals(None, str(problem))
+        return FoundTrialOrbitals(None, str(problem), is_doubtful="amn" in files.files)
     return _judged(found[order], files, how)
 
 
@@ -90,12 +89,19 @@ def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> dict[Ord
     return found
 
 
-def _check_projected(files: Wannier90Files) -> None:
-    """Raises InputError where functions that nothing records were made of the trial orbitals."""
+def _check_overlap(files: Wannier90Files, overlap: NDArray[np.complex128] | None, count: int) -> None:
+    """Raises InputError where nothing says how the Wannier functions hang together with trial orbitals."""
+    if overlap is not None:
+        if overlap.shape[1] != count:
+            raise InputError(
+                f"{files.files['amn']}: has {overlap.shape[1]} trial orbitals, expected {count} as the "
+                "projections of the .win make; they are of two runs."
+            )
+        return
+    if "amn" in files.files:
+        raise InputError(f"{files.files['amn']}: expected the .chk beside it, found none.")
     # The .win was there for its projections.
     assert files.win is not None
-    if "amn" in files.files:
-        raise InputError("the .amn needs the .chk beside it, found none.")
     if files.win.integer("num_iter") != 0:
         raise InputError("there is no .amn, and the .win has no num_iter = 0.")
 
@@ -151,5 +157,9 @@ def _judged(trial: TrialOrbitals, files: Wannier90Files, how: str) -> FoundTrial
             None,
             f"the smallest singular value of the overlap with the trial orbitals of {name} is {least:.2g}, "
             f"expected at least {LOST_SINGULAR_VALUE:g}; it is of another run, or other bands were chosen.",
+            is_doubtful=True,
         )
-    return FoundTrialOrbitals(trial, told, is_doubtful=least < SMALL_SINGULAR_VALUE)
+    is_small = least < SMALL_SINGULAR_VALUE
+    if is_small:
+        told += f"; below {SMALL_SINGULAR_VALUE:g} functions are hardly what the projections say"
+    return FoundTrialOrbitals(trial, told, is_doubtful=is_small)
