@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spinscreen.kernels import InputError
-from spinscreen.materials.wannier90.win import BOHR, read_win
+from spinscreen.materials.matrices import BOHR
+from spinscreen.materials.wannier90.win import read_win
 
 TYPICAL = """
 Num_Wann   4      ! a comment

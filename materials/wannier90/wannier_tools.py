@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..files import quoted, read_bytes
-from ..matrices import LARGEST
+from ..matrices import BOHR, LARGEST
 from ..model import Atom
-from .win import BOHR
 
 #: Bytes: an input with paths, slabs and thousands of atoms is not as long.
 _LARGEST_FILE = 1 << 22

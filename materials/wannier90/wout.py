@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..files import pieces
-from ..matrices import LARGEST, within
+from ..matrices import BOHR, LARGEST, within
 from ..model import Atom
 from .text import LONGEST_LINE
-from .win import BOHR
 
 _VECTOR = re.compile(r"\s*a_([123])((?:\s+[-+.\dEeDd]+){3})\s*$")
 _ATOM = re.compile(r"\s*\|\s*([A-Za-z]\w*)\s+\d+(?:\s+[-+.\d]+){3}\s*\|((?:\s+[-+.\d]+){3})\s*\|\s*$")
