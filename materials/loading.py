@@ -197,8 +197,10 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     )
     if beside is not None:
         model = _with_structure(model, *beside)
-    spinors = files.win.logical("spinors") if files.win else None
-    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
+    model = _apply(model, replace(wanted, lattice=None))
+    model = _with_spinors(model, wanted, files.spinors)
+    if files.win and not files.spinors and wanted.spin_ordering is None:
+        model = model.noted(_spin_without_spinors(model, files.win.path.name))
     return model if wanted.electrons is not None else with_fermi_level(model, files)
 
 
@@ -212,6 +214,12 @@ def _with_structure(model: WannierModel, structure: Structure, file: Path) -> Wa
         atoms=model.atoms or tuple(atoms),
         provenance=replace(model.provenance, files=files),
     ).noted(f"unit cell: from {printable(file.name)}")
+
+
+def _spin_without_spinors(model: WannierModel, win: str) -> str:
+    if model.provenance.spin_source == "none":
+        return f"no spin: {win} does not say spinors = .true.; give spin_ordering if they are"
+    return f"{win} does not say spinors = .true., whose default is false; the spin that was found counts"
 
 
 def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) -> WannierModel:

@@ -111,6 +111,11 @@ class Wannier90Files:
             return None
         return log if log.centres is None or len(log.centres) == self.raw.size else None
 
+    @property
+    def spinors(self) -> bool | None:
+        """What the .win says, which by default is false; None without a .win."""
+        return None if self.win is None else bool(self.win.logical("spinors"))
+
     @cached_property
     def raw(self) -> RawMatrices:
         """_tb.dat or _hr.dat as it stands, its number of Wannier functions that of the .win."""
