@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -48,9 +49,20 @@ def save_model(model: WannierModel, path: str | Path) -> None:
                 group[name] = matrix
             if model.trial_orbitals is not None:
                 write_trial_orbitals(model.trial_orbitals, file.create_group("trial_orbitals"))
+            file.attrs["digest"] = _digest(file)
         partial.replace(target)
     except OSError as problem:
         raise InputError(f"{target}: cannot be written ({problem}).") from None
+
+
+def _digest(file: h5py.File) -> str:
+    """sha256 over the header and all arrays."""
+    digest = hashlib.sha256(_text(file.attrs["header"]).encode())
+    for name, entry in sorted(_entries(file), key=lambda found: str(found[1].name)):
+        if isinstance(entry, h5py.Dataset):
+            digest.update(f"{name}{entry.dtype.str}{entry.shape}".encode())
+            digest.update(np.ascontiguousarray(entry).tobytes())
+    return digest.hexdigest()
 
 
 def _header(model: WannierModel) -> dict[str, object]:
@@ -200,7 +212,11 @@ def load_archive(path: Path) -> WannierModel:
             group = file["observables"]
             observables = {name: _numbers(group, name) for name in group}
             trial = read_trial_orbitals(file["trial_orbitals"]) if "trial_orbitals" in file else None
-        return _model(header, arrays, observables, trial)
+            model = _model(header, arrays, observables, trial)
+            # Files of older versions have none.
+            if "digest" in file.attrs and file.attrs["digest"] != _digest(file):
+                raise ValueError("it is not what was written")
+            return model
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from None
     except ValidationError as problem:

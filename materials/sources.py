@@ -95,7 +95,8 @@ class FileSource:
         path = Path(self.path)
         try:
             folder = path if path.is_dir() else path.parent
-            files = [(file.name, file.stat()) for file in companions(folder, path.name)]
+            found = companions(folder, path.name)
+            files = [(file.name, file.stat() if file.exists() else file.lstat()) for file in found]
         except (OSError, ValueError):
             return None
         content = [

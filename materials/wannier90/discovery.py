@@ -83,10 +83,15 @@ def seednames_in(folder: Path) -> list[str]:
 
 
 def companions(folder: Path, seedname: str) -> list[Path]:
-    """Files of a folder that may belong to a seedname: all where it is alone, else those named like it."""
+    """Files of a folder that may belong to a seedname: all where it is alone, else those named like it.
+
+    Links to nothing are among them, for whoever opens them to be told.
+    """
     alone = len(seednames_in(folder)) < 2
     return sorted(
-        file for file in visible(folder) if (alone or file.name.startswith(seedname)) and file.is_file()
+        file
+        for file in visible(folder)
+        if (alone or file.name.startswith(seedname)) and (file.is_file() or not file.exists())
     )
 
 

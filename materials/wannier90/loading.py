@@ -37,7 +37,7 @@ def read_model(
     lattice : (3, 3) angstrom; with_spin : take the spin of .chk and .spn, where they are
     """
     win = files.win
-    files.check()
+    files.check(with_cell=lattice is None)
     cell = files.lattice if lattice is None else np.asarray(lattice, dtype=float)
     hamiltonian, position = files.hamiltonian, files.position
     spin = files.spin if with_spin else None
