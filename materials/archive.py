@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -18,7 +19,7 @@ from spinscreen.kernels import InputError
 
 from .files import justified_size, open_regular, quoted, reason
 from .model import Atom, PathSegment, PositionSource, Provenance, SpinSource, WannierModel
-from .observable import Axis, Observable, Rotation, Sign
+from .observable import SPIN, Axis, Observable, Rotation, Sign
 from .trial_orbitals import TrialOrbitals, read_trial_orbitals, write_trial_orbitals
 
 _FORMAT = "spinscreen-model"
@@ -72,6 +73,7 @@ def _header(model: WannierModel) -> dict[str, object]:
         "atoms": [asdict(atom) for atom in model.atoms],
         "fermi_level": model.fermi_level,
         "is_bogoliubov": model.is_bogoliubov,
+        "spin_degeneracy": model.spin_degeneracy,
         "projections": list(model.projections),
         "files": [list(entry) for entry in model.provenance.files],
         "notes": list(model.provenance.notes),
@@ -112,6 +114,7 @@ class _Header(BaseModel):
     atoms: tuple[_SavedAtom, ...]
     fermi_level: FiniteFloat | None
     is_bogoliubov: bool
+    spin_degeneracy: Literal[1, 2] | None = None
     projections: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -122,6 +125,12 @@ class _Header(BaseModel):
     without_trial_orbitals: str = ""
     kpoint_path: tuple[tuple[str, _Point, str, _Point], ...] = ()
     observables: dict[str, _SavedFacts] = {}
+
+    def degeneracy(self, observables: Iterable[str]) -> int:
+        """Where an older version did not say it: models of files without spin had two in each band."""
+        if self.spin_degeneracy is not None:
+            return self.spin_degeneracy
+        return 1 if set(SPIN) & set(observables) or not self.files or self.is_bogoliubov else 2
 
     @property
     def provenance(self) -> Provenance:
@@ -271,6 +280,7 @@ def _model(
         fermi_level=header.fermi_level,
         provenance=header.provenance,
         is_bogoliubov=header.is_bogoliubov,
+        spin_degeneracy=header.degeneracy(matrices),
         projections=header.projections,
         kpoint_path=tuple(PathSegment(*segment) for segment in header.kpoint_path),
         trial_orbitals=trial_orbitals,

@@ -143,6 +143,7 @@ class ManifestEntry(BaseModel):
         lt=LARGEST,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
+    spin_degeneracy: int | None = Field(None, description="electrons in each band", ge=1, le=2)
     lattice: str | list[FiniteFloat] | list[list[FiniteFloat]] | None = Field(
         None,
         description="nine numbers in angstrom, or a file with a unit cell, from the manifest's folder",
@@ -152,7 +153,7 @@ class ManifestEntry(BaseModel):
 
 
 #: Manifest columns that say how to load a material; all others become screening columns.
-_LOADING = ("fermi_level", "electrons", "spin_ordering", "lattice")
+_LOADING = ("fermi_level", "electrons", "spin_ordering", "spin_degeneracy", "lattice")
 
 
 def _from_manifest(path: Path) -> Iterator[FileSource]:

@@ -39,8 +39,8 @@ class Overrides:
 
     name, fermi_level (eV) or else electrons (per cell, in the bands of the Wannier functions), lattice
     ((3, 3) angstrom, nine numbers as text, or a file that has a unit cell), centres ((wannier, 3) angstrom),
-    periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), observables (name -> matrix
-    or `Observable`)
+    periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), spin_degeneracy (electrons in
+    each band, 1 or 2), observables (name -> matrix or `Observable`)
     """
 
     name: str | None = None
@@ -50,6 +50,7 @@ class Overrides:
     centres: ArrayLike | None = None
     periodic: Sequence[bool] | None = None
     spin_ordering: str | None = None
+    spin_degeneracy: int | None = None
     observables: Mapping[str, ArrayLike | Observable] | None = None
 
 
@@ -134,6 +135,8 @@ def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
         changes["lattice"] = wanted.lattice
     if wanted.periodic is not None:
         changes["periodic"] = tuple(wanted.periodic)
+    if wanted.spin_degeneracy is not None:
+        changes["spin_degeneracy"] = wanted.spin_degeneracy
     provenance = model.provenance
     if wanted.centres is not None:
         changes["position"] = centre_position(model.translations, checked_centres(wanted.centres, model.size))
@@ -180,7 +183,8 @@ def _from_tbmodels(
         periodic=(source.dim > 0, source.dim > 1, source.dim > 2),
         provenance=provenance,
     )
-    return _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
+    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
+    return _with_degeneracy(model, wanted, one_spin=False)
 
 
 def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
@@ -201,6 +205,7 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     model = _with_spinors(model, wanted, files.spinors)
     if files.win and not files.spinors and wanted.spin_ordering is None:
         model = model.noted(_spin_without_spinors(model, files.win.path.name))
+    model = _with_degeneracy(model, wanted, one_spin=bool(files.spinors) or files.channel is not None)
     return model if wanted.electrons is not None else with_fermi_level(model, files)
 
 
@@ -214,6 +219,13 @@ def _with_structure(model: WannierModel, structure: Structure, file: Path) -> Wa
         atoms=model.atoms or tuple(atoms),
         provenance=replace(model.provenance, files=files),
     ).noted(f"unit cell: from {printable(file.name)}")
+
+
+def _with_degeneracy(model: WannierModel, wanted: Overrides, one_spin: bool) -> WannierModel:
+    """Two electrons in each band of a model from files without spin, unless they are of one spin."""
+    if one_spin or wanted.spin_degeneracy is not None or set(SPIN) & set(model.observables):
+        return model
+    return replace(model, spin_degeneracy=2)
 
 
 def _spin_without_spinors(model: WannierModel, win: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,9 @@ import pytest
 from damage import refused
 from inputs import SEED, write_ab_initio, write_tb
 
-from spinscreen.materials import library, load_model
+from spinscreen.kernels import InputError
+from spinscreen.materials import WannierModel, library, load_model, write_wannier90
+from spinscreen.workflows import compute
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -199,3 +202,54 @@ def test_a_link_to_nothing_is_no_missing_file(tmp_path):
         (tmp_path / name).unlink()
         if keep is not None:
             (tmp_path / name).write_bytes(keep)
+
+
+def chain(folder: Path, win: str) -> Path:
+    """Three orbitals on a chain, their bands apart: _hr.dat and a .win that says what it is given."""
+    levels = np.diag([-3.0, 0.0, 3.0])
+    model = WannierModel.from_hoppings(
+        SEED, 3 * np.eye(3), {(0, 0, 0): levels, (1, 0, 0): 0.2 * np.eye(3)}, np.zeros((3, 3))
+    )
+    write_wannier90(model, folder, SEED)
+    (folder / f"{SEED}_tb.dat").unlink()
+    path = folder / f"{SEED}.win"
+    without(path, "spinors")
+    path.write_text(path.read_text() + win)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("win", "given", "degeneracy"),
+    [
+        ("", {}, 2),
+        ("spinors = F\n", {}, 2),
+        ("spin = up\n", {}, 1),
+        ("spinors = T\n", {"spin_ordering": "none"}, 1),
+        ("", {"spin_degeneracy": 1}, 1),
+    ],
+)
+def test_electrons_that_go_in_come_out(tmp_path, win, given, degeneracy):
+    electrons = 2.0 * degeneracy
+    model = load_model(chain(tmp_path, win), electrons=electrons, **given)
+    assert model.spin_degeneracy == degeneracy
+    assert model.fermi_level == pytest.approx(1.5, abs=0.01)
+    names = ["carrier_density", "density_of_states", "anomalous_hall_conductivity"]
+    dataset = compute(model, (8, 1, 1), [model.fermi_level], temperature=300, quantities=names)
+    assert float(dataset["carrier_density"][0]) == pytest.approx(electrons, abs=1e-9)
+    assert dataset.attrs["spin_degeneracy"] == degeneracy
+    assert [dataset[name].attrs.get("per_spin", False) for name in names] == [
+        False,
+        False,
+        degeneracy == 2,
+    ]
+
+
+def test_a_degeneracy_is_kept_and_part_of_what_a_result_depends_on(tmp_path):
+    model = load_model(chain(tmp_path, ""))
+    model.save(tmp_path / "model.hdf5")
+    again = load_model(tmp_path / "model.hdf5")
+    assert (again.spin_degeneracy, again.fingerprint) == (2, model.fingerprint)
+    assert replace(model, spin_degeneracy=1).fingerprint != model.fingerprint
+    assert library.load("haldane").spin_degeneracy == 1
+    with pytest.raises(InputError, match="spin_degeneracy is 3, expected 1 or 2"):
+        replace(model, spin_degeneracy=3)

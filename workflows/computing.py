@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from spinscreen.kernels import (
     BandQuantity,
     InputError,
+    Integral,
     KMesh,
     KPath,
     Resolution,
@@ -194,7 +195,7 @@ def compute_settings(
     warn_of_threshold(model, settings)
     plan = make_plan(model.operators, settings, memory_budget)
     sums = run_plan(model.operators, plan, engine_of(client), progress, checkpoints)
-    sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
+    sample = sample_of(model, settings.temperature)
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
     dataset = _labelled(model, settings, found)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
@@ -202,6 +203,11 @@ def compute_settings(
     warn_of_equilibrium(dataset)
     warn_of_points(dataset, found.dominances)
     return dataset
+
+
+def sample_of(model: WannierModel, temperature: float) -> Sample:
+    """What turns averages over the mesh of a model into its integrals; temperature : K."""
+    return Sample(model.dimension, model.cell_measure, temperature, model.band_weight, model.spin_degeneracy)
 
 
 def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.Dataset:
@@ -229,10 +235,20 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
         note = integral.note_of(settings.temperature, model.is_bogoliubov)
         if note:
             dataset[integral.name].attrs["note"] = note
+    _say_per_spin(dataset, settings.integrals, model.spin_degeneracy)
     left_out = left_out_at_zero(model, settings)
     if left_out:
         dataset.attrs["left_out_at_zero_temperature"] = list(left_out)
     return dataset
+
+
+def _say_per_spin(dataset: xr.Dataset, integrals: Sequence[Integral], spin_degeneracy: int) -> None:
+    """Attribute `per_spin` of what is of one of two spins; numbers of electrons are of both."""
+    if spin_degeneracy == 1:
+        return
+    for integral in integrals:
+        if not integral.unit.counts_electrons:
+            dataset[integral.name].attrs["per_spin"] = True
 
 
 def _add_quality(dataset: xr.Dataset, found: Integrated) -> None:
@@ -272,6 +288,7 @@ def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, o
         "model_notes": list(model.provenance.notes),
         "dimension": model.dimension,
         "wannier_functions": model.size,
+        "spin_degeneracy": model.spin_degeneracy,
         "lattice": model.lattice.tolist(),
         "atom_symbols": [atom.symbol for atom in model.atoms],
         "atom_positions": [list(atom.position) for atom in model.atoms],

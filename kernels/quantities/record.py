@@ -48,14 +48,16 @@ class BandQuantity:
 class Sample:
     """What turns a mesh average into an integral.
 
-    dimension of k space, cell measure (angstrom^dimension), temperature (K), and the weight of a band: 1/2
-    where particles and holes are counted twice (Bogoliubov-de Gennes)
+    dimension of k space, cell measure (angstrom^dimension), temperature (K), the weight of a band: 1/2
+    where particles and holes are counted twice (Bogoliubov-de Gennes), and how many electrons a band holds: 2
+    in a model without spin
     """
 
     dimension: int
     cell_measure: float
     temperature: float
     band_weight: float = 1.0
+    spin_degeneracy: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ class Unit:
     """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it.
 
     smallest : by dimension, what is as good as zero in that unit; by default a mesh average of 1e-3
+    counts_electrons : the factor has the spin degeneracy of the model in it
     """
 
     in_dimension: Mapping[int, str]
     factor: Callable[[Sample], float]
     smallest: Mapping[int, float] = field(default_factory=dict)
+    counts_electrons: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,15 @@ def density_units(suffix: str) -> dict[int, str]:
     return {d: f"{{theta}}{suffix}" + {3: " angstrom^2)", 2: " angstrom)", 1: ")"}[d] for d in (3, 2, 1)}
 
 
-def per_cell(units: str, sign: int = 1) -> Unit:
+def per_cell(units: str) -> Unit:
     """A density per cell, in any dimension."""
-    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign * sample.band_weight)
+    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sample.band_weight)
+
+
+def electrons_per_cell(units: str, sign: int = 1) -> Unit:
+    """A number of electrons per cell, both spins where the model has none, in any dimension."""
+    return Unit(
+        dict.fromkeys((1, 2, 3), units),
+        lambda sample: sign * sample.band_weight * sample.spin_degeneracy,
+        counts_electrons=True,
+    )

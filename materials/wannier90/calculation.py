@@ -153,6 +153,13 @@ class Wannier90Files:
         """What the .win says, which by default is false; None without a .win."""
         return None if self.win is None else bool(self.win.logical("spinors"))
 
+    @property
+    def channel(self) -> str | None:
+        """The one spin that a collinear calculation is of, as `spin` of the .win says; None for both."""
+        line = self.win.keywords.get("spin") if self.win else None
+        word = line.text.lower().strip("'\"") if line else ""
+        return word if word in ("up", "down") else None
+
     @cached_property
     def raw(self) -> RawMatrices:
         """_tb.dat or _hr.dat as it stands, its number of Wannier functions that of the .win."""
