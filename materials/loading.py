@@ -17,7 +17,7 @@ from spinscreen.kernels import InputError
 from .archive import is_archive, load_archive
 from .companions import cell_beside, read_cell
 from .fermi_level import with_filling
-from .files import at_the_door, hashes, is_there, printable, reason
+from .files import at_the_door, hashes, is_folder, is_there, printable, reason
 from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
@@ -102,7 +102,7 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
             source, wanted, wanted.name or "tbmodels", Provenance(position_source="centres")
         )
     path = Path(source)
-    if path.suffix in (".hdf5", ".h5") and is_there(path) and not path.is_dir():
+    if path.suffix in (".hdf5", ".h5") and is_there(path) and not is_folder(path):
         return _from_hdf5(path, wanted)
     return _from_wannier90(Wannier90Files.of(path), wanted)
 
@@ -194,7 +194,7 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
         beside = cell_beside(files.place, files.raw.size)
     model = read_model(
         files,
-        wanted.name or printable(files.seedname),
+        wanted.name or printable(files.label),
         lattice if beside is None else beside[0].lattice,
         wanted.periodic,
         with_spin=wanted.spin_ordering is None,

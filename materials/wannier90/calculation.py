@@ -14,6 +14,7 @@ from spinscreen.kernels import InputError
 
 from ..matrices import HERMITICITY_TOLERANCE, centre_position, hermitian_part, opposite_rows
 from ..model import Atom, PositionSource
+from ..packed import archive_stem, inside
 from .amn import read_amn
 from .centres import read_centres
 from .checkpoint import Checkpoint, read_checkpoint
@@ -26,7 +27,7 @@ from .consistency import (
     check_translations,
     mesh_of,
 )
-from .discovery import SourceFiles, find_files
+from .discovery import SourceFiles, find_files, hamiltonians_below
 from .spin import ab_initio_spin, check_same_calculation
 from .tight_binding_files import RawMatrices, read_hr, read_tb
 from .wigner_seitz import WignerSeitz, read_minimal_images
@@ -75,6 +76,13 @@ class Wannier90Files:
     @property
     def seedname(self) -> str:
         return self.found.seedname
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: the seedname, or the archive that holds it and nothing else."""
+        place = inside(self.place)
+        alone = place is not None and len(hamiltonians_below(place[0])) == 1
+        return (archive_stem(place[0].name) if place and alone else None) or self.seedname
 
     @property
     def place(self) -> Path:
