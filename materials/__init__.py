@@ -16,6 +16,7 @@ from .superconductors import (
     pairing_amplitude,
     superconducting_state,
 )
+from .symmetry import SymmetryDeviation, symmetrize, symmetry_deviation, symmetry_group
 from .wannier90 import Wannier90Files, write_wannier90
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SpinOrderingWarning",
     "Structure",
     "SuperconductingState",
+    "SymmetryDeviation",
     "TrialOrbital",
     "TrialOrbitals",
     "Wannier90Files",
@@ -50,6 +52,9 @@ __all__ = [
     "read_structure",
     "structure_of",
     "superconducting_state",
+    "symmetrize",
+    "symmetry_deviation",
+    "symmetry_group",
     "with_atoms",
     "with_layer",
     "with_orbital_momentum",

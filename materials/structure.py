@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import at_the_door, is_folder, is_there, kind_of, open_regular, reason
+from .files import at_the_door, kind_of, open_regular, reason
 from .matrices import LARGEST, within
 from .model import WannierModel
 from .wannier90 import read_wannier_tools
@@ -96,15 +96,28 @@ class Structure:
         columns = self.lattice.T
         return np.einsum("ij,njk,kl->nil", columns, reduced, np.linalg.inv(columns))
 
+    def operations(self, tolerance: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rotations (operation, 3, 3), as columns, and translations (operation, 3) on reduced coordinates.
+
+        tolerance : angstrom. The identity alone where spglib finds nothing.
+        """
+        found = self._found(tolerance)
+        if found is None:
+            return np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
+        return found.rotations.astype(np.int64), found.translations
+
     @cached_property
     def _symmetry(self) -> Any:
+        return self._found(SYMMETRY_TOLERANCE)
+
+    def _found(self, tolerance: float) -> Any:
         if abs(np.linalg.det(self.lattice)) < _SMALLEST_CELL:
             return None
         with warnings.catch_warnings():
             # spglib announces that it will raise where it now returns None; here both are met.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
-                return spglib.get_symmetry_dataset(self._cell, symprec=SYMMETRY_TOLERANCE)
+                return spglib.get_symmetry_dataset(self._cell, symprec=tolerance)
             except RuntimeError:
                 return None
 
@@ -240,7 +253,7 @@ def _read_poscar(stream: TextIO) -> Structure:
     # It may look for elements in these.
     for name in ("POTCAR", "OUTCAR", "POTCAR.gz", "OUTCAR.gz", "POTCAR.bz2", "OUTCAR.bz2"):
         file = Path(stream.name).with_name(name)
-        if is_there(file) and not is_folder(file) and (kind := kind_of(file)):
+        if file.exists() and not file.is_dir() and (kind := kind_of(file)):
             raise ValueError(f"{name} beside it is {kind}")
     return _from_ase(read(stream, format="vasp"))
 

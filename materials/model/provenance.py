@@ -41,6 +41,10 @@ class Provenance:
         or by whoever built the model; "none" where the model has no spin
     minimal_images : False where R vectors stand as in a file without its _wsvec.dat
     without_trial_orbitals : why the trial orbitals of the model are not known, where anybody looked for them
+    symmetry_deviation : eV, largest change of an element of H when the model was symmetrized, None where it
+        was not
+    pair_splitting : eV, median distance before that of levels that symmetry makes one
+    band_change : eV, by which the farthest band moved on a path
     """
 
     files: tuple[tuple[str, str], ...] = ()
@@ -50,6 +54,9 @@ class Provenance:
     spin_source: SpinSource = "none"
     minimal_images: bool = True
     without_trial_orbitals: str = ""
+    symmetry_deviation: float | None = None
+    pair_splitting: float | None = None
+    band_change: float | None = None
 
     def noted(self, note: str) -> Provenance:
         """The same with one more note."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import LatticeOperators, RealSpaceOperator, cell_measure
+from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..matrices import centre_position, read_only
 from ..observable import SPIN, Observable, named_observable, unusual_facts
@@ -36,7 +37,6 @@ class WannierModel:
     periodic : which lattice vectors repeat (2D: two of three)
     projections, kpoint_path : of the .win, if any; see `parsed_projections`
     is_bogoliubov : made by `bogoliubov`: electrons and holes side by side, each band counts one half
-    spin_degeneracy : electrons in each band: 2 in a model without spin whose bands are those of both spins
     observable_facts : name -> `Observable`, the whole of which `observables` shows the matrices
     trial_orbitals : what the Wannier functions are made of, None where it is not known (the provenance may
         say why); of the Wannier functions as they stand: whoever rotates them gives others
@@ -60,7 +60,6 @@ class WannierModel:
     kpoint_path: tuple[PathSegment, ...] = ()
     observable_facts: Mapping[str, Observable] = field(default_factory=dict)
     trial_orbitals: TrialOrbitals | None = None
-    spin_degeneracy: int = 1
     # What was found valid together, so that `replace` of a name does not check matrices again.
     _valid: tuple[NDArray, ...] = field(default=(), repr=False)
 
@@ -172,6 +171,13 @@ class WannierModel:
         return parse_projections(self.projections)
 
     @cached_property
+    def symmetry_group(self) -> SymmetryGroup:
+        """What H, A and every observable obey to rounding, see `symmetry_group`."""
+        from ..symmetry import symmetry_group
+
+        return symmetry_group(self)
+
+    @cached_property
     def operators(self) -> LatticeOperators:
         """The arrays that the kernels work on."""
         return LatticeOperators(
@@ -216,8 +222,6 @@ class WannierModel:
             if facts := unusual_facts(name, self.observable_facts[name]):
                 digest.update(repr(sorted(facts.items())).encode(errors="backslashreplace"))
         digest.update(repr((self.periodic, self.is_bogoliubov)).encode())
-        if self.spin_degeneracy != 1:
-            digest.update(f"spin_degeneracy {self.spin_degeneracy}".encode())
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:

@@ -1,0 +1,97 @@
+"""Operations that a model may obey, with what they do to its orbitals and operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels.symmetry import SymmetryGroup
+
+from ..model import SPIN, WannierModel
+from ..spin import PAULI
+from .operations import chosen, find_crystal, with_time_reversal
+from .operators import Operators, closed_translations, transformed
+from .orbitals import Action, OrbitalBasis, action_of, invariant_sites
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Operations, the identity first, and the model as they see it.
+
+    operations : without observables; actions : what each does
+    operators : of the model in the basis of the actions, on cells that no operation leaves
+    rotation : (wannier, orbital) the unitary into that basis; origins : (orbital, 3) angstrom
+    lattice : (3, 3) angstrom, for which rotations are orthogonal
+    basis : None where nothing is known of the orbitals
+    """
+
+    operations: SymmetryGroup
+    actions: tuple[Action, ...]
+    operators: Operators
+    rotation: NDArray[np.complex128]
+    origins: NDArray[np.float64]
+    lattice: NDArray[np.float64]
+    basis: OrbitalBasis | None = None
+
+    def after(self, number: int, name: str) -> NDArray[np.complex128]:
+        """One of the operators, by its name, after an operation, (R, component, orbital, orbital)."""
+        matrices = getattr(self.operators, name)
+        return transformed(self.actions[number], self.operators.cells, matrices, name == "position")
+
+    def only(self, rows: Sequence[int]) -> Candidates:
+        """Some of the operations."""
+        return replace(
+            self, operations=chosen(self.operations, rows), actions=tuple(self.actions[row] for row in rows)
+        )
+
+
+def candidates_of(model: WannierModel) -> Candidates:
+    """Operations of the crystal whose trial orbitals are known; else time reversal alone."""
+    if model.trial_orbitals is None:
+        return _time_reversal_alone(model)
+    basis = OrbitalBasis.of(model.trial_orbitals)
+    crystal = find_crystal(model, basis.sites, basis.labels)
+    operations, lattice = crystal.operations, crystal.lattice
+    half = operations.order // 2
+    spatial = operations.rotations[:half], operations.translations[:half]
+    reduced = invariant_sites(basis.labels, basis.sites @ np.linalg.inv(model.lattice), lattice, *spatial)
+    given = zip(operations.rotations, operations.translations, operations.time_reversal, strict=True)
+    found = [action_of(basis, reduced, lattice, w, t, bool(reverses)) for w, t, reverses in given]
+    rows = [row for row, action in enumerate(found) if action is not None]
+    actions = tuple(action for action in found if action is not None)
+    origins = (reduced @ lattice)[basis.site_of]
+    operators = Operators.of(model, closed_translations(model.translations, actions), basis.rotation, origins)
+    return Candidates(chosen(operations, rows), actions, operators, basis.rotation, origins, lattice, basis)
+
+
+def _time_reversal_alone(model: WannierModel) -> Candidates:
+    """Identity and time reversal, which needs to know of no more than the order of the spinors."""
+    home = np.eye(3, dtype=np.int64)
+    operations = with_time_reversal(home[None], np.zeros((1, 3)), model.lattice)
+    origins = np.zeros((model.size, 3))
+    identity = np.eye(model.size, dtype=complex)
+    operators = Operators.of(model, model.translations, identity, origins)
+    still = Action(identity, np.zeros((model.size, 3), dtype=np.int64), home, np.eye(3), False)
+    found = []
+    for matrix in _reversals(model):
+        reversal = replace(still, matrix=matrix.astype(complex), conjugates=True)
+        found.append(
+            Candidates(operations, (still, reversal), operators, identity, origins, np.array(model.lattice))
+        )
+    return min(found, key=lambda c: float(np.abs(c.after(1, "hamiltonian") - c.operators.hamiltonian).max()))
+
+
+def _reversals(model: WannierModel) -> list[NDArray]:
+    """What time reversal may do besides conjugating: nothing to real orbitals, i sigma_y to spinors."""
+    size = model.size
+    if not set(SPIN) & set(model.observables) or size % 2:
+        return [np.eye(size)]
+    flip, rest = (1j * PAULI[1]).real, np.eye(size // 2)
+    orders = [np.kron(rest, flip), np.kron(flip, rest)]
+    if model.is_bogoliubov and size % 4 == 0:
+        part = np.eye(size // 4)
+        orders.append(np.kron(np.eye(2), np.kron(flip, part)))
+    return orders

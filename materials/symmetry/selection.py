@@ -1,0 +1,154 @@
+"""Which operations of the crystal a model was meant to obey: measured, not assumed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError
+
+from ..model import WannierModel
+from ..observable import Observable
+from ..spin import PAULI
+from .candidates import Candidates
+from .group import observable_mixing, whole_mixing
+from .operations import closed_group
+from .orbitals import Action, OrbitalBasis
+
+#: eV: by how much an operation of the atoms may change an element of H. Wannier functions that were minimized
+#: without regard to symmetry make 0.1 in Pt on 4 x 4 x 4 and 1e-3 in GaAs; exchange in Fe makes 2.
+OPERATION_LIMIT = 0.2
+
+#: eV: the same where no atoms are known, as in models that are built by hand: what they break they mean to
+#: break.
+SITES_LIMIT = 1e-3
+
+#: eV: by how much an operation may change the mean level and the mean exchange field of a site, in which
+#: noise averages out (1e-3 in Pt), so that weak magnets and equal atoms at unequal potentials are known as
+#: well.
+FIELD_LIMIT = 0.01
+
+#: Share of the largest element of an observable of known rotation that an operation may change.
+OBSERVABLE_LIMIT = 0.1
+
+#: How far from whole numbers an observable of unknown rotation may follow: layers and atoms change places.
+_WHOLE = 0.05
+
+
+def obeyed_within_limits(
+    model: WannierModel, candidates: Candidates
+) -> tuple[Candidates, NDArray[np.float64]]:
+    """The operations that a model obeys within the limits, as a group, and M of each for its observables.
+
+    M (operation, observable, observable) is exact: that of a scalar or vector as the observable says, else
+    the nearest whole numbers. Raises InputError where no operation but the identity is left.
+    """
+    operators, count = candidates.operators, candidates.operations.order
+    changes, fields = np.zeros(count), np.zeros(count)
+    for number in range(count):
+        change = candidates.after(number, "hamiltonian") - operators.hamiltonian
+        changes[number] = np.abs(change).max()
+        moved = site_fields(candidates.basis, change[operators.cells.home, 0])
+        fields[number] = np.abs(moved).max(initial=0.0)
+    mixing = {0: np.eye(len(model.observables))}
+
+    def observables_follow(number: int) -> bool:
+        expected, lost = _expected_mixing(model, candidates, number)
+        if lost <= OBSERVABLE_LIMIT:
+            mixing[number] = expected
+        return lost <= OBSERVABLE_LIMIT
+
+    limit = OPERATION_LIMIT if model.atoms else SITES_LIMIT
+    deviations = np.maximum(changes / limit, fields / FIELD_LIMIT)
+    rows = closed_group(candidates.operations, deviations, 1.0, observables_follow)
+    if len(rows) == 1 < count:
+        raise InputError(_refusal(model, changes[1:], fields[1:], limit))
+    return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
+
+
+def _refusal(
+    model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64], limit: float
+) -> str:
+    told = (
+        f"symmetrize: model {model.name!r} obeys none of the {len(changes) + 1} operations of its crystal, "
+    )
+    nearest = int(changes.argmin())
+    if changes[nearest] > limit:
+        return (
+            f"{told}time reversal included: the nearest changes H by {changes[nearest]:.2g} eV, expected "
+            "at most "
+            f"{limit:g} eV; the Wannier functions are not made of the projections, or the atoms are wrong."
+        )
+    if fields[nearest] > FIELD_LIMIT:
+        return (
+            f"{told}time reversal included: the nearest changes the mean level or exchange field of a "
+            "site by "
+            f"{fields[nearest]:.2g} eV, expected at most {FIELD_LIMIT} eV."
+        )
+    return (
+        f"{told}time reversal included, as they turn an observable into none of the others; give "
+        "rotation= and axis= "
+        "of it in all three components, or leave it out."
+    )
+
+
+def site_fields(basis: OrbitalBasis | None, home: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Mean level Tr_site(H)/n of each site and, with spinors, its exchange field Tr_site(H sigma)/n, eV.
+
+    home : (orbital, orbital) H(R = 0) in the basis. Returns (site, 1 or 4)
+    """
+    if basis is None:
+        return np.zeros((0, 1))
+    spins = np.concatenate([np.eye(2)[None], PAULI]) if basis.functions.shape[2] == 2 else np.ones((1, 1, 1))
+    matrices = np.einsum("ias,xst,jat->xij", basis.functions.conj(), spins, basis.functions)
+    same = (basis.site_of[:, None] == basis.site_of) & (basis.radial[:, None] == basis.radial)
+    of_orbitals = np.einsum("ij,xji->ix", home, np.where(same, matrices, 0)).real
+    total = np.zeros((len(basis.sites), len(spins)))
+    np.add.at(total, basis.site_of, of_orbitals)
+    return total / np.bincount(basis.site_of)[:, None]
+
+
+def _expected_mixing(
+    model: WannierModel, candidates: Candidates, number: int
+) -> tuple[NDArray[np.float64], float]:
+    """M of an operation as it should be, and the largest share of an observable that differs from that."""
+    names = list(model.observables)
+    before, after = candidates.operators.observables, candidates.after(number, "observables")
+    mixing = known_mixing(model, candidates.actions[number])
+    unknown = [row for row in range(len(names)) if not mixing[row].any()]
+    if unknown:
+        found, _ = observable_mixing(before[:, unknown], after[:, unknown])
+        whole = np.rint(found)
+        if np.abs(found - whole).max() > _WHOLE:
+            return mixing, np.inf
+        mixing[np.ix_(unknown, unknown)] = whole
+    expected = np.moveaxis(np.tensordot(mixing, after, axes=(1, 1)), 0, 1)
+    scale = np.maximum(np.abs(before).max(axis=(0, 2, 3), initial=0.0), np.finfo(float).tiny)
+    lost = np.abs(expected - before).max(axis=(0, 2, 3), initial=0.0) / scale
+    return mixing, float(lost.max(initial=0.0))
+
+
+def known_mixing(model: WannierModel, action: Action) -> NDArray[np.float64]:
+    """M by what observables say of themselves; rows of zeros where that does not suffice."""
+    facts = list(model.observable_facts.items())
+    mixing = np.zeros((len(facts), len(facts)))
+    turn = {"polar": action.cartesian, "axial": np.linalg.det(action.cartesian) * action.cartesian}
+    for row, (name, observable) in enumerate(facts):
+        sign = float(observable.time_reversal) if action.conjugates else 1.0
+        if observable.rotation == "scalar":
+            mixing[row, row] = sign
+        elif observable.rotation:
+            family = _family(name, observable)
+            columns = {
+                other.axis: c for c, (label, other) in enumerate(facts) if _family(label, other) == family
+            }
+            if set(columns) == set("xyz"):
+                axes = [columns["x"], columns["y"], columns["z"]]
+                mixing[row, axes] = sign * turn[observable.rotation]["xyz".index(str(observable.axis))]
+    return mixing
+
+
+def _family(name: str, observable: Observable) -> tuple[str, str]:
+    """The same for the three components of one vector, whose names differ by the letter of the axis."""
+    before, _, after = name.rpartition(observable.axis) if observable.axis else (name, "", "")
+    return observable.rotation, before + after
