@@ -2,6 +2,7 @@ from .bands import DEFAULT_DEGENERACY_THRESHOLD, BlochBands, Resolution, Vertex,
 from .compiled import FastPath, SlowPathWarning, fast_path
 from .errors import InputError, SpinscreenError, checked_number, short, whole_number
 from .integration import (
+    Dominance,
     PartialSums,
     Task,
     add_sums,
@@ -9,9 +10,12 @@ from .integration import (
     band_values_on_mesh,
     block_size,
     bytes_per_kpoint,
+    dominance,
     finish,
+    finish_error,
     sum_span,
     terms_of,
+    whole_sums,
 )
 from .lattice import (
     BlochOperators,
@@ -47,6 +51,7 @@ from .quantities import (
     integrals,
 )
 from .separable import mesh_blocks
+from .submeshes import WHOLE, Submeshes, submeshes
 
 __all__ = [
     "BAND_QUANTITIES",
@@ -57,9 +62,11 @@ __all__ = [
     "INTEGRALS",
     "PARTS",
     "QUANTITIES",
+    "WHOLE",
     "BandQuantity",
     "BlochBands",
     "BlochOperators",
+    "Dominance",
     "FastPath",
     "FermiScan",
     "InputError",
@@ -76,6 +83,7 @@ __all__ = [
     "Sample",
     "SlowPathWarning",
     "SpinscreenError",
+    "Submeshes",
     "Task",
     "Vertex",
     "Weight",
@@ -91,9 +99,11 @@ __all__ = [
     "checked_kpoints",
     "checked_number",
     "checked_temperature",
+    "dominance",
     "fast_path",
     "find_quantity",
     "finish",
+    "finish_error",
     "has_net_torque",
     "integrals",
     "k_path",
@@ -101,7 +111,9 @@ __all__ = [
     "short",
     "solve_bands",
     "stacked_count",
+    "submeshes",
     "sum_span",
     "terms_of",
     "whole_number",
+    "whole_sums",
 ]

@@ -8,28 +8,53 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bands import BlochBands, Resolution, solve_bands
-from .lattice import BlochOperators, LatticeOperators, Real, bloch_operators, stacked_count
+from .lattice import BlochOperators, Integer, LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
-from .occupations import FermiScan, Occupations, Weight
+from .occupations import FermiScan, Occupations, Weight, level_weights
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
 from .separable import mesh_blocks
-
-#: One sum per term: (components ..., fermi_energy)
-PartialSums = Mapping[Term, Real]
+from .submeshes import WHOLE, Submeshes
 
 #: Bytes of work arrays that a block of k should keep in cache.
 CACHE_BYTES = 8 * 2**20
 
+#: Fermi energies of a scan at which the shares of single k points are looked at.
+_WATCHED = 9
+
+
+@dataclass(frozen=True, eq=False)
+class PartialSums:
+    """Sums over some k points, which add up with `add_sums`.
+
+    values : term -> (sub-mesh, components ..., fermi_energy)
+    shares : term -> (watched energy, 5) sum over k of |F|, the largest |F| of a single k, and that k,
+        reduced; |F| the size of what a k point adds, all components together
+    """
+
+    values: Mapping[Term, Real]
+    shares: Mapping[Term, Real]
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is summed over the mesh, the same for every span."""
+    """What is summed over the mesh, the same for every span; split : sub-meshes that are summed apart."""
 
     mesh: KMesh
     scan: FermiScan
     resolution: Resolution
     terms: tuple[Term, ...]
     block_size: int
+    split: Submeshes = WHOLE
+
+    @property
+    def watched(self) -> Integer:
+        """Indices of the energies of the scan at which the shares of single k points are kept."""
+        return watched_energies(len(self.scan.energies))
+
+
+def watched_energies(count: int) -> Integer:
+    """Indices of some of so many energies, evenly spread, the middle among them."""
+    return np.unique(np.linspace(0, count - 1, min(count, _WATCHED)).round().astype(np.int64))
 
 
 def terms_of(chosen: Iterable[Integral], temperature: float) -> tuple[Term, ...]:
@@ -54,38 +79,64 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
     """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
-    totals: dict[Term, Real] = {}
+    values: dict[Term, Real] = {}
+    shares: dict[Term, Real] = {}
     slopes = any(term.needs_observable_slopes for term in task.terms)
     resolution = task.resolution.floored(operators)
+    points, done = task.mesh.points(span), 0
+    numbers = task.split.of_points(task.mesh.indices(span))
     # A number that is not finite is refused, with its reason, where the result is put together.
     with np.errstate(all="ignore"):
         for bloch in mesh_blocks(operators, task.mesh, span, task.block_size, slopes):
             bands = solve_bands(bloch, resolution)
-            for term, part in _sum_block(bands, task).items():
-                totals[term] = totals[term] + part if term in totals else part
-    return totals
+            block = slice(done, done := done + len(bands.energy))
+            integrands = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
+            _add_block(values, bands, integrands, task, numbers[block])
+            for term in task.terms:
+                part = _shares(integrands[term.kernel], bands.energy, points[block], term, task)
+                shares[term] = _larger_shares(shares[term], part) if term in shares else part
+    return PartialSums(values, shares)
 
 
-def _sum_block(bands: BlochBands, task: Task) -> PartialSums:
-    values = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
-    occupations = Occupations(bands.energy, task.scan)
-    sums: dict[Term, Real] = {}
-    for term in task.terms:
-        value = values[term.kernel]
-        rows = np.moveaxis(value, -1, 1).reshape(bands.energy.size, -1)
-        sums[term] = occupations.sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
+def _add_block(
+    sums: dict[Term, Real],
+    bands: BlochBands,
+    integrands: Mapping[Kernel, Real],
+    task: Task,
+    numbers: Integer,
+) -> None:
+    """Add a block to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
+    for number in np.unique(numbers):
+        members = numbers == number
+        occupations = Occupations(bands.energy[members], task.scan)
+        for term in task.terms:
+            value = integrands[term.kernel][members]
+            rows = np.moveaxis(value, -1, 1).reshape(len(value) * value.shape[-1], -1)
+            part = occupations.sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
+            if term not in sums:
+                sums[term] = np.zeros((task.split.count, *part.shape))
+            sums[term][number] += part
     if bands.electrons is not None:
-        _add_filled_electrons(sums, bands.electrons)
-    return sums
+        _add_filled_electrons(sums, bands.electrons, numbers)
 
 
-def _add_filled_electrons(sums: dict[Term, Real], electrons: BlochBands) -> None:
+def _shares(value: Real, energy: Real, points: Real, term: Term, task: Task) -> Real:
+    """What `PartialSums` keeps of a term's single k points; value : (k, components ..., band)."""
+    watched = task.scan.energies[task.watched]
+    occupied = level_weights(energy[..., None] - watched, task.scan.thermal_energy, term.weight)
+    added = np.matmul(value.reshape(len(value), -1, value.shape[-1]), occupied)
+    sizes = np.sqrt(np.einsum("kce,kce->ke", added, added))
+    largest = sizes.argmax(axis=0)
+    return np.column_stack([sizes.sum(axis=0), sizes.max(axis=0), points[largest]])
+
+
+def _add_filled_electrons(sums: dict[Term, Real], electrons: BlochBands, numbers: Integer) -> None:
     """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
     filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
     for term in sums:
         if term.filled_constant and term.weight in filled:
-            constant = np.einsum("k...n,kn->...", term.kernel(electrons), filled[term.weight])
-            sums[term] = sums[term] + constant[..., None]
+            constant = np.einsum("k...n,kn->k...", term.kernel(electrons), filled[term.weight])
+            np.add.at(sums[term], numbers, constant[..., None])
 
 
 def _kernels(terms: Sequence[Term]) -> tuple[Kernel, ...]:
@@ -94,13 +145,64 @@ def _kernels(terms: Sequence[Term]) -> tuple[Kernel, ...]:
 
 def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:
     """Combine two partial results."""
-    return {term: first[term] + second[term] for term in first}
+    return PartialSums(
+        {term: first.values[term] + second.values[term] for term in first.values},
+        {term: _larger_shares(first.shares[term], second.shares[term]) for term in first.shares},
+    )
 
 
-def finish(integral: Integral, sums: PartialSums, kpoint_count: int, sample: Sample) -> Real:
-    """Values of an integral in its unit, (dims ..., fermi_energy)."""
+def _larger_shares(first: Real, second: Real) -> Real:
+    combined = np.where(second[:, 1:2] > first[:, 1:2], second, first)
+    combined[:, 0] = first[:, 0] + second[:, 0]
+    return combined
+
+
+def whole_sums(sums: PartialSums) -> Mapping[Term, Real]:
+    """Term -> (components ..., fermi_energy), the sum over all k points."""
+    return {term: values.sum(axis=0) for term, values in sums.values.items()}
+
+
+def finish(integral: Integral, sums: Mapping[Term, Real], kpoint_count: float, sample: Sample) -> Real:
+    """Values of an integral in its unit, (dims ..., fermi_energy), from sums over that many k points."""
     averages = (sums[term] / kpoint_count if term in sums else 0.0 for term in integral.terms)
     return integral.unit.factor(sample) * integral.combine(*averages)
+
+
+def finish_error(integral: Integral, sums: PartialSums, task: Task, sample: Sample) -> Real:
+    """Error bars of `finish`, (dims ..., fermi_energy), from sub-meshes; NaN where they are not known."""
+    values = [
+        finish(
+            integral,
+            {term: parts[number] for term, parts in sums.values.items()},
+            task.mesh.size * share,
+            sample,
+        )
+        for number, share in enumerate(task.split.weights)
+    ]
+    return task.split.error(np.stack(values), task.scan.energies)
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """How much of an integral one k point carries: its share of the sum of |F|, and where it is, reduced."""
+
+    share: float
+    kpoint: tuple[float, float, float]
+
+
+def dominance(integral: Integral, sums: PartialSums) -> Dominance:
+    """The largest share that a single k point has of an integral, at any of the watched energies.
+
+    Of the largest sum of |F| over these energies, so that an energy with hardly a state counts for little.
+    """
+    found = Dominance(0.0, (0.0, 0.0, 0.0))
+    for term in integral.terms:
+        if term in sums.shares and (total := sums.shares[term][:, 0].max()) > 0:
+            row = sums.shares[term][sums.shares[term][:, 1].argmax()]
+            if row[1] / total > found.share:
+                x, y, z = row[2:].tolist()
+                found = Dominance(float(row[1] / total), (x, y, z))
+    return found
 
 
 def band_values(

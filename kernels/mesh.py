@@ -87,6 +87,15 @@ class KMesh:
         first, second = np.divmod(lines, self.shape[self.axis_order[1]])
         return first, second
 
+    def indices(self, span: LineSpan) -> Integer:
+        """Mesh indices of the k points of a span, (k, 3), line after line."""
+        first, second = self.line_coordinates(np.arange(span.start, span.stop))
+        along = np.arange(self.line_length)
+        found = np.empty((len(first), len(along), 3), dtype=np.int64)
+        for axis, index in zip(self.axis_order, (first[:, None], second[:, None], along[None]), strict=True):
+            found[..., axis] = index
+        return found.reshape(-1, 3)
+
     def points(self, span: LineSpan | None = None) -> Real:
         """Reduced k points of a span, (k, 3), line after line."""
         span = span or self.all_lines()

@@ -160,6 +160,15 @@ def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:
     return _weight_of(x, expit(-x / thermal_energy), thermal_energy, weight)
 
 
+def level_weights(x: Real, thermal_energy: float, weight: Weight) -> Real:
+    """`band_weight`, also at T = 0: there the Fermi sea and the grand potential, 0 for what vanishes."""
+    if thermal_energy > 0:
+        return band_weight(x, thermal_energy, weight)
+    if weight is Weight.GRAND_POTENTIAL:
+        return np.minimum(x, 0.0)
+    return np.where(x <= 0, 1.0, 0.0) if weight is Weight.SEA else np.zeros_like(x)
+
+
 def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight) -> Real:
     if weight is Weight.SEA:
         return occupation

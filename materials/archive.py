@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -17,7 +19,7 @@ from spinscreen.kernels import InputError
 
 from .files import justified_size, open_regular, quoted, reason
 from .model import Atom, PathSegment, PositionSource, Provenance, SpinSource, WannierModel
-from .observable import Axis, Observable, Rotation, Sign
+from .observable import SPIN, Axis, Observable, Rotation, Sign
 from .trial_orbitals import TrialOrbitals, read_trial_orbitals, write_trial_orbitals
 
 _FORMAT = "spinscreen-model"
@@ -48,9 +50,20 @@ def save_model(model: WannierModel, path: str | Path) -> None:
                 group[name] = matrix
             if model.trial_orbitals is not None:
                 write_trial_orbitals(model.trial_orbitals, file.create_group("trial_orbitals"))
+            file.attrs["digest"] = _digest(file)
         partial.replace(target)
     except OSError as problem:
         raise InputError(f"{target}: cannot be written ({problem}).") from None
+
+
+def _digest(file: h5py.File) -> str:
+    """sha256 over the header and all arrays."""
+    digest = hashlib.sha256(_text(file.attrs["header"]).encode())
+    for name, entry in sorted(_entries(file), key=lambda found: str(found[1].name)):
+        if isinstance(entry, h5py.Dataset):
+            digest.update(f"{name}{entry.dtype.str}{entry.shape}".encode())
+            digest.update(np.ascontiguousarray(entry).tobytes())
+    return digest.hexdigest()
 
 
 def _header(model: WannierModel) -> dict[str, object]:
@@ -60,6 +73,7 @@ def _header(model: WannierModel) -> dict[str, object]:
         "atoms": [asdict(atom) for atom in model.atoms],
         "fermi_level": model.fermi_level,
         "is_bogoliubov": model.is_bogoliubov,
+        "spin_degeneracy": model.spin_degeneracy,
         "projections": list(model.projections),
         "files": [list(entry) for entry in model.provenance.files],
         "notes": list(model.provenance.notes),
@@ -103,6 +117,7 @@ class _Header(BaseModel):
     atoms: tuple[_SavedAtom, ...]
     fermi_level: FiniteFloat | None
     is_bogoliubov: bool
+    spin_degeneracy: Literal[1, 2] | None = None
     projections: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -116,6 +131,12 @@ class _Header(BaseModel):
     band_change: FiniteFloat | None = None
     kpoint_path: tuple[tuple[str, _Point, str, _Point], ...] = ()
     observables: dict[str, _SavedFacts] = {}
+
+    def degeneracy(self, observables: Iterable[str]) -> int:
+        """Where an older version did not say it: models of files without spin had two in each band."""
+        if self.spin_degeneracy is not None:
+            return self.spin_degeneracy
+        return 1 if set(SPIN) & set(observables) or not self.files or self.is_bogoliubov else 2
 
     @property
     def provenance(self) -> Provenance:
@@ -209,7 +230,11 @@ def load_archive(path: Path) -> WannierModel:
             group = file["observables"]
             observables = {name: _numbers(group, name) for name in group}
             trial = read_trial_orbitals(file["trial_orbitals"]) if "trial_orbitals" in file else None
-        return _model(header, arrays, observables, trial)
+            model = _model(header, arrays, observables, trial)
+            # Files of older versions have none.
+            if "digest" in file.attrs and file.attrs["digest"] != _digest(file):
+                raise ValueError("it is not what was written")
+            return model
     except InputError as problem:
         raise InputError(f"{path}: {problem}") from None
     except ValidationError as problem:
@@ -264,6 +289,7 @@ def _model(
         fermi_level=header.fermi_level,
         provenance=header.provenance,
         is_bogoliubov=header.is_bogoliubov,
+        spin_degeneracy=header.degeneracy(matrices),
         projections=header.projections,
         kpoint_path=tuple(PathSegment(*segment) for segment in header.kpoint_path),
         trial_orbitals=trial_orbitals,

@@ -18,16 +18,18 @@ from spinscreen.kernels import InputError
 
 from . import library
 from .companions import nine_numbers
-from .files import at_the_door, is_there, is_unprintable, kind_of, printable, quoted
+from .files import at_the_door, is_folder, is_there, is_unprintable, kind_of, printable, quoted
 from .manifests import read_rows
 from .matrices import LARGEST
+from .packed import PACKINGS, archive_stem, inside
 from .sources import FileSource, LibrarySource, Source, composition
+from .wannier90 import OUTPUTS, hamiltonians_below
 
 
 def find_materials(source: str | Path) -> tuple[Source, ...]:
     """Materials of "library", of a manifest (.csv, .json or .yaml, see `ManifestEntry`), or of a folder tree,
-    where every Wannier90 Hamiltonian is one material, and so is a folder that cannot be read, for whoever
-    loads it to be told.
+    where every Wannier90 Hamiltonian is one material, in archives too, and so is a folder or an archive that
+    cannot be read, for whoever loads it to be told.
 
     Paths of a manifest count from its folder. Raises InputError where nothing is found, an id is given twice,
     or a manifest cannot be read or an entry of it lacks its id or path.
@@ -37,7 +39,7 @@ def find_materials(source: str | Path) -> tuple[Source, ...]:
         if str(source) == "library" and not is_there(path):
             return tuple(LibrarySource(name, _library_columns(name)) for name in library.names())
         found: tuple[Source, ...] = tuple(
-            _from_tree(path) if path.is_dir() else _from_manifest(_manifest(path))
+            _from_tree(path) if is_folder(path) else _from_manifest(_manifest(path))
         )
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
@@ -75,7 +77,7 @@ def _library_columns(name: str) -> dict[str, str | float]:
     return {} if formula is None else {"formula": formula}
 
 
-_HAMILTONIANS = ("_tb.dat", "_tb.dat.gz", "_hr.dat", "_hr.dat.gz")
+_HAMILTONIANS = tuple(f"_{kind}.dat{packing}" for kind in ("tb", "hr") for packing in ("", *PACKINGS))
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:
@@ -102,30 +104,46 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:
 
 
 def _from_tree(root: Path) -> Iterator[FileSource]:
-    unreadable: dict[Path, OSError] = {}
+    unreadable: dict[Path, Exception] = {}
     stems: set[Path] = set()
-    for place, names in _walk(root):
+    for place, names in [(root.parent, [root.name])] if root.is_file() else _walk(root):
         if isinstance(names, OSError):
             unreadable[place] = names
-        else:
-            stems |= {
-                place / name.removesuffix(ending)
-                for name in names
-                for ending in _HAMILTONIANS
-                if name.endswith(ending)
-            }
+            continue
+        stems |= {
+            place / name.removesuffix(ending)
+            for name in names
+            for ending in _HAMILTONIANS
+            if name.endswith(ending)
+        }
+        for archive in (place / name for name in names if archive_stem(name) is not None):
+            try:
+                stems |= set(hamiltonians_below(archive)) if archive.is_file() else set()
+            except InputError as problem:
+                unreadable[archive] = problem
     if root in unreadable:
         raise unreadable[root]
     folders: dict[Path, list[Path]] = {}
     for stem in sorted(stems | set(unreadable)):
         folders.setdefault(stem if stem in unreadable else stem.parent, []).append(stem)
     for folder, members in folders.items():
-        inside = printable(folder.relative_to(root).as_posix().replace("/", "-"))
+        label = _label(folder, root)
         for stem in members:
-            alone = len(members) == 1 and inside != "."
+            alone = len(members) == 1 and label != "."
             own = printable(stem.name)
-            name = inside if alone else own if inside == "." else f"{inside}-{own}"
+            name = label if alone else own if label == "." else f"{label}-{own}"
             yield FileSource(name, str(stem))
+
+
+def _label(folder: Path, root: Path) -> str:
+    """What the folders between root and material say of it: an archive of one material is its name."""
+    place = inside(folder)
+    if place is not None and place[1] and len(hamiltonians_below(place[0])) == 1:
+        folder = place[0]
+    parts = [archive_stem(part) or part for part in folder.relative_to(root).parts]
+    if root == folder and root.is_file():
+        parts = [archive_stem(root.name) or root.name]
+    return printable("-".join(parts[:-1] if parts[-1:] == [OUTPUTS] else parts)) or "."
 
 
 class ManifestEntry(BaseModel):
@@ -143,6 +161,7 @@ class ManifestEntry(BaseModel):
         lt=LARGEST,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
+    spin_degeneracy: int | None = Field(None, description="electrons in each band", ge=1, le=2)
     lattice: str | list[FiniteFloat] | list[list[FiniteFloat]] | None = Field(
         None,
         description="nine numbers in angstrom, or a file with a unit cell, from the manifest's folder",
@@ -152,7 +171,7 @@ class ManifestEntry(BaseModel):
 
 
 #: Manifest columns that say how to load a material; all others become screening columns.
-_LOADING = ("fermi_level", "electrons", "spin_ordering", "lattice")
+_LOADING = ("fermi_level", "electrons", "spin_ordering", "spin_degeneracy", "lattice")
 
 
 def _from_manifest(path: Path) -> Iterator[FileSource]:

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import at_the_door, quoted
+from .files import at_the_door, is_folder, is_there, quoted
 from .model import WannierModel
+from .packed import PACKINGS
 from .structure import Structure, is_from_database, is_wannier_tools, rank_of, read_structure
 from .wannier90 import companions, read_wannier_tools, read_win, read_wout
 
@@ -25,8 +26,8 @@ def find_structure_files(model: Path) -> list[Path]:
     wt.in, POSCAR, CONTCAR, .vasp, inputs of Quantum ESPRESSO and ABINIT, OPTIMADE .json, .cif; those named
     like the model before all others.
     """
-    folder = model if model.is_dir() else model.parent
-    if not folder.is_dir():
+    folder = model if is_folder(model) else model.parent
+    if not is_folder(folder):
         return []
     ranked = [(rank_of(file), file) for file in companions(folder, model.name)]
     known = [(rank, file) for rank, file in ranked if rank is not None]
@@ -109,12 +110,12 @@ def read_cell(given: ArrayLike | str | Path) -> NDArray[np.float64]:
         return numbers
     path = Path(given)
     with at_the_door(path):
-        if not path.exists():
+        if not is_there(path):
             raise InputError(
                 f"lattice: expected nine numbers (angstrom, a1 then a2 then a3) or a file with a unit cell, "
                 f"found {quoted(str(given))}."
             )
-        name = path.name.removesuffix(".gz")
+        name = path.with_suffix("").name if path.suffix in PACKINGS else path.name
         lattice: NDArray[np.float64] | None
         if name.endswith(".win"):
             lattice = read_win(path).lattice

@@ -9,7 +9,6 @@ import numpy as np
 from spinscreen.kernels import InputError, KMesh, Resolution, band_quantities, band_values, block_size
 
 from .model import WannierModel
-from .observable import SPIN
 
 #: Distance of the mesh points (1/angstrom) on which electrons are counted.
 _SPACING = 0.1
@@ -18,20 +17,15 @@ _SPACING = 0.1
 _MOST_POINTS = 10**6
 
 
-def electrons_per_band(model: WannierModel) -> int:
-    """2 for a model without spin, whose bands are those of either spin, else 1."""
-    return 1 if set(SPIN) & set(model.observables) else 2
-
-
 def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierModel:
     """The model with the Fermi level (eV) at which its bands hold so many electrons per cell.
 
-    electrons : in the bands of the Wannier functions, two in each where the model has no spin; origin : who
+    electrons : in the bands of the Wannier functions, `spin_degeneracy` in each; origin : who
     says so, for the notes
     The level lies in the middle between the highest filled and the lowest empty state of a mesh of
     0.1/angstrom, so in the middle of a gap. Raises InputError where the bands cannot hold them.
     """
-    capacity = model.size * electrons_per_band(model)
+    capacity = model.size * model.spin_degeneracy
     if not 0 < electrons < capacity:
         raise InputError(
             f"model {model.name!r}: electrons is {electrons:g}, expected more than 0 and less than the "

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import os
 import stat
 import unicodedata
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from spinscreen.kernels import InputError
+
+from .packed import PACKINGS, PROBLEMS, inside, kind_inside, names_in, open_inside, packed_size, unpacking
 
 #: From the first bytes of a file, how many bytes its header can justify; None where it cannot be told.
 Announced = Callable[[bytes], int | None]
@@ -103,17 +103,57 @@ def kind_of(path: Path) -> str | None:
 
     Raises OSError where there is nothing or it cannot be seen.
     """
+    if (place := inside(path)) and place[1]:
+        return kind_inside(*place)
     mode = path.stat().st_mode
     return next((kind for test, kind in _KINDS if test(mode)), None)
 
 
 def is_there(path: Path) -> bool:
     """True where anything has this name, also a link to nothing: what is there is told, not passed over."""
+    if (place := inside(path)) and place[1]:
+        try:
+            kind_inside(*place)
+        except FileNotFoundError:
+            return False
+        return True
     return os.path.lexists(path)
 
 
-def open_regular(path: Path) -> io.BufferedReader:
-    """A file opened for reading. Raises InputError where it is missing, unreadable, or no regular file."""
+def is_folder(path: Path) -> bool:
+    """True for a folder, an archive, or a folder in one."""
+    place = inside(path)
+    if place is None:
+        return path.is_dir()
+    return not place[1] or (is_there(path) and kind_inside(*place) is not None)
+
+
+def is_file(path: Path) -> bool:
+    """True for a regular file, also one in an archive."""
+    place = inside(path)
+    if place is None or not place[1]:
+        return path.is_file()
+    return is_there(path) and kind_inside(*place) is None
+
+
+def is_dangling(path: Path) -> bool:
+    """True for a link to nothing."""
+    return path.is_symlink() and not path.exists()
+
+
+def entries(folder: Path) -> list[Path]:
+    """What lies in a folder or archive. Raises OSError, InputError where it cannot be seen."""
+    place = inside(folder)
+    return [folder / name for name in names_in(*place)] if place else list(folder.iterdir())
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file, also one in an archive, opened for reading.
+
+    Raises InputError where it is missing, unreadable, or no regular file.
+    """
+    if (place := inside(path)) and place[1] and is_file(path):
+        return open_inside(*place)
     try:
         kind = kind_of(path)
         if kind is None:
@@ -135,19 +175,19 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytearray:
-    """Content of a file, unpacked where its name ends in .gz.
+    """Content of a file, unpacked where its name ends in .gz, .xz or .bz2.
 
     announced : what the header justifies; a file that holds more is refused
     Raises InputError where the file cannot be read.
     """
-    if path.suffix == ".gz":
+    if path.suffix in PACKINGS:
         content = bytearray()
         for piece in pieces(path, announced):
             content += piece
         return content
     with open_regular(path) as stream, _told(path):
         if announced is not None:
-            size = os.fstat(stream.fileno()).st_size
+            size = size_on_disk(path, stream)
             _check_size(path, size, _limit(announced, stream.read(_PIECE), size))
             stream.seek(0)
         return stream.read()
@@ -156,8 +196,8 @@ def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytear
 def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
     """The same content a megabyte at a time; of a packed file as much as its size on disk justifies."""
     with open_regular(path) as stream, _told(path):
-        on_disk = os.fstat(stream.fileno()).st_size
-        if path.suffix != ".gz":
+        on_disk = size_on_disk(path, stream)
+        if path.suffix not in PACKINGS:
             first = True
             while piece := stream.read(_PIECE):
                 if announced is not None and first:
@@ -167,7 +207,7 @@ def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
             return
         limit = justified_size(on_disk)
         size = 0
-        with gzip.GzipFile(fileobj=stream) as unpacked:
+        with unpacking(stream, path.suffix) as unpacked:
             while piece := unpacked.read(_PIECE):
                 if announced is not None and not size:
                     limit = _limit(announced, piece, limit)
@@ -194,16 +234,22 @@ def _check_size(path: Path, size: int, limit: int) -> None:
 def _told(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError, zlib.error) as problem:
+    except PROBLEMS as problem:
         raise InputError(
             f"{path}: cannot be read ({reason(problem)}); is the file complete and readable?"
         ) from None
 
 
+def size_on_disk(path: Path, stream: BinaryIO) -> int:
+    """Bytes that an opened file takes, in an archive packed as it is there."""
+    place = inside(path)
+    return packed_size(*place) if place and place[1] else os.fstat(stream.fileno()).st_size
+
+
 def sha256(path: Path) -> str:
     """Digest of a file as it stands on the disk. Raises InputError if it cannot be read."""
     with open_regular(path) as stream, _told(path):
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def hashes(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:

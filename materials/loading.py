@@ -17,7 +17,7 @@ from spinscreen.kernels import InputError
 from .archive import is_archive, load_archive
 from .companions import cell_beside, read_cell
 from .fermi_level import with_filling
-from .files import at_the_door, hashes, is_there, printable, reason
+from .files import at_the_door, hashes, is_folder, is_there, printable, reason
 from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
@@ -39,8 +39,8 @@ class Overrides:
 
     name, fermi_level (eV) or else electrons (per cell, in the bands of the Wannier functions), lattice
     ((3, 3) angstrom, nine numbers as text, or a file that has a unit cell), centres ((wannier, 3) angstrom),
-    periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), observables (name -> matrix
-    or `Observable`)
+    periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), spin_degeneracy (electrons in
+    each band, 1 or 2), observables (name -> matrix or `Observable`)
     """
 
     name: str | None = None
@@ -50,6 +50,7 @@ class Overrides:
     centres: ArrayLike | None = None
     periodic: Sequence[bool] | None = None
     spin_ordering: str | None = None
+    spin_degeneracy: int | None = None
     observables: Mapping[str, ArrayLike | Observable] | None = None
 
 
@@ -101,7 +102,7 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
             source, wanted, wanted.name or "tbmodels", Provenance(position_source="centres")
         )
     path = Path(source)
-    if path.suffix in (".hdf5", ".h5") and is_there(path) and not path.is_dir():
+    if path.suffix in (".hdf5", ".h5") and is_there(path) and not is_folder(path):
         return _from_hdf5(path, wanted)
     return _from_wannier90(Wannier90Files.of(path), wanted)
 
@@ -134,6 +135,8 @@ def _apply(model: WannierModel, wanted: Overrides) -> WannierModel:
         changes["lattice"] = wanted.lattice
     if wanted.periodic is not None:
         changes["periodic"] = tuple(wanted.periodic)
+    if wanted.spin_degeneracy is not None:
+        changes["spin_degeneracy"] = wanted.spin_degeneracy
     provenance = model.provenance
     if wanted.centres is not None:
         changes["position"] = centre_position(model.translations, checked_centres(wanted.centres, model.size))
@@ -180,7 +183,8 @@ def _from_tbmodels(
         periodic=(source.dim > 0, source.dim > 1, source.dim > 2),
         provenance=provenance,
     )
-    return _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
+    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
+    return _with_degeneracy(model, wanted, one_spin=False)
 
 
 def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
@@ -190,15 +194,18 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
         beside = cell_beside(files.place, files.raw.size)
     model = read_model(
         files,
-        wanted.name or printable(files.seedname),
+        wanted.name or printable(files.label),
         lattice if beside is None else beside[0].lattice,
         wanted.periodic,
         with_spin=wanted.spin_ordering is None,
     )
     if beside is not None:
         model = _with_structure(model, *beside)
-    spinors = files.win.logical("spinors") if files.win else None
-    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors)
+    model = _apply(model, replace(wanted, lattice=None))
+    model = _with_spinors(model, wanted, files.spinors)
+    if files.win and not files.spinors and wanted.spin_ordering is None:
+        model = model.noted(_spin_without_spinors(model, files.win.path.name))
+    model = _with_degeneracy(model, wanted, one_spin=bool(files.spinors) or files.channel is not None)
     return model if wanted.electrons is not None else with_fermi_level(model, files)
 
 
@@ -212,6 +219,19 @@ def _with_structure(model: WannierModel, structure: Structure, file: Path) -> Wa
         atoms=model.atoms or tuple(atoms),
         provenance=replace(model.provenance, files=files),
     ).noted(f"unit cell: from {printable(file.name)}")
+
+
+def _with_degeneracy(model: WannierModel, wanted: Overrides, one_spin: bool) -> WannierModel:
+    """Two electrons in each band of a model from files without spin, unless they are of one spin."""
+    if one_spin or wanted.spin_degeneracy is not None or set(SPIN) & set(model.observables):
+        return model
+    return replace(model, spin_degeneracy=2)
+
+
+def _spin_without_spinors(model: WannierModel, win: str) -> str:
+    if model.provenance.spin_source == "none":
+        return f"no spin: {win} does not say spinors = .true.; give spin_ordering if they are"
+    return f"{win} does not say spinors = .true., whose default is false; the spin that was found counts"
 
 
 def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) -> WannierModel:

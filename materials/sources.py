@@ -15,6 +15,7 @@ from .companions import structure_beside
 from .files import printable
 from .loading import load_model
 from .model import WannierModel
+from .packed import inside
 from .structure import Structure, structure_of
 from .wannier90 import companions
 from .wording import in_words_of_a_manifest
@@ -95,7 +96,10 @@ class FileSource:
         path = Path(self.path)
         try:
             folder = path if path.is_dir() else path.parent
-            files = [(file.name, file.stat()) for file in companions(folder, path.name)]
+            # An archive is one file, whatever changes in it.
+            place = inside(path)
+            found = companions(folder, path.name) if place is None else [place[0]]
+            files = [(file.name, file.stat() if file.exists() else file.lstat()) for file in found]
         except (OSError, ValueError):
             return None
         content = [

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .files import at_the_door, kind_of, open_regular, reason
+from .files import at_the_door, is_folder, is_there, kind_of, open_regular, reason
 from .matrices import LARGEST, within
 from .model import WannierModel
 from .wannier90 import read_wannier_tools
@@ -253,7 +253,7 @@ def _read_poscar(stream: TextIO) -> Structure:
     # It may look for elements in these.
     for name in ("POTCAR", "OUTCAR", "POTCAR.gz", "OUTCAR.gz", "POTCAR.bz2", "OUTCAR.bz2"):
         file = Path(stream.name).with_name(name)
-        if file.exists() and not file.is_dir() and (kind := kind_of(file)):
+        if is_there(file) and not is_folder(file) and (kind := kind_of(file)):
             raise ValueError(f"{name} beside it is {kind}")
     return _from_ase(read(stream, format="vasp"))
 

@@ -37,7 +37,7 @@ from .kept_sums import KeptSums
 from .migration import Migration
 from .observables import Observables
 from .results import CatalogRow
-from .schema import SCHEMA_VERSION, band_dataset, integral_dataset
+from .schema import SCHEMA_VERSION, band_dataset, error_name, integral_dataset, is_error
 from .store import Store
 from .targets import TABLES, check_figure, checked_store, save_figure
 from .tree import open_store
@@ -66,12 +66,14 @@ __all__ = [
     "check_figure",
     "check_hall",
     "checked_store",
+    "error_name",
     "failures",
     "forget_absent",
     "forget_failure",
     "group_name",
     "in_natural_units",
     "integral_dataset",
+    "is_error",
     "is_published",
     "largest_component",
     "material_file",

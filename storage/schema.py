@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from spinscreen.kernels import PARTS, BandQuantity, Integral
+from spinscreen.kernels import PARTS, QUANTITIES, BandQuantity, Integral
 
 from .component import AXIS_DIMS
 from .observables import AXES, Observables
@@ -20,6 +20,20 @@ SCHEMA_VERSION = 2
 
 #: Values of the attribute `kind`, which says what can be done with a dataset.
 INTEGRALS, BANDS, MESH, CATALOG = "integrals", "bands", "mesh", "catalog"
+
+
+#: What is behind the name of an integral in that of its error bar.
+_ERROR = "_error"
+
+
+def error_name(variable: str) -> str:
+    """Name of the variable that holds the error bar of an integral."""
+    return variable + _ERROR
+
+
+def is_error(variable: object) -> bool:
+    """Whether a variable holds the error bar of another one."""
+    return str(variable).removesuffix(_ERROR) in QUANTITIES and str(variable).endswith(_ERROR)
 
 
 def labels(values: Sequence[str]) -> NDArray[np.object_]:
@@ -96,25 +110,27 @@ def integral_dataset(
     fermi_energy: NDArray,
     dimension: int,
     attributes: Mapping[str, object],
+    errors: Mapping[str, NDArray] | None = None,
 ) -> xr.Dataset:
     """Brillouin-zone integrals, dims (..., fermi_energy).
 
+    errors : by name of the integral, as its values; each becomes the variable <name>_error, NaN where the
+        error is not known
     Quantities with different labels of `part` share that dim: a part that one does not have is NaN, which
     xarray leaves out of sums.
     """
     parts = list(dict.fromkeys(label for q in chosen for label in PARTS.get(q.name, ())))
-    variables = {
-        q.name: (
-            (*q.dims, "fermi_energy"),
-            _among_parts(values[q.name], PARTS[q.name], parts) if q.name in PARTS else values[q.name],
-            {
-                "long_name": q.long_name,
-                "units": units_of(q.unit.in_dimension[dimension], observables),
-                "theory": q.theory,
-            },
-        )
-        for q in chosen
-    }
+
+    def described(q: Integral, array: NDArray, long_name: str) -> tuple[object, ...]:
+        units = units_of(q.unit.in_dimension[dimension], observables)
+        array = _among_parts(array, PARTS[q.name], parts) if q.name in PARTS else array
+        return (*q.dims, "fermi_energy"), array, {"long_name": long_name, "units": units, "theory": q.theory}
+
+    variables = {q.name: described(q, values[q.name], q.long_name) for q in chosen}
+    for q in chosen:
+        if errors is not None and q.name in errors:
+            told = f"error bar of the {q.long_name}"
+            variables[error_name(q.name)] = described(q, errors[q.name], told)
     coordinates: dict[Hashable, object] = {
         "fermi_energy": (
             "fermi_energy",

@@ -125,6 +125,21 @@ def _words(content: bytes) -> list[tuple[int, int]]:
     return found
 
 
+def _with_digit(content: bytes, random: Random) -> bytes:
+    """Another digit or sign, as a slip or a flipped bit leaves it: the file stays well formed."""
+    for _ in range(100):
+        place = random.randrange(len(content)) if content else 0
+        here = content[place : place + 1]
+        if here.isdigit():
+            other = bytes([random.choice(b"0123456789")])
+        elif here in b"+-" and here:
+            other = b"-" if here == b"+" else b"+"
+        else:
+            continue
+        return content[:place] + other + content[place + 1 :]
+    return content
+
+
 def _with_bytes(content: bytes, random: Random) -> bytes:
     place = random.randrange(len(content) + 1)
     return content[:place] + random.choice((random.randbytes(3), *WORDS)) + content[place:]
@@ -152,5 +167,6 @@ def _with_zeros(content: bytes, random: Random) -> bytes:
 
 _ACCIDENTS = (
     *(_flip, _cut, _without_lines, _with_line_twice, _with_word, _with_word, _with_word),
+    *(_with_digit, _with_digit, _with_digit),
     *(_with_bytes, _without_bytes, _with_integer, _with_integer, _with_zeros),
 )

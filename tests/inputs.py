@@ -14,6 +14,7 @@ import yaml
 from support import random_hermitian, random_model, random_unitary
 
 from spinscreen.materials import library, write_wannier90
+from spinscreen.materials.spin import PAULI
 
 SEED = "toy"
 
@@ -76,6 +77,11 @@ OPTIMADE = {
 }
 
 
+#: A real calculation, of whose files most say something that another one says too; absent elsewhere.
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "Fe"
+REAL_FILES = ("_tb.dat", "_wsvec.dat", ".chk", ".spn", ".eig", ".win")
+
+
 def build_inputs(root: Path) -> dict[str, list[str]]:
     """One folder for each kind of input under `root`; returns the files to damage in each."""
     writers: dict[str, Callable[[Path], list[str]]] = {
@@ -93,6 +99,11 @@ def build_inputs(root: Path) -> dict[str, list[str]]:
     for kind, write in writers.items():
         (root / kind).mkdir(parents=True)
         victims[kind] = write(root / kind)
+    if REAL.is_dir():
+        (root / "real").mkdir()
+        victims["real"] = [f"Fe{suffix}" for suffix in REAL_FILES]
+        for name in victims["real"]:
+            (root / "real" / name).write_bytes((REAL / name).read_bytes())
     return victims
 
 
@@ -122,8 +133,10 @@ def write_ab_initio(folder: Path, formatted: bool) -> list[str]:
     bloch = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
     cells = np.array([[n, 0, 0] for n in (-1, 0, 1)])
     hoppings = np.tensordot(np.exp(-2j * np.pi * cells @ kpoints.T), bloch, axes=1) / count
-    pauli = random_hermitian(rng, count, 3, size, size)
-    pauli /= np.abs(np.linalg.eigvalsh(pauli)).max()
+    # Nearly the same at each k in the Wannier basis, as the functions are local.
+    local = PAULI + 0.05 * random_hermitian(rng, count, 3, size, size)
+    local /= np.abs(np.linalg.eigvalsh(local)).max()
+    pauli = gauge[:, None] @ local @ gauge.conj().swapaxes(1, 2)[:, None]
     _write_hoppings(folder, cells, hoppings)
     (folder / f"{SEED}.win").write_text("num_wann = 2\nspinors = T\nmp_grid = 3 1 1\nfermi_energy = 0.1\n")
     bands = [(n + 1, k + 1, energies[k, n]) for k in range(count) for n in range(size)]
@@ -145,8 +158,8 @@ def write_ab_initio(folder: Path, formatted: bool) -> list[str]:
 
 def _write_hoppings(folder: Path, cells: np.ndarray, hoppings: np.ndarray) -> None:
     size = hoppings.shape[-1]
-    lines = [" comment", str(size), str(len(cells)), " ".join("1" for _ in cells)]
-    images = ["# comment"]
+    lines = [" written on a day", str(size), str(len(cells)), " ".join("1" for _ in cells)]
+    images = ["## written on a day with use_ws_distance=.true."]
     for cell, matrix in zip(cells.tolist(), hoppings, strict=True):
         for j in range(size):
             for i in range(size):

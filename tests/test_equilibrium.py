@@ -25,7 +25,7 @@ from spinscreen.kernels.quantities.equilibrium import texture_slope
 from spinscreen.materials import library, load_model
 from spinscreen.materials.model import centre_position
 from spinscreen.workflows import compute
-from spinscreen.workflows.computing import EquilibriumCurrentWarning
+from spinscreen.workflows.alarms import EquilibriumCurrentWarning
 
 M = "circulation_magnetization"
 

@@ -336,6 +336,7 @@ def test_a_model_of_numbers_beyond_sense(changes, told):
 
 def test_a_cell_too_small_to_count_electrons(tmp_path):
     write_tb(tmp_path)
+    (tmp_path / f"{SEED}.win").unlink()
     lines = (tmp_path / f"{SEED}_tb.dat").read_text().splitlines()
     lines[1:4] = ["0.002 0 0", "0 0.002 0", "0 0 0.002"]
     (tmp_path / f"{SEED}_tb.dat").write_text("\n".join(lines))

@@ -24,7 +24,7 @@ from spinscreen.kernels.quantities import hall, proper, surface
 from spinscreen.kernels.quantities.equilibrium import wave_packet_moment
 from spinscreen.materials import library
 from spinscreen.workflows import compute
-from spinscreen.workflows.computing import NetTorqueWarning
+from spinscreen.workflows.alarms import NetTorqueWarning
 
 TOTAL, SURFACE = "proper_hall_conductivity", "proper_surface_conductivity"
 GAMMA = "accumulation_coefficient"

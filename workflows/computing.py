@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 from distributed import Client
 from distributed.system import MEMORY_LIMIT
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinscreen.kernels import (
     BandQuantity,
     InputError,
+    Integral,
     KMesh,
     KPath,
     Resolution,
@@ -25,17 +26,18 @@ from spinscreen.kernels import (
     band_values,
     block_size,
     checked_kpoints,
-    finish,
     has_net_torque,
+    whole_sums,
 )
 from spinscreen.materials import WannierModel
-from spinscreen.materials.superconductors import pairing_amplitude
-from spinscreen.storage import KeptSums, Observables, band_dataset, integral_dataset
+from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
 
+from .alarms import warn_of_equilibrium, warn_of_points, warn_of_threshold, warn_of_torque
 from .calculation import PER_BAND, Calculation, positional
 from .engine import Engine, engine_of
 from .execution import Progress, run_plan
 from .finiteness import check_band_values, check_integrals
+from .integrated import Integrated, integrated_on_mesh
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
 from .settings import Settings, check_observables, checked_names, left_out_at_zero
 
@@ -190,110 +192,79 @@ def compute_settings(
     checkpoints : where partial sums are kept and found again, worth it for a job of minutes
     """
     started = time.perf_counter()
-    _check_threshold(model, settings)
+    warn_of_threshold(model, settings)
     plan = make_plan(model.operators, settings, memory_budget)
     sums = run_plan(model.operators, plan, engine_of(client), progress, checkpoints)
-    sample = Sample(model.dimension, model.cell_measure, settings.temperature, model.band_weight)
+    sample = sample_of(model, settings.temperature)
+    found = integrated_on_mesh(settings.integrals, sums, plan, sample)
+    dataset = _labelled(model, settings, found)
+    dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
+    warn_of_torque(dataset, has_net_torque(whole_sums(sums), settings.mesh.size))
+    warn_of_equilibrium(dataset)
+    warn_of_points(dataset, found.dominances)
+    return dataset
+
+
+def sample_of(model: WannierModel, temperature: float) -> Sample:
+    """What turns averages over the mesh of a model into its integrals; temperature : K."""
+    return Sample(model.dimension, model.cell_measure, temperature, model.band_weight, model.spin_degeneracy)
+
+
+def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.Dataset:
+    """The dataset of integrals and their errors. Raises InputError where a number is not finite."""
     ascending = np.argsort(settings.fermi_energy, kind="stable")
-    as_given = np.argsort(ascending, kind="stable")
-    with np.errstate(all="ignore"):
-        values = {
-            integral.name: finish(integral, sums, settings.mesh.size, sample)[..., as_given]
-            for integral in settings.integrals
-        }
-    defined = {q.name: values[q.name] for q in settings.integrals if not q.can_be_undefined}
+    found = found.reordered(np.argsort(ascending, kind="stable"))
+    defined = {q.name: found.values[q.name] for q in settings.integrals if not q.can_be_undefined}
     check_integrals(model.name, model.operators, defined, settings.fermi_energy)
     attributes = model_attributes(model, settings.resolution) | {
         "k_mesh": list(settings.kmesh),
         "temperature": settings.temperature,
         "key": settings.key(model),
-        "elapsed_seconds": time.perf_counter() - started,
     }
     dataset = integral_dataset(
-        values,
+        found.values,
         settings.integrals,
         observables_of(model),
         np.array(settings.fermi_energy),
         model.dimension,
         attributes,
+        found.errors,
     )
+    _add_quality(dataset, found)
     for integral in settings.integrals:
         note = integral.note_of(settings.temperature, model.is_bogoliubov)
         if note:
             dataset[integral.name].attrs["note"] = note
+    _say_per_spin(dataset, settings.integrals, model.spin_degeneracy)
     left_out = left_out_at_zero(model, settings)
     if left_out:
         dataset.attrs["left_out_at_zero_temperature"] = list(left_out)
-    _check_torque(dataset, has_net_torque(sums, settings.mesh.size))
-    if "equilibrium_current" in dataset:
-        _check_equilibrium(dataset)
     return dataset
 
 
-class ThresholdWarning(UserWarning):
-    """The degeneracy threshold joins electrons and holes of a superconductor."""
-
-
-#: Share of the pairing amplitude that the threshold may have: the gap is smaller than the amplitude.
-_THRESHOLD_SHARE = 0.1
-
-
-def _check_threshold(model: WannierModel, settings: Settings) -> None:
-    amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
-    if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
-        warnings.warn(
-            f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
-            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
-            ThresholdWarning,
-            stacklevel=3,
-        )
-
-
-class NetTorqueWarning(UserWarning):
-    """A field exerts a net torque on an observable: it has no conserved current (T16)."""
-
-
-#: Quantities that presuppose that the torque averages to zero.
-_CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
-
-
-def _check_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> None:
-    """The premise of a conserved current, where T16 was summed: torque says which observables break it."""
-    if torque is None or not torque.any():
+def _say_per_spin(dataset: xr.Dataset, integrals: Sequence[Integral], spin_degeneracy: int) -> None:
+    """Attribute `per_spin` of what is of one of two spins; numbers of electrons are of both."""
+    if spin_degeneracy == 1:
         return
-    names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]
-    for variable in _CONSERVED:
-        if variable in dataset:
-            dataset[variable].attrs["net_torque"] = names
-    warnings.warn(
-        f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
-        "energy (field_induced_density_rate, T16), so no conserved current of it exists there; T6 and T14 "
-        "are formulas without their premise.",
-        NetTorqueWarning,
-        stacklevel=3,
-    )
+    for integral in integrals:
+        if not integral.unit.counts_electrons:
+            dataset[integral.name].attrs["per_spin"] = True
 
 
-class EquilibriumCurrentWarning(UserWarning):
-    """The uniform equilibrium current (T12) does not vanish: the mesh is too coarse."""
-
-
-#: Share of its parts that the equilibrium current may have before it is warned about.
-_EQUILIBRIUM_TOLERANCE = 0.1
-
-
-def _check_equilibrium(dataset: xr.Dataset) -> None:
-    """T12 is exact in the limit of a dense mesh: what is left of it is the error of the mesh."""
-    current = dataset["equilibrium_current"]
-    rest = float(abs(current.sum("part")).max())
-    scale = float(abs(current).max())
-    if rest > _EQUILIBRIUM_TOLERANCE * scale and rest > 1e-6:
-        warnings.warn(
-            f"{dataset.attrs['model_name']}: the uniform equilibrium current (T12) is {rest:.3g} where its "
-            f"parts are up to {scale:.3g} and cancel on a dense mesh; refine kmesh or raise temperature.",
-            EquilibriumCurrentWarning,
-            stacklevel=3,
-        )
+def _add_quality(dataset: xr.Dataset, found: Integrated) -> None:
+    """Attributes of variables and dataset that say how far the numbers are to be trusted."""
+    for name, verdict in found.converged.items():
+        dataset[name].attrs["converged"] = verdict
+    for name, dominance in found.dominances.items():
+        dataset[name].attrs["largest_share_of_one_kpoint"] = dominance.share
+    for name in found.errors:
+        dataset[error_name(name)].attrs["error_method"] = found.error_method
+    if set(found.converged) == set(found.values):
+        dataset.attrs["converged"] = all(found.converged.values())
+    shares = [dominance.share for dominance in found.dominances.values()]
+    dataset.attrs |= {"evaluations": found.evaluations, "error_method": found.error_method}
+    dataset.attrs |= {"largest_share_of_one_kpoint": max(shares)} if shares else {}
+    dataset.attrs |= {} if found.tolerance is None else {"tolerance": found.tolerance}
 
 
 def observables_of(model: WannierModel) -> Observables:
@@ -317,6 +288,7 @@ def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, o
         "model_notes": list(model.provenance.notes),
         "dimension": model.dimension,
         "wannier_functions": model.size,
+        "spin_degeneracy": model.spin_degeneracy,
         "lattice": model.lattice.tolist(),
         "atom_symbols": [atom.symbol for atom in model.atoms],
         "atom_positions": [list(atom.position) for atom in model.atoms],

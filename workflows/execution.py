@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from numpy.typing import NDArray
+
 from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
 from spinscreen.storage import KeptSums
 
@@ -43,15 +45,24 @@ def run_plan(
         if part is None:
             part = next(computed)
             if checkpoints is not None:
-                checkpoints.save(n, [part[term] for term in plan.task.terms])
+                checkpoints.save(n, _arrays(part, plan))
         total = part if total is None else add_sums(total, part)
     assert total is not None
     return total
 
 
+def _arrays(sums: PartialSums, plan: Plan) -> list[NDArray]:
+    return [kind[term] for kind in (sums.values, sums.shares) for term in plan.task.terms]
+
+
 def _kept(checkpoints: KeptSums | None, plan: Plan, batch: int) -> PartialSums | None:
+    """What an earlier try kept of a batch; None also where it kept something else, as older versions did."""
     arrays = None if checkpoints is None else checkpoints.load(batch)
-    return None if arrays is None else dict(zip(plan.task.terms, arrays, strict=True))
+    terms = plan.task.terms
+    if arrays is None or len(arrays) != 2 * len(terms) or len(arrays[0]) != plan.task.split.count:
+        return None
+    values, shares = arrays[: len(terms)], arrays[len(terms) :]
+    return PartialSums(dict(zip(terms, values, strict=True)), dict(zip(terms, shares, strict=True)))
 
 
 def _kpoints(plan: Plan, span: LineSpan) -> int:

@@ -11,6 +11,7 @@ from dask.utils import parse_bytes
 
 from spinscreen.kernels import (
     FULLY_OCCUPIED,
+    WHOLE,
     FermiScan,
     InputError,
     KMesh,
@@ -21,6 +22,7 @@ from spinscreen.kernels import (
     bytes_per_kpoint,
     short,
     stacked_count,
+    submeshes,
     terms_of,
 )
 
@@ -73,14 +75,17 @@ def make_plan(
     mesh = settings.mesh
     free = free_bytes(operators, mesh.line_length, memory_budget)
     block = min(block_size(operators, free), int(free // _window_bytes(operators, settings.scan)))
-    sums = _bytes_of_sums(operators, settings)
-    if block < 1 or sums > max(budget_bytes(memory_budget), _LEAST_FOR_SUMS):
+    sums, most = _bytes_of_sums(operators, settings), max(budget_bytes(memory_budget), _LEAST_FOR_SUMS)
+    if block < 1 or sums > most:
         raise InputError(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
             "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
         )
     terms = terms_of(settings.integrals, settings.temperature)
-    task = Task(mesh, settings.scan, settings.resolution, terms, block)
+    split = submeshes(mesh)
+    # Errors are left unknown rather than a scan refused that fits without them.
+    split = split if split.count * sums <= most else WHOLE
+    task = Task(mesh, settings.scan, settings.resolution, terms, block, split)
     per_line = seconds_per_kpoint(operators.size) * mesh.line_length
     whole = per_line * mesh.line_count
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)
@@ -88,7 +93,7 @@ def make_plan(
 
 
 def _bytes_of_sums(operators: LatticeOperators, settings: Settings) -> int:
-    """Memory of the partial sums: every component of the integrals at every Fermi energy, several times."""
+    """Memory of the partial sums of one sub-mesh: every component at every Fermi energy, several times."""
     lengths = {"observable": operators.observable_count}
     components = sum(
         math.prod(lengths.get(dim, 3) for dim in integral.dims) * len(integral.terms)

@@ -8,7 +8,7 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
-from .record import BandQuantity, Integral, Term, per_cell, unchanged
+from .record import BandQuantity, Integral, Term, electrons_per_cell, unchanged
 
 
 def energy(bands: BlochBands) -> Real:
@@ -44,7 +44,7 @@ RECORDS = (
         "electrons per cell",
         "section 4",
         (),
-        per_cell("1/cell"),
+        electrons_per_cell("1/cell"),
         (Term(electron_content, Weight.SEA),),
         unchanged,
     ),
@@ -53,7 +53,7 @@ RECORDS = (
         "density of states",
         "section 4",
         (),
-        per_cell("1/(eV cell)", -1),
+        electrons_per_cell("1/(eV cell)", -1),
         (Term(unity, Weight.SURFACE),),
         unchanged,
     ),

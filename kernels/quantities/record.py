@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import constants
@@ -16,6 +16,9 @@ Kernel = Callable[[BlochBands], Real]
 
 #: e^2/hbar in siemens
 CONDUCTANCE = constants.e**2 / constants.hbar
+
+#: Mesh average, in eV, angstrom and hbar, that is as good as zero where a unit says nothing of it.
+_SMALL_AVERAGE = 1e-3
 
 HALL_DIMS = ("current_axis", "field_axis")
 THETA_HALL_DIMS = ("observable", *HALL_DIMS)
@@ -45,22 +48,30 @@ class BandQuantity:
 class Sample:
     """What turns a mesh average into an integral.
 
-    dimension of k space, cell measure (angstrom^dimension), temperature (K), and the weight of a band: 1/2
-    where particles and holes are counted twice (Bogoliubov-de Gennes)
+    dimension of k space, cell measure (angstrom^dimension), temperature (K), the weight of a band: 1/2
+    where particles and holes are counted twice (Bogoliubov-de Gennes), and how many electrons a band holds: 2
+    in a model without spin
     """
 
     dimension: int
     cell_measure: float
     temperature: float
     band_weight: float = 1.0
+    spin_degeneracy: int = 1
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it."""
+    """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it.
+
+    smallest : by dimension, what is as good as zero in that unit; by default a mesh average of 1e-3
+    counts_electrons : the factor has the spin degeneracy of the model in it
+    """
 
     in_dimension: Mapping[int, str]
     factor: Callable[[Sample], float]
+    smallest: Mapping[int, float] = field(default_factory=dict)
+    counts_electrons: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,11 @@ class Integral:
         """The terms that are summed at a temperature (K)."""
         return tuple(term for term in self.terms if temperature > 0 or not term.left_out_at_zero)
 
+    def absolute_tolerance(self, sample: Sample) -> float:
+        """Error, in its unit, that is small however small the integral is, as where it vanishes."""
+        own = self.unit.smallest.get(sample.dimension)
+        return own if own is not None else _SMALL_AVERAGE * abs(self.unit.factor(sample))
+
     def note_of(self, temperature: float, superconducting: bool = False) -> str:
         """What a reader of the number at a temperature (K) must know."""
         notes = (
@@ -174,9 +190,16 @@ def conductivity_units(suffix: str, prefix: str = "") -> dict[int, str]:
     return {3: f"{prefix}{suffix}/cm", 2: f"{prefix}{suffix}", 1: f"{prefix}{suffix} cm"}
 
 
+#: S/cm of a crystal; a thousandth of e^2/h of a layer, and of that times 1 angstrom of a chain.
+_SMALL_CONDUCTIVITY = {
+    3: 1.0,
+    2: 1e-3 * CONDUCTANCE / (2 * np.pi),
+    1: 1e-11 * CONDUCTANCE / (2 * np.pi),
+}
+
 #: e^2/hbar int_k: conductivity of the charge, and of Theta
-CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor)
-THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor)
+CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor, _SMALL_CONDUCTIVITY)
+THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor, _SMALL_CONDUCTIVITY)
 
 
 def density_units(suffix: str) -> dict[int, str]:
@@ -184,6 +207,15 @@ def density_units(suffix: str) -> dict[int, str]:
     return {d: f"{{theta}}{suffix}" + {3: " angstrom^2)", 2: " angstrom)", 1: ")"}[d] for d in (3, 2, 1)}
 
 
-def per_cell(units: str, sign: int = 1) -> Unit:
+def per_cell(units: str) -> Unit:
     """A density per cell, in any dimension."""
-    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sign * sample.band_weight)
+    return Unit(dict.fromkeys((1, 2, 3), units), lambda sample: sample.band_weight)
+
+
+def electrons_per_cell(units: str, sign: int = 1) -> Unit:
+    """A number of electrons per cell, both spins where the model has none, in any dimension."""
+    return Unit(
+        dict.fromkeys((1, 2, 3), units),
+        lambda sample: sign * sample.band_weight * sample.spin_degeneracy,
+        counts_electrons=True,
+    )

@@ -37,6 +37,8 @@ def summary(model: WannierModel) -> dict[str, str]:
         "spin": _SPINS[model.provenance.spin_source],
         "observables": _few(shown) or "none",
     }
+    if model.spin_degeneracy == 2:
+        rows["spin"] += ", two electrons in each band"
     return rows | ({"superconductor": "electrons and holes side by side"} if model.is_bogoliubov else {})
 
 

@@ -37,6 +37,7 @@ class WannierModel:
     periodic : which lattice vectors repeat (2D: two of three)
     projections, kpoint_path : of the .win, if any; see `parsed_projections`
     is_bogoliubov : made by `bogoliubov`: electrons and holes side by side, each band counts one half
+    spin_degeneracy : electrons in each band: 2 in a model without spin whose bands are those of both spins
     observable_facts : name -> `Observable`, the whole of which `observables` shows the matrices
     trial_orbitals : what the Wannier functions are made of, None where it is not known (the provenance may
         say why); of the Wannier functions as they stand: whoever rotates them gives others
@@ -60,6 +61,7 @@ class WannierModel:
     kpoint_path: tuple[PathSegment, ...] = ()
     observable_facts: Mapping[str, Observable] = field(default_factory=dict)
     trial_orbitals: TrialOrbitals | None = None
+    spin_degeneracy: int = 1
     # What was found valid together, so that `replace` of a name does not check matrices again.
     _valid: tuple[NDArray, ...] = field(default=(), repr=False)
 
@@ -222,6 +224,8 @@ class WannierModel:
             if facts := unusual_facts(name, self.observable_facts[name]):
                 digest.update(repr(sorted(facts.items())).encode(errors="backslashreplace"))
         digest.update(repr((self.periodic, self.is_bogoliubov)).encode())
+        if self.spin_degeneracy != 1:
+            digest.update(f"spin_degeneracy {self.spin_degeneracy}".encode())
         return digest.hexdigest()
 
     def save(self, path: str | Path) -> None:

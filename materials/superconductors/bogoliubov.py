@@ -78,6 +78,7 @@ def bogoliubov(
         provenance=_noted(model.provenance, name, gap, float(level)),
         kpoint_path=model.kpoint_path,
         is_bogoliubov=True,
+        spin_degeneracy=model.spin_degeneracy,
     )
 
 

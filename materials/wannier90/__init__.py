@@ -1,7 +1,7 @@
 """Files of Wannier90: which belong together, what each says, and the model that they make."""
 
 from .calculation import HermitianMatrices, Wannier90Files
-from .discovery import SourceFiles, companions, find_files
+from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below
 from .export import write_wannier90
 from .loading import read_model, with_fermi_level
 from .wannier_tools import read_wannier_tools
@@ -9,11 +9,13 @@ from .win import read_win
 from .wout import read_wout
 
 __all__ = [
+    "OUTPUTS",
     "HermitianMatrices",
     "SourceFiles",
     "Wannier90Files",
     "companions",
     "find_files",
+    "hamiltonians_below",
     "read_model",
     "read_wannier_tools",
     "read_win",

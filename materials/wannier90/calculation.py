@@ -14,15 +14,28 @@ from spinscreen.kernels import InputError
 
 from ..matrices import HERMITICITY_TOLERANCE, centre_position, hermitian_part, opposite_rows
 from ..model import Atom, PositionSource
+from ..packed import archive_stem, inside
 from .amn import read_amn
 from .centres import read_centres
 from .checkpoint import Checkpoint, read_checkpoint
-from .discovery import SourceFiles, find_files
+from .consistency import (
+    check_cells,
+    check_centres,
+    check_gauge,
+    check_images,
+    check_position,
+    check_translations,
+    mesh_of,
+)
+from .discovery import SourceFiles, find_files, hamiltonians_below
 from .spin import ab_initio_spin, check_same_calculation
 from .tight_binding_files import RawMatrices, read_hr, read_tb
 from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
 from .wout import Log, read_wout
+
+#: angstrom^3: what is smaller is no cell.
+_SMALLEST_CELL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +78,13 @@ class Wannier90Files:
         return self.found.seedname
 
     @property
+    def label(self) -> str:
+        """What a person calls it: the seedname, or the archive that holds it and nothing else."""
+        place = inside(self.place)
+        alone = place is not None and len(hamiltonians_below(place[0])) == 1
+        return (archive_stem(place[0].name) if place and alone else None) or self.seedname
+
+    @property
     def place(self) -> Path:
         """Folder and seedname of the Hamiltonian."""
         file = self.files.get("tb") or self.files.get("hr") or next(iter(self.files.values()))
@@ -79,9 +99,34 @@ class Wannier90Files:
             spare.add("win")
         return [path for kind, path in self.files.items() if kind not in spare]
 
-    def check(self) -> None:
-        """Raises InputError where the files are of two calculations."""
+    def check(self, with_cell: bool = True) -> None:
+        """Raises InputError where the files are of two calculations, or say two things.
+
+        with_cell : False where the user gives another unit cell than the files
+        """
         _ = self.wigner_seitz, self.gauge
+        hamiltonian, win, gauge = self.files.get("tb") or self.files["hr"], self._own_win, self.gauge
+        cell = self._cell[1] if with_cell else None
+        if cell is not None and abs(np.linalg.det(cell)) < _SMALLEST_CELL:
+            # The model tells that it is none.
+            cell = None
+        mesh = mesh_of(win, gauge, self.files.get("chk", hamiltonian))
+        if cell is not None:
+            cells = {hamiltonian: self.raw.lattice} | ({win.path: win.lattice} if win else {})
+            check_cells(cells | ({self.files["chk"]: gauge.lattice} if gauge else {}))
+        check_translations(hamiltonian, self.wigner_seitz, mesh, cell)
+        if "wsvec" in self.files:
+            check_images(self.files["wsvec"], self.wigner_seitz, mesh, win)
+        _ = self.hamiltonian
+        if cell is not None and self.raw.position is not None:
+            check_position(hamiltonian, self.raw.position, self.wigner_seitz, cell)
+            if gauge is not None:
+                check_centres(hamiltonian, gauge.centres, self.raw, cell)
+
+    @property
+    def _own_win(self) -> WinFile | None:
+        """The .win of the seedname: one of another name has no say in what the others mean."""
+        return None if "win" in self.found.borrowed else self.win
 
     @cached_property
     def win(self) -> WinFile | None:
@@ -110,6 +155,18 @@ class Wannier90Files:
         except InputError:
             return None
         return log if log.centres is None or len(log.centres) == self.raw.size else None
+
+    @property
+    def spinors(self) -> bool | None:
+        """What the .win says, which by default is false; None without a .win."""
+        return None if self.win is None else bool(self.win.logical("spinors"))
+
+    @property
+    def channel(self) -> str | None:
+        """The one spin that a collinear calculation is of, as `spin` of the .win says; None for both."""
+        line = self.win.keywords.get("spin") if self.win else None
+        word = line.text.lower().strip("'\"") if line else ""
+        return word if word in ("up", "down") else None
 
     @cached_property
     def raw(self) -> RawMatrices:
@@ -144,6 +201,7 @@ class Wannier90Files:
         if "chk" not in self.files:
             return None
         checkpoint = read_checkpoint(self.files["chk"])
+        check_gauge(self.files["chk"], checkpoint)
         check_same_calculation(checkpoint, self.files, self.raw.hamiltonian, self.wigner_seitz)
         return checkpoint
 

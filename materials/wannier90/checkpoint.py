@@ -17,6 +17,12 @@ from ..files import quoted, read_bytes, reason
 from ..matrices import LARGEST, within
 from .text import LONGEST_LINE, locate_problem, numbers
 
+#: Diagonal elements of a Pauli matrix are real to this.
+_REAL = 1e-6
+
+#: a_i . b_j is 2 pi or 0 to this.
+_RECIPROCAL = 1e-4
+
 #: Neighbours of a k point in a checkpoint: Wannier90 allows 12 shells; and bytes of a number as text.
 _MOST_NEIGHBOURS, _LONGEST_NUMBER = 96, 64
 
@@ -167,6 +173,7 @@ def _source_of(raw: bytes | bytearray) -> _Source:
 class _Head:
     bands: int
     lattice: NDArray[np.float64]
+    reciprocal: NDArray[np.float64]
     kpoint_count: int
 
 
@@ -178,8 +185,8 @@ def _parse_head(source: _Source) -> _Head:
         source.integers(excluded)
     # Fortran writes column after column: the three components of a1, then of a2 are spread over rows.
     lattice = source.reals(9).reshape(3, 3).T
-    source.reals(9)
-    return _Head(bands, lattice, _count(source, "k points"))
+    reciprocal = source.reals(9).reshape(3, 3).T
+    return _Head(bands, lattice, reciprocal, _count(source, "k points"))
 
 
 def _announced_checkpoint(head: bytes) -> int | None:
@@ -217,6 +224,8 @@ def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
     ):
         if not within(array, LARGEST):
             raise ValueError(f"the {what} hold a number that is not finite or not below {LARGEST:g}")
+    if not np.abs(head.lattice @ head.reciprocal.T - 2 * np.pi * np.eye(3)).max() < _RECIPROCAL:
+        raise ValueError("its reciprocal cell is not that of its cell")
     return Checkpoint(head.lattice, mesh, kpoints, gauge, centres)
 
 
@@ -260,6 +269,10 @@ def read_spin(path: Path) -> NDArray[np.complex128]:
     if not within(packed, LARGEST):
         raise InputError(f"{path}: has an element that is not finite or not below {LARGEST:g}.")
     row, column = np.tril_indices(bands)
+    if np.abs(packed[:, row == column].imag).max() > _REAL:
+        raise InputError(
+            f"{path}: a diagonal element is not real, expected a Hermitian matrix; it is damaged."
+        )
     # Element (n, m) with n <= m comes m after m: the upper triangle, column by column.
     spin = np.zeros((kpoint_count, 3, bands, bands), dtype=complex)
     spin[:, :, column, row] = packed.transpose(0, 2, 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from spinscreen.kernels import InputError
 
-from ..files import is_there
+from ..files import entries, is_dangling, is_file, is_folder, is_there
+from ..packed import PACKINGS, inside, names_in
 
 #: kind -> name after the seedname; the first that exists counts.
 _SUFFIXES = {
@@ -24,10 +25,13 @@ _SUFFIXES = {
     "wout": (".wout",),
     "nnkp": (".nnkp",),
 }
+#: Folder in which AiiDA keeps what a calculation wrote, beside "inputs".
+OUTPUTS = "outputs"
+
 #: Kinds that may be named otherwise than the only Hamiltonian beside them.
 _BORROWED = ("win", "wout", "nnkp")
 _ANY_SUFFIX = re.compile(
-    "(" + "|".join(re.escape(s) for names in _SUFFIXES.values() for s in names) + r")(\.gz)?$"
+    "(" + "|".join(re.escape(s) for names in _SUFFIXES.values() for s in names) + r")(\.gz|\.xz|\.bz2)?$"
 )
 
 
@@ -49,7 +53,7 @@ def find_files(source: str | Path) -> SourceFiles:
     Raises InputError where nothing fits, or a folder holds several calculations.
     """
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         return _in_folder(path)
     match = _ANY_SUFFIX.search(path.name)
     if match and is_there(path):
@@ -82,27 +86,54 @@ def seednames_in(folder: Path) -> list[str]:
     )
 
 
+def hamiltonians_below(folder: Path) -> list[Path]:
+    """Folders and seednames of the Hamiltonians anywhere in an archive, or in the `outputs` of AiiDA."""
+    place = inside(folder)
+    if place is None:
+        outputs = folder / OUTPUTS
+        return [outputs / name for name in seednames_in(outputs)] if outputs.is_dir() else []
+    found = set()
+    for name in names_in(*place, deep=True):
+        match = _ANY_SUFFIX.search(name)
+        if match and match[1] in ("_tb.dat", "_hr.dat") and not (folder / name).name.startswith("."):
+            found.add(folder / name[: match.start()])
+    return sorted(found)
+
+
 def companions(folder: Path, seedname: str) -> list[Path]:
-    """Files of a folder that may belong to a seedname: all where it is alone, else those named like it."""
+    """Files of a folder that may belong to a seedname: all where it is alone, else those named like it.
+
+    Links to nothing are among them, for whoever opens them to be told.
+    """
     alone = len(seednames_in(folder)) < 2
     return sorted(
-        file for file in visible(folder) if (alone or file.name.startswith(seedname)) and file.is_file()
+        file
+        for place in (folder, *_inputs_of(folder))
+        for file in visible(place)
+        if (alone or file.name.startswith(seedname)) and (is_file(file) or is_dangling(file))
     )
+
+
+def _inputs_of(folder: Path) -> list[Path]:
+    """AiiDA keeps the inputs of a calculation beside the folder of its outputs."""
+    inputs = folder.parent / "inputs"
+    return [inputs] if folder.name == OUTPUTS and is_folder(inputs) else []
 
 
 def visible(folder: Path) -> list[Path]:
     """What a folder holds, without names that begin with a dot: macOS leaves a `._x` of every x."""
-    return [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    return [entry for entry in entries(folder) if not entry.name.startswith(".")]
 
 
 def _with_borrowed(stem: Path, found: dict[str, Path]) -> SourceFiles:
     """Add what is missing where the folder has one such file, and no Hamiltonian but this one."""
     folder, borrowed = stem.parent, set()
-    if {"tb", "hr"} & set(found) and folder.is_dir() and len(seednames_in(folder)) == 1:
+    if {"tb", "hr"} & set(found) and is_folder(folder) and len(seednames_in(folder)) == 1:
         for kind in (kind for kind in _BORROWED if kind not in found):
             candidates = [
                 file
-                for file in visible(folder)
+                for place in (folder, *_inputs_of(folder))
+                for file in visible(place)
                 if (match := _ANY_SUFFIX.search(file.name)) and match[1] in _SUFFIXES[kind]
             ]
             if len(candidates) == 1:
@@ -115,11 +146,13 @@ def _with_seedname(stem: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for kind, suffixes in _SUFFIXES.items():
         candidates = [
-            stem.with_name(stem.name + suffix + packed) for suffix in suffixes for packed in ("", ".gz")
+            stem.with_name(stem.name + suffix + packed) for suffix in suffixes for packed in ("", *PACKINGS)
         ]
         existing = [candidate for candidate in candidates if is_there(candidate)]
         if existing:
             found[kind] = existing[0]
+    for inputs in _inputs_of(stem.parent):
+        found = {**_with_seedname(inputs / stem.name), **found}
     return found
 
 
@@ -129,16 +162,16 @@ def _listed(names: list[str], most: int = 5) -> str:
 
 
 def _in_folder(folder: Path) -> SourceFiles:
-    seednames = seednames_in(folder)
-    if not seednames:
+    stems = [folder / name for name in seednames_in(folder)] or hamiltonians_below(folder)
+    if not stems:
         raise InputError(
             f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat; run "
             "Wannier90 with write_tb = .true."
         )
-    if len(seednames) > 1:
+    if len(stems) > 1:
+        names = [stem.relative_to(folder).as_posix() for stem in stems]
         raise InputError(
-            f"{folder}: found several calculations ({_listed(seednames)}), expected one; name one, for "
-            f"example {folder / seednames[0]}."
+            f"{folder}: found several calculations ({_listed(names)}), expected one; name one, for "
+            f"example {stems[0]}."
         )
-    stem = folder / seednames[0]
-    return _with_borrowed(stem, _with_seedname(stem))
+    return _with_borrowed(stems[0], _with_seedname(stems[0]))

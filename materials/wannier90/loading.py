@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import InputError
 
-from ..fermi_level import electrons_per_band, with_filling
+from ..fermi_level import with_filling
 from ..files import hashes, printable
 from ..model import PathSegment, Provenance, WannierModel
 from ..observable import SPIN
@@ -37,7 +37,7 @@ def read_model(
     lattice : (3, 3) angstrom; with_spin : take the spin of .chk and .spn, where they are
     """
     win = files.win
-    files.check()
+    files.check(with_cell=lattice is None)
     cell = files.lattice if lattice is None else np.asarray(lattice, dtype=float)
     hamiltonian, position = files.hamiltonian, files.position
     spin = files.spin if with_spin else None
@@ -142,6 +142,6 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel
         )
     bands = files.win.integer("num_valence_bands") if files.win else None
     if bands is not None:
-        electrons = bands * electrons_per_band(model)
+        electrons = bands * model.spin_degeneracy
         return with_filling(model, electrons, "num_valence_bands of the .win")
     return model

@@ -18,7 +18,9 @@ from .wannier_tools import read_wannier_tools
 _SAME_LEVEL = 0.05
 
 #: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
-_NAMES = re.compile(r"(.*scf.*\.out|.*\.scf|pw\.out|scf\.log|OUTCAR)(\.gz)?$", re.IGNORECASE)
+_NAMES = re.compile(
+    r"(.*scf.*\.out|.*\.scf|pw\.out|aiida\.out|scf\.log|OUTCAR)(\.gz|\.xz|\.bz2)?$", re.IGNORECASE
+)
 
 # Matched at fixed words, in lower case, with bounded repeats: an output may be of gigabytes, or no output.
 _NUMBER = rb"\s{0,40}([-+]?\d{1,20}(?:\.\d{0,20})?(?:e[-+]?\d{1,3})?)"

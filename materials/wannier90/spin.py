@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .checkpoint import Checkpoint, read_eigenvalues, read_spin
+from .consistency import check_spin
 from .wigner_seitz import WignerSeitz
 
 #: eV: Bloch energies of .eig, taken through .chk, and the eigenvalues of H(k) agree at least this well.
@@ -28,7 +29,8 @@ def ab_initio_spin(
 
     On the R vectors of the Hamiltonian's file, degeneracies not divided out.
 
-    Raises InputError where the .spn has other numbers of bands or k points than the .chk, or is not a spin.
+    Raises InputError where the .spn has other numbers of bands or k points than the .chk, or is not the
+    spin of local functions, see `check_spin`.
     """
     spin = read_spin(spn_file)
     expected = (len(checkpoint.kpoints), checkpoint.band_count)
@@ -46,6 +48,7 @@ def ab_initio_spin(
         )
     gauge = checkpoint.gauge[:, None]
     wannier = gauge.conj().swapaxes(2, 3) @ (spin / 2) @ gauge
+    check_spin(spn_file, wannier, checkpoint)
     return to_lattice(wannier, checkpoint, wigner_seitz)
 
 

@@ -13,6 +13,7 @@ from spinscreen.kernels import QUANTITIES, InputError
 from spinscreen.materials import Structure
 
 from ..observables import AXES, Facts, Observables
+from ..schema import is_error
 
 #: Share of the largest element that the average over the point group may take away without a warning.
 _ASYMMETRY = 0.05
@@ -31,19 +32,20 @@ class SymmetryWarning(UserWarning):
 def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
     """Every tensor of a dataset under a Cartesian rotation, proper or not, (3, 3) with new axes as rows.
 
+    Error bars are added up with the sizes of the elements of the rotation, whatever their signs.
     Raises InputError for an observable whose behaviour is unknown.
     """
     pseudo = np.linalg.det(rotation) * rotation
     known = Observables.in_dataset(dataset).facts
     found = dataset.copy()
     for name, variable in dataset.data_vars.items():
-        values = variable
+        values, sizes = variable, np.abs if is_error(name) else np.asarray
         for dim in ("current_axis", "field_axis", "axis"):
             if dim in values.dims:
                 polar = dim != "axis" or _is_polar(str(name))
-                values = _along(values, dim, rotation if polar else pseudo)
+                values = _along(values, dim, sizes(rotation if polar else pseudo))
         if "observable" in values.dims:
-            values = _along(values, "observable", _of_observables(known, rotation, pseudo))
+            values = _along(values, "observable", sizes(_of_observables(known, rotation, pseudo)))
         found[name] = values.transpose(*variable.dims).assign_attrs(variable.attrs)
     return found
 
@@ -56,7 +58,8 @@ def _along(values: xr.DataArray, dim: str, matrix: NDArray) -> xr.DataArray:
 
 def _is_polar(variable: str) -> bool:
     """Whether the dim `axis` of a variable is a vector; else it is a curl, as of a variable of the user's."""
-    return variable in QUANTITIES and QUANTITIES[variable].polar
+    quantity = QUANTITIES.get(variable.removesuffix("_error"))
+    return quantity is not None and quantity.polar
 
 
 def _of_observables(known: Mapping[str, Facts], rotation: NDArray, pseudo: NDArray) -> NDArray:
@@ -132,6 +135,8 @@ def symmetrized(dataset: xr.Dataset, rotations: ArrayLike | None = None) -> xr.D
 def _asymmetries(before: xr.Dataset, after: xr.Dataset) -> Iterator[tuple[str, float]]:
     for name, variable in before.data_vars.items():
         after[name].attrs = variable.attrs
+        if is_error(name):
+            continue
         largest = float(abs(variable).max())
         if largest > _NOISE:
             yield str(name), float(abs(variable - after[name]).max()) / largest

@@ -21,7 +21,7 @@ from rich.table import Table
 from spinscreen.kernels import QUANTITIES, Integral
 from spinscreen.materials import WannierModel, superconducting_state
 from spinscreen.materials.spin import check_orderings
-from spinscreen.storage import in_natural_units
+from spinscreen.storage import in_natural_units, is_error
 
 from ..execution import Progress as Report
 from .terminal import one_line
@@ -168,7 +168,7 @@ def result_table(dataset: xr.Dataset, energy: float) -> Table:
     table.add_column("value", justify="right")
     table.add_column("unit")
     for name in dataset.data_vars:
-        if name in apart:
+        if name in apart or is_error(name):
             continue
         values = here[name]
         numbers, unit = in_natural_units(values)

@@ -1,0 +1,115 @@
+"""Interleaved sub-meshes: every mesh holds coarser ones, whose spread tells how far it is from converged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from .lattice import Integer, Real
+from .mesh import KMesh
+
+#: Points between those of a sub-mesh along an axis, by preference: the densest ones say most.
+_STRIDES = (2, 3, 4, 5)
+
+#: Standard deviations of the mean that a bar is wide.
+_BAR_WIDTH = 2.0
+
+
+#: Fermi energies (eV) within which sub-meshes that agree by accident do not lower a bar.
+_REACH = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Submeshes:
+    """Sub-meshes of every p-th point along each axis; those that mirrors make alike are one.
+
+    strides : p along each axis
+    number : (p, p, p) of the sub-mesh of the points whose mesh indices are these modulo p
+    """
+
+    strides: tuple[int, int, int]
+    number: Integer
+
+    @property
+    def count(self) -> int:
+        return int(self.number.max()) + 1
+
+    @property
+    def weights(self) -> Real:
+        """(sub-mesh,) share of the points of the mesh."""
+        return np.bincount(self.number.ravel()) / self.number.size
+
+    def of_points(self, indices: Integer) -> Integer:
+        """(k,) number of the sub-mesh of points given by their mesh indices, (k, 3)."""
+        first, second, third = (indices % self.strides).T
+        return self.number[first, second, third]
+
+    def error(self, values: Real, energies: Real) -> Real:
+        """Bars of a mesh's values, from those of its sub-meshes, (sub-mesh, ..., fermi_energy).
+
+        energies : eV, ascending
+        Twice the standard error of a mean of samples that differ in size: each sub-mesh samples the same
+        integral, and what one point carries alone is in one of them. Where sub-meshes cross they agree by
+        accident, so the largest within 0.2 eV counts. NaN where there is but one sub-mesh.
+        """
+        if self.count == 1:
+            return np.full(values.shape[1:], np.nan)
+        weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
+        deviations = values - (weights * values).sum(axis=0)
+        bars = _BAR_WIDTH * np.sqrt((weights * deviations**2).sum(axis=0) / (self.count - 1))
+        return largest_nearby(bars, energies, _REACH)
+
+
+#: No sub-mesh beside the mesh itself.
+WHOLE = Submeshes((1, 1, 1), np.zeros((1, 1, 1), dtype=np.int64))
+
+
+def submeshes(mesh: KMesh) -> Submeshes:
+    """The sub-meshes of a mesh, itself alone where it has none along some axis.
+
+    In a crystal with mirrors sub-meshes that are mirror images agree however coarse they are: they count as
+    one, so that halves of a mesh that is shifted by half a step say nothing, and its thirds or quarters do.
+    """
+    chosen = [_stride(count) for count in mesh.shape]
+    if None in chosen:
+        return WHOLE
+    strides = tuple(stride or 1 for stride in chosen)
+    along = [_families(stride, 0.0) for stride in strides]
+    numbers: dict[tuple[int, ...], int] = {}
+    number = np.empty(strides, dtype=np.int64)
+    for place in product(*map(range, strides)):
+        family = tuple(families[i] for families, i in zip(along, place, strict=True))
+        number[place] = numbers.setdefault(family, len(numbers))
+    x, y, z = strides
+    return Submeshes((x, y, z), number)
+
+
+def _stride(points: int, shift: float = 0.0) -> int | None:
+    """None where no number of points between those of a sub-mesh makes them differ."""
+    if points == 1:
+        return 1
+    return next((p for p in _STRIDES if points % p == 0 and len(set(_families(p, shift))) > 1), None)
+
+
+def _families(stride: int, shift: float) -> tuple[int, ...]:
+    """Of each residue of the mesh index, the lower of itself and its mirror image about k = 0."""
+    twice = 2 * shift
+    if not twice.is_integer():
+        return tuple(range(stride))
+    return tuple(min(i, (-i - int(twice)) % stride) for i in range(stride))
+
+
+def largest_nearby(values: Real, energies: Real, reach: float) -> Real:
+    """Largest of (..., energy) within `reach` of each energy, these ascending; NaN only among NaN."""
+    first = np.searchsorted(energies, energies - reach)
+    last = np.searchsorted(energies, energies + reach, side="right")
+    doublings = np.log2(last - first).astype(np.int64)
+    found, table = np.empty_like(values), values
+    # The largest of a window is that of two which overlap, each a power of two wide.
+    for doubling in range(int(doublings.max()) + 1):
+        here, width = doublings == doubling, 2**doubling
+        found[..., here] = np.fmax(table[..., first[here]], table[..., last[here] - width])
+        table = np.fmax(table[..., :-width], table[..., width:])
+    return found

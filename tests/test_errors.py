@@ -1,0 +1,123 @@
+"""Errors as data: bars of plain meshes, verdicts, and what is said of a result beside its numbers."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from support import IN_QUANTA, random_model
+
+from spinscreen.kernels import KMesh, submeshes
+from spinscreen.kernels.submeshes import largest_nearby
+from spinscreen.materials import library
+from spinscreen.workflows import compute
+from spinscreen.workflows.alarms import DominantPointWarning
+
+HALL = "conventional_hall_conductivity"
+
+
+@given(shape=st.tuples(*[st.integers(1, 14)] * 3))
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_submeshes_share_all_points_of_a_mesh_among_them(shape):
+    mesh = KMesh(shape)
+    split = submeshes(mesh)
+    numbers = split.of_points(mesh.indices(mesh.all_lines()))
+    assert split.weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(np.bincount(numbers) / mesh.size, split.weights)
+    # k -> -k, and mirrors that turn one axis, leave every sub-mesh what it is.
+    for signs in ((-1, -1, -1), (-1, 1, 1), (1, -1, 1), (1, 1, -1)):
+        mirrored = mesh.indices(mesh.all_lines()) * signs
+        np.testing.assert_array_equal(split.of_points(mirrored), numbers)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [((8, 8, 8), 8), ((12, 9, 1), 4), ((7, 8, 8), 1), ((1, 1, 1), 1), ((5, 5, 1), 9)]
+)
+def test_submeshes_are_the_densest_that_there_are(shape, count):
+    assert submeshes(KMesh(shape)).count == count
+
+
+def test_the_bar_of_one_point_that_carries_all_is_twice_its_error():
+    """F is 1 at k = 0 alone: what the mesh gives is all error."""
+    split = submeshes(KMesh((8, 8, 8)))
+    values = np.zeros((8, 1))
+    values[split.of_points(np.zeros((1, 3), dtype=int))] = 1.0
+    assert split.error(values, np.zeros(1)) == pytest.approx(2 / 8)
+
+
+@given(
+    energies=st.lists(st.floats(-3, 3), min_size=1, max_size=40, unique=True).map(sorted).map(np.array),
+    reach=st.floats(0, 4),
+    seed=st.integers(0, 100),
+)
+@hypothesis_settings(max_examples=60, deadline=None)
+def test_the_largest_nearby_is_that_of_every_window(energies, reach, seed):
+    values = np.random.default_rng(seed).random((2, len(energies)))
+    expected = [values[:, (energies >= e - reach) & (energies <= e + reach)].max(axis=1) for e in energies]
+    np.testing.assert_array_equal(largest_nearby(values, energies, reach), np.transpose(expected))
+
+
+def test_every_integral_has_a_bar_with_its_dims_and_unit():
+    model = library.load("kane_mele")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DominantPointWarning)
+        dataset = compute(model, 12, np.linspace(-1, 1, 11), temperature=300)
+    names = [name for name in dataset.data_vars if not name.endswith("_error")]
+    for name in names:
+        bar = dataset[f"{name}_error"]
+        assert bar.dims == dataset[name].dims
+        assert bar.attrs["units"] == dataset[name].attrs["units"]
+        assert bar.attrs["error_method"] == dataset.attrs["error_method"]
+        assert not (bar < 0).any()
+        assert np.isfinite(bar).all()
+        assert isinstance(dataset[name].attrs["converged"], bool)
+    assert dataset.attrs["converged"] == all(dataset[name].attrs["converged"] for name in names)
+    assert dataset.attrs["evaluations"] == 144
+
+
+def test_a_mesh_without_submeshes_has_unknown_errors():
+    dataset = compute(random_model(0), (7, 7, 7), 0.0, quantities=["carrier_density"])
+    assert np.isnan(dataset["carrier_density_error"]).all()
+    assert "converged" not in dataset.attrs
+    assert "converged" not in dataset["carrier_density"].attrs
+    assert dataset.attrs["error_method"].startswith("unknown")
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "meshes"), [("haldane", 400, (12, 20, 27, 36)), ("MoS2", 240, (20, 27, 36, 48))]
+)
+def test_most_errors_of_plain_meshes_lie_within_their_bars(name, reference, meshes):
+    """Against a mesh so dense that its own error is below 2e-3 of the largest value, which is allowed."""
+    model = library.load(name)
+    energies = (model.fermi_level or 0.0) + np.linspace(-2, 2, 81)
+    names = ["carrier_density", HALL if model.observables else "anomalous_hall_conductivity"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DominantPointWarning)
+        exact, *coarse = (
+            compute(model, n, energies, quantities=names, degeneracy_threshold=1e-4)
+            for n in (reference, *meshes)
+        )
+    for variable in names:
+        allowed = 2e-3 * float(abs(exact[variable]).max())
+        inside = [
+            (abs(found[variable] - exact[variable]) <= found[f"{variable}_error"] + allowed).mean()
+            for found in coarse
+        ]
+        # 2 of 3 at the least on any mesh, 9 of 10 on the whole: a bar is an estimate, not a bound.
+        assert min(inside) > 0.67
+        assert np.mean(inside) > 0.9
+
+
+def test_the_point_that_carries_silicene_is_named():
+    """On this mesh the 1.5 meV gap lies on one point of each valley: -397 instead of -1."""
+    with pytest.warns(DominantPointWarning, match=r"one k point, 0\.[36].* carries 50%"):
+        found = compute(library.load("silicene"), 48, 0.0, quantities=[HALL])
+    value, bar = (float(found[name][2, 0, 1, 0]) * IN_QUANTA for name in (HALL, f"{HALL}_error"))
+    assert value < -300
+    assert abs(value + 1) < bar
+    assert found.attrs["converged"] is False
+    assert found[HALL].attrs["largest_share_of_one_kpoint"] == pytest.approx(0.5, abs=0.01)

@@ -1,0 +1,255 @@
+"""Data that are wrong, or say less than they seem to: what no reader may make a number of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from damage import refused
+from inputs import SEED, write_ab_initio, write_tb
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import WannierModel, library, load_model, write_wannier90
+from spinscreen.workflows import compute
+
+pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
+
+CELL = "begin unit_cell_cart\n{} 0 0\n0 3 0\n0 0 3\nend unit_cell_cart\n"
+
+
+def without(path: Path, word: str) -> None:
+    """Take the lines with a word out of a file."""
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if word not in line))
+
+
+def test_spinors_that_the_win_does_not_announce_are_none(tmp_path):
+    """Wannier90's default is false: two orbitals on two atoms are not taken for up and down."""
+    write_tb(tmp_path)
+    assert load_model(tmp_path).provenance.spin_source == "tested"
+    without(tmp_path / f"{SEED}.win", "spinors")
+    model = load_model(tmp_path)
+    assert not model.observables
+    assert "no spin: toy.win does not say spinors" in model.provenance.notes[-1]
+    assert load_model(tmp_path, spin_ordering="interlaced").provenance.spin_source == "given"
+
+
+def test_an_ab_initio_spin_counts_whatever_the_win_says(tmp_path):
+    write_ab_initio(tmp_path, formatted=False)
+    without(tmp_path / f"{SEED}.win", "spinors")
+    model = load_model(tmp_path)
+    assert model.provenance.spin_source == "ab_initio"
+    assert "the spin that was found counts" in model.provenance.notes[-1]
+
+
+def edited(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        (
+            "toy.win",
+            "mp_grid = 3 1 1",
+            "mp_grid = 4 1 1",
+            "mp_grid is 4 x 1 x 1, but toy.chk.fmt has",
+        ),
+        ("toy.win", "num_wann", "use_ws_distance = .false.\nnum_wann", "toy.win, line 1 says the contrary"),
+        ("toy.win", "num_wann", f"{CELL.format(3.1)}num_wann", "its unit cell differs by 0.1 angstrom"),
+        ("toy_hr.dat", "1 1 1\n", "1 2 1\n", "R vectors and degeneracies do not fit the mesh 3 x 1 x 1"),
+        ("toy_wsvec.dat", "1\n0 0 0", "1\n3 0 0", "toy_wsvec.dat: the T vectors of R = "),
+    ],
+)
+def test_files_that_contradict_each_other(tmp_path, name, old, new, told):
+    write_ab_initio(tmp_path, formatted=True)
+    edited(tmp_path / name, old, new)
+    with refused(told):
+        load_model(tmp_path)
+
+
+def test_minimal_images_are_multiples_of_the_mesh(tmp_path):
+    write_ab_initio(tmp_path, formatted=True)
+    path = tmp_path / f"{SEED}_wsvec.dat"
+    edited(path, "\n-1 0 0 1 2\n1\n0 0 0", "\n-1 0 0 1 2\n1\n1 0 0")
+    edited(path, "\n1 0 0 2 1\n1\n0 0 0", "\n1 0 0 2 1\n1\n-1 0 0")
+    with refused("toy_wsvec.dat: has T vectors that are no multiples of the mesh 3 x 1 x 1"):
+        load_model(tmp_path)
+
+
+def test_meshes_of_wannier90_are_found_without_a_win(tmp_path):
+    """1/degeneracies add up to the number of k points, and no mesh has these R vectors."""
+    write_ab_initio(tmp_path, formatted=True)
+    for name in (f"{SEED}.win", f"{SEED}.chk.fmt", f"{SEED}.spn.fmt", f"{SEED}_wsvec.dat"):
+        (tmp_path / name).unlink()
+    path = tmp_path / f"{SEED}_hr.dat"
+    load_model(tmp_path, lattice=3 * np.eye(3))
+    edited(path, "1 1 1\n", "1 2 1\n")
+    with refused("do not fit any mesh", "its first line should say so"):
+        load_model(tmp_path, lattice=3 * np.eye(3))
+    edited(path, "written on", "cut by hand on")
+    load_model(tmp_path, lattice=3 * np.eye(3))
+
+
+def test_a_cell_in_which_the_vectors_of_the_mesh_are_not_the_shortest(tmp_path):
+    write_ab_initio(tmp_path, formatted=True)
+    (tmp_path / f"{SEED}.chk.fmt").unlink()
+    (tmp_path / f"{SEED}.spn.fmt").unlink()
+    wide, path = "-1 0 0", tmp_path / f"{SEED}_hr.dat"
+    for suffix in ("_hr.dat", "_wsvec.dat"):
+        file = tmp_path / f"{SEED}{suffix}"
+        file.write_text(file.read_text().replace(f"\n{wide} ", "\n-4 0 0 ").replace("\n1 0 0 ", "\n4 0 0 "))
+    assert "-4 0 0" in path.read_text()
+    with refused("toy_hr.dat: its R vectors are not the shortest of the mesh 3 x 1 x 1"):
+        edited(tmp_path / f"{SEED}.win", "num_wann", f"{CELL.format(3)}num_wann")
+        load_model(tmp_path)
+
+
+def spin_of_toy(folder: Path, change) -> None:
+    """Change the Pauli matrices of the formatted spin file, (k, numbers)."""
+    path = folder / f"{SEED}.spn.fmt"
+    head, lines = path.read_text().splitlines()[:2], path.read_text().splitlines()[2:]
+    table = change(np.array([line.split() for line in lines], float).reshape(3, -1, 2)).reshape(-1, 2)
+    path.write_text("\n".join([*head, *(f"{x:.15e} {y:.15e}" for x, y in table)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda spin: spin[[1, 0, 2]], "S(R) does not decay"),
+        (lambda spin: spin[[0, 0, 2]], "S(R) does not decay"),
+        (lambda spin: spin / 2, "the spin on a site is at most 0.2"),
+        (lambda spin: 0 * spin, "the spin on a site is at most 0 hbar"),
+        (lambda spin: spin + 0.1, "a diagonal element is not real"),
+    ],
+)
+def test_a_spin_that_is_none(tmp_path, change, told):
+    write_ab_initio(tmp_path, formatted=True)
+    spin_of_toy(tmp_path, change)
+    with refused("toy.spn.fmt", told):
+        load_model(tmp_path)
+    assert load_model(tmp_path, spin_ordering="none").provenance.spin_source == "none"
+
+
+def test_a_gauge_that_is_not_orthonormal(tmp_path):
+    write_ab_initio(tmp_path, formatted=True)
+    path = tmp_path / f"{SEED}.chk.fmt"
+    lines = path.read_text().splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("postwann")) + 2
+    real, imaginary = lines[place].split()
+    lines[place] = f"{float(real) + 0.01} {imaginary}"
+    path.write_text("\n".join(lines))
+    with refused("toy.chk.fmt: at k point 1 the gauge is not orthonormal"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("element", "value", "told"),
+    [
+        ("  3  3", "90.0", "Wannier function 3 is centred"),
+        ("  2  1", "50.0", "an element of the position matrix is 50 angstrom"),
+        ("  2  1", "0.9", "and its partner at -R differ by 0.9 angstrom, all others by at most 0;"),
+    ],
+)
+def test_positions_beyond_sense(tmp_path, element, value, told):
+    write_tb(tmp_path)
+    path = tmp_path / f"{SEED}_tb.dat"
+    head, block = path.read_text().rsplit("\n\n    0    0    0\n", 1)
+    lines = block.splitlines()
+    place = next(n for n, line in enumerate(lines) if line.split()[:2] == element.split())
+    lines[place] = f"{element} {value} 0 0 0 0 0"
+    path.write_text(head + "\n\n    0    0    0\n" + "\n".join(lines) + "\n")
+    with refused("toy_tb.dat", told):
+        load_model(tmp_path)
+
+
+def test_a_saved_model_of_which_one_number_was_changed(tmp_path):
+    path = tmp_path / "model.hdf5"
+    library.load("kane_mele").save(path)
+    with h5py.File(path, "r+") as file:
+        file["lattice"][0, 0] = 2.5
+    with refused("model.hdf5: damaged", "it is not what was written"):
+        load_model(path)
+
+
+def test_real_files_with_a_spin_of_another_order(tmp_path, reference_data):
+    for suffix in ("_tb.dat", "_wsvec.dat", ".chk", ".spn", ".win"):
+        (tmp_path / f"Fe{suffix}").write_bytes((reference_data / "Fe" / f"Fe{suffix}").read_bytes())
+    load_model(tmp_path)
+    path = tmp_path / "Fe.spn"
+    content = path.read_bytes()
+    # 8 k points in one record each, behind a comment and two counts.
+    size = (len(content) - 68 - 16) // 8
+    first, second = content[84 : 84 + size], content[84 + size : 84 + 2 * size]
+    path.write_bytes(content[:84] + second + first + content[84 + 2 * size :])
+    with refused("Fe.spn: the spin matrix at k point", "S(R) does not decay"):
+        load_model(tmp_path)
+
+
+def test_a_link_to_nothing_is_no_missing_file(tmp_path):
+    write_ab_initio(tmp_path, formatted=True)
+    for name in (f"{SEED}_wsvec.dat", f"{SEED}.spn.fmt", "scf.out"):
+        keep = (tmp_path / name).read_bytes() if (tmp_path / name).exists() else None
+        (tmp_path / name).unlink(missing_ok=True)
+        (tmp_path / name).symlink_to(tmp_path / "gone")
+        without(tmp_path / f"{SEED}.win", "fermi_energy")
+        with refused(f"{name}: is a link to a file that is gone"):
+            load_model(tmp_path)
+        (tmp_path / name).unlink()
+        if keep is not None:
+            (tmp_path / name).write_bytes(keep)
+
+
+def chain(folder: Path, win: str) -> Path:
+    """Three orbitals on a chain, their bands apart: _hr.dat and a .win that says what it is given."""
+    levels = np.diag([-3.0, 0.0, 3.0])
+    model = WannierModel.from_hoppings(
+        SEED, 3 * np.eye(3), {(0, 0, 0): levels, (1, 0, 0): 0.2 * np.eye(3)}, np.zeros((3, 3))
+    )
+    write_wannier90(model, folder, SEED)
+    (folder / f"{SEED}_tb.dat").unlink()
+    path = folder / f"{SEED}.win"
+    without(path, "spinors")
+    path.write_text(path.read_text() + win)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("win", "given", "degeneracy"),
+    [
+        ("", {}, 2),
+        ("spinors = F\n", {}, 2),
+        ("spin = up\n", {}, 1),
+        ("spinors = T\n", {"spin_ordering": "none"}, 1),
+        ("", {"spin_degeneracy": 1}, 1),
+    ],
+)
+def test_electrons_that_go_in_come_out(tmp_path, win, given, degeneracy):
+    electrons = 2.0 * degeneracy
+    model = load_model(chain(tmp_path, win), electrons=electrons, **given)
+    assert model.spin_degeneracy == degeneracy
+    assert model.fermi_level == pytest.approx(1.5, abs=0.01)
+    names = ["carrier_density", "density_of_states", "anomalous_hall_conductivity"]
+    dataset = compute(model, (8, 1, 1), [model.fermi_level], temperature=300, quantities=names)
+    assert float(dataset["carrier_density"][0]) == pytest.approx(electrons, abs=1e-9)
+    assert dataset.attrs["spin_degeneracy"] == degeneracy
+    assert [dataset[name].attrs.get("per_spin", False) for name in names] == [
+        False,
+        False,
+        degeneracy == 2,
+    ]
+
+
+def test_a_degeneracy_is_kept_and_part_of_what_a_result_depends_on(tmp_path):
+    model = load_model(chain(tmp_path, ""))
+    model.save(tmp_path / "model.hdf5")
+    again = load_model(tmp_path / "model.hdf5")
+    assert (again.spin_degeneracy, again.fingerprint) == (2, model.fingerprint)
+    assert replace(model, spin_degeneracy=1).fingerprint != model.fingerprint
+    assert library.load("haldane").spin_degeneracy == 1
+    with pytest.raises(InputError, match="spin_degeneracy is 3, expected 1 or 2"):
+        replace(model, spin_degeneracy=3)

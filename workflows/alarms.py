@@ -1,0 +1,111 @@
+"""What must be said of a result beside its numbers: each in one sentence, with what to do about it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from spinscreen.kernels import Dominance
+from spinscreen.materials import WannierModel
+from spinscreen.materials.superconductors import pairing_amplitude
+
+from .integrated import MOST_OF_ONE_POINT
+from .settings import Settings
+
+
+class ThresholdWarning(UserWarning):
+    """The degeneracy threshold joins electrons and holes of a superconductor."""
+
+
+#: Share of the pairing amplitude that the threshold may have: the gap is smaller than the amplitude.
+_THRESHOLD_SHARE = 0.1
+
+
+def warn_of_threshold(model: WannierModel, settings: Settings) -> None:
+    """Where the threshold is larger than a tenth of the pairing."""
+    amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
+    if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
+        warnings.warn(
+            f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
+            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
+            ThresholdWarning,
+            stacklevel=3,
+        )
+
+
+class NetTorqueWarning(UserWarning):
+    """A field exerts a net torque on an observable: it has no conserved current (T16)."""
+
+
+#: Quantities that presuppose that the torque averages to zero.
+_CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
+
+
+def warn_of_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> None:
+    """The premise of a conserved current, where T16 was summed: torque says which observables break it."""
+    if torque is None or not torque.any():
+        return
+    names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]
+    for variable in _CONSERVED:
+        if variable in dataset:
+            dataset[variable].attrs["net_torque"] = names
+    warnings.warn(
+        f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
+        "energy (field_induced_density_rate, T16), so no conserved current of it exists there; T6 and T14 "
+        "are formulas without their premise.",
+        NetTorqueWarning,
+        stacklevel=3,
+    )
+
+
+class EquilibriumCurrentWarning(UserWarning):
+    """The uniform equilibrium current (T12) does not vanish: the mesh is too coarse."""
+
+
+#: Share of its parts that the equilibrium current may have before it is warned about.
+_EQUILIBRIUM_TOLERANCE = 0.1
+
+
+def warn_of_equilibrium(dataset: xr.Dataset) -> None:
+    """T12 is exact in the limit of a dense mesh: what is left of it is the error of the mesh."""
+    if "equilibrium_current" not in dataset:
+        return
+    current = dataset["equilibrium_current"]
+    rest = float(abs(current.sum("part")).max())
+    scale = float(abs(current).max())
+    if rest > _EQUILIBRIUM_TOLERANCE * scale and rest > 1e-6:
+        warnings.warn(
+            f"{dataset.attrs['model_name']}: the uniform equilibrium current (T12) is {rest:.3g} where its "
+            f"parts are up to {scale:.3g} and cancel on a dense mesh; refine kmesh or raise temperature.",
+            EquilibriumCurrentWarning,
+            stacklevel=3,
+        )
+
+
+class DominantPointWarning(UserWarning):
+    """One k point carries a large share of an integral, which the mesh does not resolve."""
+
+
+#: Quantities whose shares are told first: others may vanish by symmetry, or be about few points by nature.
+_ANSWERS = ("conserved_hall_conductivity", "conventional_hall_conductivity", "proper_hall_conductivity")
+
+
+def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> None:
+    """Where one k point carries too much of an answer to "what spin current", or else of any quantity."""
+    names = [name for name in _ANSWERS if name in dominances] or list(dominances)
+    if not names:
+        return
+    name = max(names, key=lambda name: dominances[name].share)
+    found = dominances[name]
+    if found.share >= MOST_OF_ONE_POINT:
+        place = " ".join(f"{x:.4g}" for x in found.kpoint)
+        warnings.warn(
+            f"{dataset.attrs['model_name']}: one k point, {place}, carries {found.share:.0%} of {name}, "
+            f"expected less than {MOST_OF_ONE_POINT:.0%} on a mesh that resolves it; use a denser kmesh.",
+            DominantPointWarning,
+            stacklevel=4,
+        )
