@@ -17,7 +17,7 @@ from .superconductors import (
     superconducting_state,
 )
 from .symmetry import SymmetryDeviation, symmetrize, symmetry_deviation, symmetry_group
-from .wannier90 import Wannier90Files, write_wannier90
+from .wannier90 import TrialOrbitalWarning, Wannier90Files, write_wannier90
 
 __all__ = [
     "PAIRINGS",
@@ -38,6 +38,7 @@ __all__ = [
     "SuperconductingState",
     "SymmetryDeviation",
     "TrialOrbital",
+    "TrialOrbitalWarning",
     "TrialOrbitals",
     "Wannier90Files",
     "WannierModel",

@@ -36,6 +36,7 @@ def summary(model: WannierModel) -> dict[str, str]:
         "position": _POSITIONS[model.provenance.position_source],
         "spin": _SPINS[model.provenance.spin_source],
         "observables": _few(shown) or "none",
+        "trial orbitals": "unknown" if model.trial_orbitals is None else model.trial_orbitals.summary,
     }
     if model.spin_degeneracy == 2:
         rows["spin"] += ", two electrons in each band"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from .orbitals import Spin, TrialOrbital, Vector
+from ..files import quoted
+from .orbitals import SAME_SITE, Spin, TrialOrbital, Vector
 from .projections import Projection
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def expand_projections(
         )
     for line in projections:
         if len(line.spins) != 2:
-            raise InputError(f"orbital: projection {line.text!r} has one spin, which no order by blocks has.")
+            raise InputError(
+                f"orbital: projection {quoted(line.text)} has one spin, which no order by blocks has."
+            )
     return tuple(
         orbital
         for spin in (1, -1)
@@ -60,12 +63,12 @@ def _of_line(
     lattice: NDArray[np.float64],
     spins: Sequence[Spin | int | None],
 ) -> Iterator[TrialOrbital]:
-    for position in _positions(line, atoms, lattice):
+    for site, position in _sites(line, atoms, lattice):
         for name in line.orbitals:
             for spin in spins:
                 yield TrialOrbital(
                     position,
-                    line.site,
+                    site,
                     name,
                     axes=_axes(line, name),
                     radial=line.radial,
@@ -75,17 +78,28 @@ def _of_line(
                 )
 
 
-def _positions(line: Projection, atoms: Sequence[Atom], lattice: NDArray[np.float64]) -> list[Vector]:
+def _sites(line: Projection, atoms: Sequence[Atom], lattice: NDArray[np.float64]) -> list[tuple[str, Vector]]:
+    """Label and position of each; a point on an atom has the label of the atom."""
     if line.point is not None:
-        x, y, z = np.array(line.point) @ lattice if line.is_reduced else np.array(line.point)
-        return [(float(x), float(y), float(z))]
-    found = [atom.position for atom in atoms if atom.symbol.lower() == line.site.lower()]
+        point = np.array(line.point) @ lattice if line.is_reduced else np.array(line.point)
+        x, y, z = (float(component) for component in point)
+        short = f"{line.site[:2]}{','.join(f'{component:.4g}' for component in line.point)}"
+        return [(_atom_at(point, atoms, lattice) or short, (x, y, z))]
+    found = [atom for atom in atoms if atom.symbol.lower() == line.site.lower()]
     if not found:
-        known = " ".join(dict.fromkeys(atom.symbol for atom in atoms)) or "none"
+        known = " ".join(list(dict.fromkeys(atom.symbol for atom in atoms))[:12]) or "none"
         raise InputError(
-            f"orbital: projection onto {line.site!r}, but the atoms are {known}; expected one of them."
+            f"orbital: projection onto {quoted(line.site)}, but the atoms are {known}; expected one of them."
         )
-    return found
+    return [(atom.symbol, atom.position) for atom in found]
+
+
+def _atom_at(point: NDArray[np.float64], atoms: Sequence[Atom], lattice: NDArray[np.float64]) -> str | None:
+    for atom in atoms:
+        apart = (point - np.array(atom.position)) @ np.linalg.inv(lattice)
+        if np.linalg.norm((apart - np.round(apart)) @ lattice) < SAME_SITE:
+            return atom.symbol
+    return None
 
 
 def _axes(line: Projection, name: str) -> NDArray[np.float64]:
@@ -99,8 +113,8 @@ def _axes(line: Projection, name: str) -> NDArray[np.float64]:
         cosine = float(z @ x)
     elif abs(cosine) > _NOT_ORTHOGONAL:
         raise InputError(
-            f"orbital: projection {line.text!r}: its z and x axes are not orthogonal (cosine {cosine:.3g}), "
-            "Wannier90 refuses them as well."
+            f"orbital: projection {quoted(line.text)}: its z and x axes are not orthogonal (cosine "
+            f"{cosine:.3g}), Wannier90 refuses them as well."
         )
     x = x - cosine * z
     x /= np.linalg.norm(x)

@@ -48,6 +48,13 @@ HYBRIDS: dict[str, tuple[dict[str, float], ...]] = {
 }
 
 
+#: Names of all functions by Wannier90's l and, in order, its mr; l below zero are hybrids.
+FUNCTIONS = SHELLS | {
+    -number: tuple(f"{name}-{place}" for place in range(1, len(functions) + 1))
+    for number, (name, functions) in enumerate(HYBRIDS.items(), start=1)
+}
+
+
 def coefficients_of(name: str) -> NDArray[np.float64]:
     """Real harmonic ("dxy") or hybrid ("sp3-1") over `HARMONICS`, (16,). Raises InputError for others."""
     hybrid, _, one = name.rpartition("-")
@@ -58,6 +65,14 @@ def coefficients_of(name: str) -> NDArray[np.float64]:
     else:
         raise InputError(f"orbital: {name!r} is not a function of Wannier90, expected a name such as 'dxy'.")
     return np.array([shares.get(harmonic, 0.0) for harmonic in HARMONICS])
+
+
+def place_of(name: str) -> tuple[int, int]:
+    """Wannier90's l and mr of a name. Raises InputError for another."""
+    found = [(shell, names.index(name) + 1) for shell, names in FUNCTIONS.items() if name in names]
+    if not found:
+        raise InputError(f"orbital: {name!r} is not a function of Wannier90, expected a name such as 'dxy'.")
+    return found[0]
 
 
 def angular_momentum(l_number: int) -> NDArray[np.complex128]:

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from spinscreen.kernels import InputError
 
 from ..matrices import read_only
-from .harmonics import HARMONICS, SHELLS, angular_momenta, coefficients_of, rotation_of_harmonics
+from .harmonics import HARMONICS, SHELLS, angular_momenta, coefficients_of, place_of, rotation_of_harmonics
 
 Vector = tuple[float, float, float]
 Spin = Literal[1, -1]
@@ -107,6 +107,20 @@ class TrialOrbital:
         return spinor / np.linalg.norm(spinor)
 
     @property
+    def projection(self) -> str:
+        """As a line of a .win in angstrom, with its spin."""
+        shell, mr = place_of(self.name)
+        site = ",".join(f"{x:.10f}" for x in self.position)
+        parts = [f"c={site}", f"l={shell},mr={mr}"]
+        for name, axis, usual in (("z", self.axes[2], (0, 0, 1)), ("x", self.axes[0], (1, 0, 0))):
+            if tuple(axis) != usual:
+                parts.append(f"{name}={','.join(f'{x:.10f}' for x in axis)}")
+        parts += [f"r={self.radial}"] * (self.radial != 1) + [f"zona={self.zona:.10f}"] * (self.zona != 1)
+        spin = {1: "(u)", -1: "(d)", None: ""}[self.spin]
+        axis = "" if tuple(self.spin_axis) == (0, 0, 1) else f"[{','.join(map(str, self.spin_axis))}]"
+        return ":".join(parts) + spin + (axis if spin else "")
+
+    @property
     def label(self) -> str:
         """In a word or three: "Pt dxy up"."""
         spin = {1: " up", -1: " down", None: ""}[self.spin]
@@ -195,6 +209,31 @@ class TrialOrbitals:
         """|<w|g>|^2, (wannier, trial); those of W where the overlap is not known."""
         matrix = self.rotation if self.overlap is None else self.overlap
         return np.abs(matrix) ** 2
+
+    def leading(self, wannier: int, most: int = 4, least: float = 0.05) -> tuple[tuple[str, float], ...]:
+        """What one Wannier function is made of: labels and weights, largest first.
+
+        most : so many at most; least : smaller weights are left out, but for the largest
+        """
+        weights = self.weights[wannier]
+        order = np.argsort(-weights, kind="stable")[:most]
+        kept = [n for place, n in enumerate(order.tolist()) if not place or weights[n] >= least]
+        return tuple((self.orbitals[n].label, float(weights[n])) for n in kept)
+
+    @property
+    def summary(self) -> str:
+        """Shells by site, in a few words: "Pt s p d, with spins"."""
+        shells: dict[str, list[str]] = {}
+        for orbital in self.orbitals:
+            shell = orbital.name.rpartition("-")[0] if orbital.l_number is None else orbital.name[0]
+            shells.setdefault(orbital.site, []).append(shell)
+        sites = [f"{site} {' '.join(dict.fromkeys(names))}" for site, names in shells.items()]
+        return ", ".join(sites) + (", with spins" if self.has_spin else "")
+
+    @property
+    def projections(self) -> tuple[str, ...]:
+        """Lines of a projections block in angstrom that make these orbitals in this order."""
+        return tuple(orbital.projection for orbital in self.orbitals)
 
     @property
     def positions(self) -> NDArray[np.float64]:

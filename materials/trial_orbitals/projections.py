@@ -10,20 +10,16 @@ import numpy as np
 
 from spinscreen.kernels import InputError
 
+from ..files import quoted
 from ..matrices import BOHR, LARGEST
-from .harmonics import HYBRIDS, SHELLS
+from .harmonics import FUNCTIONS, HYBRIDS
 
 Vector = tuple[float, float, float]
 
-#: Names of all functions by Wannier90's l and mr; l below zero are hybrids.
-_BY_NUMBER = SHELLS | {
-    -number: tuple(f"{name}-{place}" for place in range(1, len(functions) + 1))
-    for number, (name, functions) in enumerate(HYBRIDS.items(), start=1)
-}
 _STATES: dict[str, tuple[tuple[int, int], ...]] = {
-    **{name: ((shell, m),) for shell, names in _BY_NUMBER.items() for m, name in enumerate(names, start=1)},
+    **{name: ((shell, m),) for shell, names in FUNCTIONS.items() for m, name in enumerate(names, start=1)},
     **{
-        name: tuple((shell, m) for m in range(1, len(_BY_NUMBER[shell]) + 1))
+        name: tuple((shell, m) for m in range(1, len(FUNCTIONS[shell]) + 1))
         for shell, name in [*enumerate("spdf"), *((-n, name) for n, name in enumerate(HYBRIDS, start=1))]
     },
     # Wannier90 takes these two names for each other: what it then computes counts.
@@ -33,6 +29,7 @@ _STATES: dict[str, tuple[tuple[int, int], ...]] = {
 _SPIN = re.compile(r"(?:\(([ud,]+)\))?(?:\[([^\[\]]*)\])?$")
 _UNITS = {"ang": 1.0, "bohr": BOHR}
 _RANDOM = "random"
+_SHORTEST_AXIS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -90,13 +87,13 @@ def _parse(line: str, factor: float) -> Projection:
     text = re.sub(r"\s", "", line)
     site, colon, rest = text.partition(":")
     if not colon or not site:
-        raise InputError(f"orbital: projection {line!r}: expected a site and functions, as in 'Pt:d'.")
+        raise InputError(f"orbital: projection {quoted(line)}: expected a site and functions, as in 'Pt:d'.")
     spin = _SPIN.search(rest.lower())
     assert spin is not None  # it matches the empty end as well
     states, *options = rest.lower()[: spin.start()].split(":")
     facts: dict[str, Any] = dict(_option(option, line) for option in options if option)
     if spin[2] is not None:
-        facts["spin_axis"] = _vector(spin[2], line)
+        facts["spin_axis"] = _direction(spin[2], line, "spin axis")
     if spin[1]:
         facts["spins"] = tuple(sign for sign, letter in ((1, "u"), (-1, "d")) if letter in spin[1])
     if site[:2].lower() in ("f=", "c="):
@@ -105,18 +102,15 @@ def _parse(line: str, factor: float) -> Projection:
         facts["point"] = (scale * x, scale * y, scale * z)
     found = {state for group in states.split(";") if group for state in _states(group, line)}
     if not found:
-        raise InputError(f"orbital: projection {line!r} has no functions, expected some as in 'Pt:d'.")
-    names = tuple(_BY_NUMBER[shell][m - 1] for shell, m in sorted(found))
+        raise InputError(f"orbital: projection {quoted(line)} has no functions, expected some as in 'Pt:d'.")
+    names = tuple(FUNCTIONS[shell][m - 1] for shell, m in sorted(found))
     return Projection(line, site, names, **facts)
 
 
 def _option(option: str, line: str) -> tuple[str, object]:
     key, _, value = option.partition("=")
     if key in ("z", "x"):
-        vector = _vector(value, line)
-        if not any(vector):
-            raise InputError(f"orbital: projection {line!r}: the axis {option!r} has no direction.")
-        return f"{key}_axis", vector
+        return f"{key}_axis", _direction(value, line, f"{key} axis")
     try:
         if key == "r" and int(value) in (1, 2, 3):
             return "radial", int(value)
@@ -125,8 +119,16 @@ def _option(option: str, line: str) -> tuple[str, object]:
     except ValueError:
         pass
     raise InputError(
-        f"orbital: projection {line!r}: expected z=, x=, zona= or r= with its value, found {option!r}."
+        f"orbital: projection {quoted(line)}: expected z=, x=, zona= or r= with its value, found "
+        f"{quoted(option)}."
     )
+
+
+def _direction(text: str, line: str, what: str) -> Vector:
+    vector = _vector(text, line)
+    if np.linalg.norm(vector) < _SHORTEST_AXIS:
+        raise InputError(f"orbital: projection {quoted(line)}: the {what} {quoted(text)} has no direction.")
+    return vector
 
 
 def _vector(text: str, line: str) -> Vector:
@@ -135,7 +137,7 @@ def _vector(text: str, line: str) -> Vector:
     except ValueError:
         x = np.nan
     if not np.isfinite(x) or max(abs(x), abs(y), abs(z)) >= LARGEST or not np.isfinite(y + z):
-        raise InputError(f"orbital: projection {line!r}: expected three numbers, found {text!r}.")
+        raise InputError(f"orbital: projection {quoted(line)}: expected three numbers, found {quoted(text)}.")
     return x, y, z
 
 
@@ -147,10 +149,12 @@ def _states(group: str, line: str) -> list[tuple[int, int]]:
         states = [state for name in names for state in _STATES.get(name, ())]
     else:
         number = int(by_number[1])
-        count = len(_BY_NUMBER.get(number, ()))
+        count = len(FUNCTIONS.get(number, ()))
         chosen = map(int, by_number[2].split(",")) if by_number[2] else range(1, count + 1)
         states = [(number, m) for m in chosen]
         wrong = [] if count and all(1 <= m <= count for _, m in states) else [group]
     if wrong:
-        raise InputError(f"orbital: {wrong[0]!r} in projection {line!r} is not a function of Wannier90.")
+        raise InputError(
+            f"orbital: {quoted(wrong[0])} in projection {quoted(line)} is not a function of Wannier90."
+        )
     return states

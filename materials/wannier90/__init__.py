@@ -3,7 +3,7 @@
 from .calculation import HermitianMatrices, Wannier90Files
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below
 from .export import write_wannier90
-from .loading import read_model, with_fermi_level
+from .loading import TrialOrbitalWarning, read_model, with_fermi_level
 from .wannier_tools import read_wannier_tools
 from .win import read_win
 from .wout import read_wout
@@ -12,6 +12,7 @@ __all__ = [
     "OUTPUTS",
     "HermitianMatrices",
     "SourceFiles",
+    "TrialOrbitalWarning",
     "Wannier90Files",
     "companions",
     "find_files",

@@ -14,7 +14,8 @@ def write_wannier90(model: WannierModel, folder: str | Path, seedname: str | Non
     """Write _hr.dat, _tb.dat, _centres.xyz and .win; returns the seedname's path.
 
     H and A are written at Wannier90's precision (8 digits in _tb.dat, 6 decimals in _hr.dat). Observables are
-    not: Wannier90 has no file for them; spins come back from the order of the spinors.
+    not: Wannier90 has no file for them; spins come back from the order of the spinors. Trial orbitals that
+    the Wannier functions themselves are become projections.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -86,4 +87,8 @@ def _win_text(model: WannierModel) -> str:
         for atom in model.atoms:
             lines.append(f"{atom.symbol} {_rows([np.array(atom.position) @ inverse], '{:18.12f}')}")  # type: ignore[arg-type]
         lines.append("end atoms_frac")
+    if model.trial_orbitals is not None and model.trial_orbitals.overlap is None:
+        # Of functions that were left as they were projected, whoever reads it knows the same.
+        projections = model.trial_orbitals.projections
+        lines += ["num_iter = 0", "begin projections", "ang", *projections, "end projections"]
     return "\n".join(lines) + "\n"

@@ -57,15 +57,25 @@ def find_trial_orbitals(
     try:
         overlap = files.trial_overlap
         candidates = _candidates(files, lattice)
-        _check_overlap(files, overlap, len(candidates["interlaced"]))
-        found = {order: TrialOrbitals(orbitals, overlap) for order, orbitals in candidates.items()}
+        _check_overlap(files, overlap, candidates.count)
+        chosen = None if overlap is None else overlap[:, candidates.chosen]
+        found = {order: TrialOrbitals(orbitals, chosen) for order, orbitals in candidates.orbitals.items()}
         order, how = _order(found, files, spin)
     except InputError as problem:
         return FoundTrialOrbitals(None, str(problem), is_doubtful="amn" in files.files)
     return _judged(found[order], files, how)
 
 
-def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> dict[Order, tuple[TrialOrbital, ...]]:
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """count : columns of the .amn; chosen : those of the Wannier functions; orbitals : what they may be."""
+
+    count: int
+    chosen: NDArray[np.int64]
+    orbitals: dict[Order, tuple[TrialOrbital, ...]]
+
+
+def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> _Candidates:
     """What the columns of the .amn may be, by the order of the spins."""
     win, size = files.win, files.raw.size
     if win is None or not win.projections:
@@ -82,11 +92,19 @@ def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> dict[Ord
         orders = ("interlaced", "block")
     found = {order: expand_projections(projections, files.atoms, lattice, spinors, order) for order in orders}
     count = len(found["interlaced"])
-    if count != size:
+    selected = win.ranges("select_projections")
+    chosen = range(1, count + 1) if selected is None else selected
+    if len(chosen) != size or not all(1 <= number <= count for number in chosen):
+        named = "" if selected is None else f", of which select_projections takes {len(chosen)}"
         raise InputError(
-            f"the projections of the .win make {count} functions, expected {size} as in the Hamiltonian."
+            f"the projections of the .win make {count} functions{named}, expected {size} as in the "
+            "Hamiltonian."
         )
-    return found
+    return _Candidates(
+        count,
+        np.array(chosen) - 1,
+        {order: tuple(orbitals[number - 1] for number in chosen) for order, orbitals in found.items()},
+    )
 
 
 def _check_overlap(files: Wannier90Files, overlap: NDArray[np.complex128] | None, count: int) -> None:

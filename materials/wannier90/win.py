@@ -55,6 +55,20 @@ class WinFile:
             return None
         return tuple(int(x) for x in self._numbers(line, count, whole=True))
 
+    def ranges(self, name: str) -> tuple[int, ...] | None:
+        """Whole numbers written as Wannier90's lists, "1-3 7,9", None where it is not given."""
+        line = self.keywords.get(_canonical(name))
+        if line is None:
+            return None
+        text = re.sub(r"\s*[-:]\s*", "-", line.text).replace(",", " ")
+        pieces = [re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", word) for word in text.split()]
+        found: list[int] = []
+        for piece in pieces:
+            if piece is None:
+                raise self._unexpected(line, "whole numbers and ranges such as 1-3 7")
+            found += range(int(piece[1]), int(piece[2] or piece[1]) + 1)
+        return tuple(found)
+
     def logical(self, name: str) -> bool | None:
         """True or False in any of Fortran's spellings, None where it is not given."""
         line = self.keywords.get(_canonical(name))

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from spinscreen.kernels import QUANTITIES, Integral
-from spinscreen.materials import WannierModel, superconducting_state
+from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state
 from spinscreen.materials.spin import check_orderings
 from spinscreen.storage import in_natural_units, is_error
 
@@ -54,6 +54,10 @@ def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
             progress.stop()
 
 
+#: Rows of a table of Wannier functions.
+MOST_FUNCTIONS = 120
+
+
 def model_table(model: WannierModel) -> Table:
     """What was read, what was assumed, and how well each spinor order fits."""
     table = Table(title=one_line(model.name), show_header=False, title_justify="left")
@@ -73,6 +77,8 @@ def model_table(model: WannierModel) -> Table:
     for note in model.provenance.notes:
         label, _, text = note.partition(": ")
         rows[label if text else "note"] = text or note
+    if model.trial_orbitals is None and model.provenance.without_trial_orbitals:
+        rows["trial orbitals"] = f"unknown: {model.provenance.without_trial_orbitals}"
     if model.size % 2 == 0:
         for test in check_orderings(model.hamiltonian, model.centres):
             label, _, text = str(test).partition(": ")
@@ -81,6 +87,19 @@ def model_table(model: WannierModel) -> Table:
         rows[path.rsplit("/", 1)[-1]] = f"sha256 {digest[:16]}..."
     for label, text in rows.items():
         table.add_row(one_line(label), one_line(text))
+    return table
+
+
+def trial_orbitals_table(trial: TrialOrbitals) -> Table:
+    """What each Wannier function is made of: the leading trial orbitals, with their weights."""
+    table = Table(title="Wannier functions by their trial orbitals, |<w|g>|^2", title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("leading trial orbitals")
+    for number in range(min(len(trial), MOST_FUNCTIONS)):
+        shares = ", ".join(f"{label} {weight:.2f}" for label, weight in trial.leading(number))
+        table.add_row(str(number + 1), one_line(shares))
+    if len(trial) > MOST_FUNCTIONS:
+        table.add_row("", f"and {len(trial) - MOST_FUNCTIONS} more: model.trial_orbitals.leading(...)")
     return table
 
 

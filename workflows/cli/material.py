@@ -17,6 +17,7 @@ from spinscreen.kernels import InputError, KMesh, fast_path, k_path
 from spinscreen.materials import (
     MaterialSource,
     SpinOrderingWarning,
+    TrialOrbitalWarning,
     WannierModel,
     library,
     load_model,
@@ -49,6 +50,7 @@ from .console import (
     quantities_table,
     result_table,
     superconductor_table,
+    trial_orbitals_table,
 )
 from .options import takes_settings
 from .store import add_store_commands
@@ -121,6 +123,7 @@ def read_source(
     with warnings.catch_warnings():
         # The tables print the assumption with its measured violations.
         warnings.simplefilter("ignore", SpinOrderingWarning)
+        warnings.simplefilter("ignore", TrialOrbitalWarning)
         try:
             model = load_model(source, **options)
         except InputError as problem:
@@ -133,6 +136,8 @@ def info(source: Source, spin_ordering: SpinOrdering = None, lattice: Lattice = 
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
     _, model = read_source(source, spin_ordering, lattice)
     out.print(model_table(model))
+    if model.trial_orbitals is not None:
+        out.print(trial_orbitals_table(model.trial_orbitals))
     path = fast_path()
     told = "compiled" if path.compiled else "plain Python, some hundred times slower"
     out.say(one_line(f"kernels: {told} ({path.reason})"))
