@@ -251,6 +251,15 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
     measured = "; ".join(str(test) for test in tests)
     # Of two functions there is one order: that they are spinors is all to know.
     found = tests[0] if model.size == 2 and spinors else find_ordering(tests)
+    trial = model.trial_orbitals
+    if found is None and trial is not None and trial.has_spin:
+        # Whatever became of the order of the functions, that of the trial orbitals is known.
+        note = "spin: pure spinors, those of the trial orbitals, whose order was found by test"
+        warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
+        spins = dict(zip(SPIN, trial.to_wannier(trial.pauli_matrices() / 2), strict=True))
+        return replace(model, observables={**model.observable_facts, **spins}).noted(
+            note, spin_source="tested"
+        )
     if found is None and spinors:
         raise InputError(
             f"model {model.name!r}: neither spinor order fits ({measured}); put .chk and .spn beside the "

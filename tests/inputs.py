@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import struct
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from support import random_hermitian, random_model, random_unitary
 
 from spinscreen.materials import library, write_wannier90
 from spinscreen.materials.spin import PAULI
+from spinscreen.materials.wannier90.checkpoint import read_checkpoint
 
 SEED = "toy"
 
@@ -89,6 +91,7 @@ def build_inputs(root: Path) -> dict[str, list[str]]:
         "hr": write_hr,
         "formatted": lambda folder: write_ab_initio(folder, formatted=True),
         "unformatted": lambda folder: write_ab_initio(folder, formatted=False),
+        "trial": write_trial,
         "archive": write_archive,
         "tbmodels": write_tbmodels,
         "structure": write_structures,
@@ -154,6 +157,23 @@ def write_ab_initio(folder: Path, formatted: bool) -> list[str]:
             (folder / name).write_bytes(as_records(items))
     # The binary files have the most to damage.
     return [*names, *names, f"{SEED}_hr.dat", f"{SEED}_wsvec.dat", f"{SEED}.eig"]
+
+
+def write_trial(folder: Path) -> list[str]:
+    """The same with projections and an .amn: each function is mostly one of the trial orbitals."""
+    write_ab_initio(folder, formatted=False)
+    checkpoint = read_checkpoint(folder / f"{SEED}.chk")
+    count, bands, size = checkpoint.gauge.shape
+    shares = 0.9 * np.eye(size) + 0.02 * np.random.default_rng(6).normal(size=(count, size, size))
+    overlaps = checkpoint.gauge @ shares
+    with (folder / f"{SEED}.win").open("a") as win:
+        win.write("begin projections\nc=0,0,0:s\nend projections\n")
+    lines = ["written by a test", f"{bands} {count} {size}"]
+    for k, n, m in itertools.product(range(count), range(size), range(bands)):
+        value = overlaps[k, m, n]
+        lines.append(f"{m + 1:5d}{n + 1:5d}{k + 1:5d}{value.real:18.12f}{value.imag:18.12f}")
+    (folder / f"{SEED}.amn").write_text("\n".join(lines) + "\n")
+    return [f"{SEED}.amn", f"{SEED}.amn", f"{SEED}.win"]
 
 
 def _write_hoppings(folder: Path, cells: np.ndarray, hoppings: np.ndarray) -> None:

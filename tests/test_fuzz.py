@@ -160,6 +160,8 @@ def _check_sources(place: Path) -> str | None:
 def check_finite(model: WannierModel) -> None:
     for array in (model.lattice, model.hamiltonian, model.position, *model.observables.values()):
         assert np.isfinite(array).all()
+    if model.trial_orbitals is not None:
+        assert np.isfinite(model.trial_orbitals.rotation).all()
     assert model.fermi_level is None or np.isfinite(model.fermi_level)
     assert len(model.fingerprint) == 64
     told = [model.name, *model.provenance.notes, *(path for path, _ in model.provenance.files)]

@@ -25,10 +25,18 @@ from inputs import (
     write_scf,
     write_structures,
     write_tb,
+    write_trial,
 )
 from support import random_model
 
-from spinscreen.materials import MaterialSource, check_material, find_materials, load_model, read_structure
+from spinscreen.materials import (
+    MaterialSource,
+    TrialOrbitalWarning,
+    check_material,
+    find_materials,
+    load_model,
+    read_structure,
+)
 from spinscreen.materials.companions import find_structure_files
 from spinscreen.materials.wannier90.checkpoint import read_checkpoint, read_eigenvalues, read_spin
 from spinscreen.materials.wannier90.scf_outputs import level_of_outputs
@@ -95,6 +103,42 @@ def test_a_file_with_a_hole(tmp_path, name):
     os.truncate(tmp_path / name, 1 << 36)
     with refused(f"{name}: holds more than {67.1 if name == 'toy.win' else 1.0} MB"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        # An .amn only adds: whatever it holds costs no model, and it is told.
+        (lambda text: text + "1 1 1 0 0\n", "12 overlaps are missing"),
+        (lambda text: text[: len(text) // 2], "are missing"),
+        (lambda text: text.replace("2 3 2", "2 3 900000000"), "cannot stand in it"),
+        (lambda text: text.replace("2 3 2", "2 3"), "expected 2 bands and 3 k points"),
+        (lambda text: text.replace("2 3 2", "2 4 2"), "found '2 4 2'; it belongs to another"),
+        (
+            lambda text: text.replace("    2    2    1", "    2    7    1"),
+            "after line 3: expected the numbers",
+        ),
+        (lambda text: text.replace("    2    2    1", "    2  x 2  1"), "line 6: expected 5 finite"),
+        (lambda text: "", "ends in its header"),
+        (lambda text: "\0" * 100, "ends in its header"),
+        (lambda text: text + "1 " * (1 << 22), "holds more than"),
+    ],
+)
+def test_a_damaged_amn_fails_no_model(tmp_path, change, told, packed):
+    write_trial(tmp_path)
+    path = tmp_path / f"{SEED}.amn"
+    assert load_model(tmp_path).trial_orbitals is not None
+    content = change(path.read_text()).encode()
+    if packed:
+        pack(path, gzip.compress(content))
+    else:
+        path.write_bytes(content)
+    with pytest.warns(TrialOrbitalWarning, match="trial orbitals unknown") as caught:
+        model = load_model(tmp_path)
+    assert model.trial_orbitals is None
+    assert told in model.provenance.without_trial_orbitals
+    assert all("\n" not in str(one.message) for one in caught)
 
 
 @pytest.mark.parametrize("count", ["10000000000", "-3", "1e10", "9" * 5000])

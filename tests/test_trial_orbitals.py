@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
+import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from inputs import write_trial
 from scipy.spatial.transform import Rotation
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import TrialOrbital, TrialOrbitals, WannierModel, bogoliubov, library, load_model
+from spinscreen.materials import (
+    SpinOrderingWarning,
+    TrialOrbital,
+    TrialOrbitals,
+    TrialOrbitalWarning,
+    WannierModel,
+    bogoliubov,
+    library,
+    load_model,
+    write_wannier90,
+)
 from spinscreen.materials.trial_orbitals import HARMONICS, exact_orbitals, rotation_of_harmonics
 
 SPIN = ("spin_x", "spin_y", "spin_z")
@@ -71,6 +85,176 @@ def test_trial_orbitals_of_real_materials(request, fixture, largest, smallest):
     np.testing.assert_allclose(partners, 1, atol=0.025)
     # Disentanglement and what the minimization mixed in leave 0.02 (Pt), 0.0005 (Fe), 0.004 (GaAs).
     np.testing.assert_allclose(sigma(model), trial.pauli_matrices(), atol=0.025)
+
+
+@pytest.fixture
+def iron_folder(tmp_path: Path, reference_data: Path) -> Path:
+    for name in ("Fe_tb.dat", "Fe_wsvec.dat", "Fe.win", "Fe.chk", "Fe.spn", "Fe.nnkp"):
+        shutil.copy(reference_data / "Fe" / name, tmp_path / name)
+        (tmp_path / name).chmod(0o644)
+    with gzip.open(reference_data / "Fe" / "Fe.amn.gz") as packed:
+        (tmp_path / "Fe.amn").write_bytes(packed.read())
+    return tmp_path
+
+
+def edit_win(folder: Path, old: str, new: str) -> None:
+    path = folder / "Fe.win"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def rewrite_amn(folder: Path, columns: list[int] | None = None, phases: bool = False) -> None:
+    """The .amn with its trial orbitals in another order, or its Bloch states with other phases."""
+    path = folder / "Fe.amn"
+    head = path.read_text().splitlines()[:2]
+    table = np.loadtxt(path, skiprows=2)
+    values = table[:, 3] + 1j * table[:, 4]
+    band, trial, kpoint = table[:, :3].astype(int).T - 1
+    if columns is not None:
+        trial = np.argsort(columns)[trial]
+    if phases:
+        turns = np.exp(2j * np.pi * np.random.default_rng(1).random((band.max() + 1, kpoint.max() + 1)))
+        values *= turns[band, kpoint]
+    rows = [
+        f"{m + 1} {n + 1} {k + 1} {x.real:.12f} {x.imag:.12f}"
+        for m, n, k, x in zip(band, trial, kpoint, values, strict=True)
+    ]
+    path.write_text("\n".join([*head, *rows]) + "\n")
+
+
+def without(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).unlink()
+    return folder
+
+
+def test_spins_in_the_order_of_vasp(iron_folder, iron):
+    """All up, then all down: found by the spin matrix, and without it by the Hamiltonian."""
+    rewrite_amn(iron_folder, columns=[*range(0, 18, 2), *range(1, 18, 2)])
+    found = load_model(iron_folder).trial_orbitals
+    labels = [orbital.label for orbital in found.orbitals]
+    expected = [orbital.label for orbital in iron.trial_orbitals.orbitals]
+    assert labels == expected[::2] + expected[1::2]
+    order = [expected.index(label) for label in labels]
+    # The .amn was written with twelve decimals, and is so.
+    np.testing.assert_allclose(found.rotation, iron.trial_orbitals.rotation[:, order], atol=1e-10)
+    with pytest.warns(SpinOrderingWarning):
+        again = load_model(without(iron_folder, "Fe.spn"))
+    assert [orbital.label for orbital in again.trial_orbitals.orbitals] == labels
+
+
+def test_scattered_spinors_without_a_spin_file(tmp_path, reference_data, platinum):
+    """Pt's own functions are in no order; by its trial orbitals the spin is right to a few hundredths."""
+    for name in ("Pt_tb.dat.gz", "Pt_wsvec.dat.gz", "Pt.win", "Pt.chk", "Pt.amn.gz"):
+        shutil.copy(reference_data / "Pt" / name, tmp_path / name)
+    with pytest.warns(SpinOrderingWarning, match="pure spinors, those of the trial orbitals"):
+        model = load_model(tmp_path)
+    assert model.provenance.spin_source == "tested"
+    for name in SPIN:
+        np.testing.assert_allclose(model.onsite(name), platinum.onsite(name), atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda f: rewrite_amn(f, phases=True), "the .amn, .chk and .win are not of one run"),
+        (lambda f: without(f, "Fe.chk", "Fe.spn"), "Fe.amn: expected the .chk beside it"),
+        (lambda f: edit_win(f, "Fe: sp3d2;", "Fe: sp3d;"), "make 16 functions, expected 18"),
+        (lambda f: edit_win(f, "Fe: sp3d2;dxy;dxz;dyz", "Fe:s;p;d"), "the .nnkp asks for other functions"),
+        (lambda f: edit_win(f, "Fe: sp3d2;", "Xe: sp3d2;"), "onto 'Xe', but the atoms are Fe"),
+        (lambda f: edit_win(f, "Fe: sp3d2;", "Fe: sp4;"), "'sp4' in projection"),
+        (lambda f: edit_win(f, "Fe: sp3d2;dxy;dxz;dyz", "random"), "automatic or random"),
+        (lambda f: edit_win(f, "num_iter          =  200", "auto_projections = T"), "automatic or random"),
+        (lambda f: edit_win(f, "num_iter ", "select_projections = 1-17\nnum_iter "), "takes 17, expected 18"),
+    ],
+)
+def test_what_does_not_belong_together_is_one_sentence(iron_folder, change, told):
+    change(iron_folder)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = load_model(iron_folder)
+    assert model.trial_orbitals is None
+    assert told in model.provenance.without_trial_orbitals
+    (warning,) = [one for one in caught if one.category is TrialOrbitalWarning]
+    assert told in str(warning.message)
+    assert len(str(warning.message).splitlines()) == 1
+    # All else is there.
+    assert len(model.hamiltonian) == len(model.translations)
+
+
+def test_selected_projections(iron_folder, iron):
+    """Wannier90 takes some of the columns of the .amn, in the order that is asked for."""
+    edit_win(iron_folder, "Fe: sp3d2;dxy;dxz;dyz", "Fe: sp3d2;dxy;dxz;dyz\nf=0.5,0.5,0.5:s")
+    edit_win(iron_folder, "num_iter ", "select_projections = 1-12, 15:18 13 14\nnum_iter ")
+    path = without(iron_folder, "Fe.nnkp") / "Fe.amn"
+    lines = path.read_text().splitlines()
+    more = [f"{m} {n} {k} 0.0 0.0" for m in range(1, 29) for n in (19, 20) for k in range(1, 9)]
+    path.write_text("\n".join([lines[0], "28 8 20", *lines[2:], *more]) + "\n")
+    found, every = load_model(iron_folder).trial_orbitals, iron.trial_orbitals
+    order = [*range(12), *range(14, 18), 12, 13]
+    assert [o.label for o in found.orbitals] == [every.orbitals[n].label for n in order]
+    np.testing.assert_allclose(found.overlap, every.overlap[:, order], atol=1e-10)
+
+
+def test_functions_that_were_left_as_projected(iron_folder):
+    """Without an .amn they are known where num_iter = 0 says so, and nowhere else."""
+    model = load_model(without(iron_folder, "Fe.amn"))
+    assert model.trial_orbitals is None
+    assert "there is no .amn" in model.provenance.without_trial_orbitals
+    assert not any("trial" in note for note in model.provenance.notes)
+    edit_win(iron_folder, "num_iter          =  200", "num_iter = 0")
+    model = load_model(iron_folder)
+    assert model.trial_orbitals.overlap is None
+    np.testing.assert_array_equal(model.trial_orbitals.rotation, np.eye(18))
+    assert any("num_iter = 0" in note for note in model.provenance.notes)
+
+
+def test_small_overlaps_are_warned_about_and_lost_ones_refused(tmp_path):
+    write_trial(tmp_path)
+    path = tmp_path / "toy.amn"
+    text = path.read_text()
+    for share, told in (
+        (0.25, "hardly what the projections say"),
+        (0.05, "trial orbitals unknown: the smallest"),
+    ):
+        lines = text.splitlines()
+        for number, line in enumerate(lines[2:], start=2):
+            m, n, k, x, y = line.split()
+            lines[number] = f"{m} {n} {k} {share * float(x)} {share * float(y)}"
+        path.write_text("\n".join(lines) + "\n")
+        with pytest.warns(TrialOrbitalWarning, match=told):
+            model = load_model(tmp_path)
+        assert (model.trial_orbitals is None) == (share < 0.1)
+
+
+def test_overlaps_of_functions_without_a_norm(tmp_path):
+    """Some interfaces do not normalize: all in one scale say the same."""
+    write_trial(tmp_path)
+    expected = load_model(tmp_path).trial_orbitals
+    path = tmp_path / "toy.amn"
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines[2:], start=2):
+        m, n, k, x, y = line.split()
+        lines[number] = f"{m} {n} {k} {300 * float(x)} {300 * float(y)}"
+    path.write_text("\n".join(lines) + "\n")
+    found = load_model(tmp_path).trial_orbitals
+    np.testing.assert_allclose(found.rotation, expected.rotation, atol=1e-12)
+    assert found.singular_values.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["graphene", "MoS2", "haldane"])
+def test_exported_models_keep_them(tmp_path, name):
+    model = library.load(name)
+    write_wannier90(model, tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpinOrderingWarning)
+        found = load_model(tmp_path).trial_orbitals
+    for mine, theirs in zip(found.orbitals, model.trial_orbitals.orbitals, strict=True):
+        # A .win has ten decimals.
+        np.testing.assert_allclose(mine.position, theirs.position, atol=1e-9)
+        np.testing.assert_array_equal(mine.cartesian_coefficients, theirs.cartesian_coefficients)
+        assert mine.spin == theirs.spin
 
 
 def test_levels_of_platinum_are_those_of_a_cubic_atom(platinum):

@@ -2,7 +2,7 @@
 
 from .archive import read_trial_orbitals, write_trial_orbitals
 from .expansion import Order, expand_projections
-from .harmonics import HARMONICS, angular_momentum, rotation_of_harmonics
+from .harmonics import HARMONICS, angular_momentum, place_of, rotation_of_harmonics
 from .orbitals import TrialOrbital, TrialOrbitals, exact_orbitals
 from .projections import Projection, has_random, parse_projections
 
@@ -17,6 +17,7 @@ __all__ = [
     "expand_projections",
     "has_random",
     "parse_projections",
+    "place_of",
     "read_trial_orbitals",
     "rotation_of_harmonics",
     "write_trial_orbitals",

@@ -33,7 +33,7 @@ def write_trial_orbitals(trial: TrialOrbitals, group: h5py.Group) -> None:
     names = list(_SavedOrbital.model_fields)
     orbitals = [{name: getattr(orbital, name) for name in names} for orbital in trial.orbitals]
     # As a dataset: attributes end at 64 kB.
-    group["orbitals"] = json.dumps(orbitals, default=np.ndarray.tolist)
+    group["orbitals"] = np.bytes_(json.dumps(orbitals, default=np.ndarray.tolist))
     if trial.overlap is not None:
         group["overlap"] = trial.overlap
 

@@ -34,6 +34,9 @@ from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
 from .wout import Log, read_wout
 
+#: Of <psi|g> over the bands, for a normalized g; pw2wannier90 has spinors of norm sqrt(2) along skew axes.
+_LARGEST_NORM = 1.5
+
 #: angstrom^3: what is smaller is no cell.
 _SMALLEST_CELL = 1e-6
 
@@ -229,6 +232,25 @@ class Wannier90Files:
         except InputError:
             return None
 
+    @cached_property
+    def asked_projections(self) -> tuple[tuple[float, ...], ...]:
+        """What the .nnkp asked for, from which an .amn is made: reduced site, l, mr and radial part, of spinors
+        also the spin, of each trial orbital. Empty where it is missing, damaged or of another seedname.
+        """
+        if "nnkp" not in self.files or "nnkp" in self.found.borrowed:
+            return ()
+        try:
+            blocks = read_win(self.files["nnkp"]).blocks
+            lines = [[float(x) for x in line.text.split()] for line in blocks.get("spinorprojections", ())]
+            if lines:
+                rows = zip(lines[1::3], lines[3::3], strict=True)
+                return tuple((*site, spin[0]) for site, spin in rows)
+            return tuple(
+                tuple(float(x) for x in line.text.split()) for line in blocks.get("projections", ())[1::2]
+            )
+        except (InputError, ValueError, IndexError):
+            return ()
+
     @property
     def cell_kind(self) -> str:
         """Which file the cell is from, "tb", "win", "wout", "nnkp" or "chk"; "" where none knows it."""
@@ -327,6 +349,10 @@ class Wannier90Files:
         if "amn" not in self.files or self.gauge is None:
             return None
         overlaps = read_amn(self.files["amn"], self.gauge.band_count, len(self.gauge.kpoints))
+        # Those of normalized functions are at most 1, of Bloch states and functions without their norms any.
+        norm = float(np.linalg.norm(overlaps, axis=1).max())
+        if norm > _LARGEST_NORM:
+            overlaps /= norm
         per_kpoint = self.gauge.gauge.conj().swapaxes(1, 2) @ overlaps
         found: NDArray[np.complex128] = per_kpoint.mean(axis=0)
         return found

@@ -98,7 +98,7 @@ def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
         return []
     told = f"trial orbitals unknown: {trial.told}" if trial.orbitals is None else trial.told
     if trial.is_doubtful:
-        warnings.warn(f"model {name!r}: {told}", TrialOrbitalWarning, stacklevel=5)
+        warnings.warn(f"model {name!r}: {told}", TrialOrbitalWarning, stacklevel=6)
     return [told]
 
 

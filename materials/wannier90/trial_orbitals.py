@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..trial_orbitals import (
     expand_projections,
     has_random,
     parse_projections,
+    place_of,
 )
 from .calculation import Wannier90Files
 
@@ -31,6 +32,10 @@ LOST_SINGULAR_VALUE = 0.1
 #: Largest element by which sigma at R = 0 may differ from that of pure spinors: 0.02 (Pt), 0.0005 (Fe), 0.002
 #: (GaAs); in another order, or with the .amn of another run, above 1.
 SPIN_TOLERANCE = 0.1
+
+
+#: Share of a lattice vector by which a site may differ from that of the .nnkp.
+_SAME_PLACE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +105,38 @@ def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> _Candida
             f"the projections of the .win make {count} functions{named}, expected {size} as in the "
             "Hamiltonian."
         )
+    _check_asked(files.asked_projections, found["interlaced"], lattice)
     return _Candidates(
         count,
         np.array(chosen) - 1,
         {order: tuple(orbitals[number - 1] for number in chosen) for order, orbitals in found.items()},
+    )
+
+
+def _check_asked(
+    asked: Sequence[tuple[float, ...]], orbitals: Sequence[TrialOrbital], lattice: NDArray[np.float64]
+) -> None:
+    """Raises InputError where the .nnkp asks for other functions than the projections make."""
+    if not asked:
+        return
+    made = [
+        (
+            *(np.array(orbital.position) @ np.linalg.inv(lattice)),
+            *place_of(orbital.name),
+            orbital.radial,
+            *(() if orbital.spin is None else (orbital.spin,)),
+        )
+        for orbital in orbitals
+    ]
+    if len(asked) == len(made) and len(asked[0]) == len(made[0]):
+        apart = np.array(asked) - np.array(made)
+        # Sites have five decimals there, and may be of another cell.
+        apart[:, :3] -= np.round(apart[:, :3])
+        if np.abs(apart).max() < _SAME_PLACE:
+            return
+    raise InputError(
+        "the .nnkp asks for other functions than the projections of the .win make; the .win was changed after "
+        "the .amn was made."
     )
 
 
