@@ -234,8 +234,8 @@ class Wannier90Files:
 
     @cached_property
     def asked_projections(self) -> tuple[tuple[float, ...], ...]:
-        """What the .nnkp asked for, from which an .amn is made: reduced site, l, mr and radial part, of spinors
-        also the spin, of each trial orbital. Empty where it is missing, damaged or of another seedname.
+        """What the .nnkp asked for, from which an .amn is made: reduced site, l, mr, radial part and, where
+        it has one, spin of each trial orbital. Empty where it is missing, damaged or of another seedname.
         """
         if "nnkp" not in self.files or "nnkp" in self.found.borrowed:
             return ()

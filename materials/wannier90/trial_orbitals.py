@@ -135,8 +135,8 @@ def _check_asked(
         if np.abs(apart).max() < _SAME_PLACE:
             return
     raise InputError(
-        "the .nnkp asks for other functions than the projections of the .win make; the .win was changed after "
-        "the .amn was made."
+        "the .nnkp asks for other functions than the projections of the .win make; the .win was changed "
+        "after the .amn was made."
     )
 
 
