@@ -206,7 +206,9 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     if files.win and not files.spinors and wanted.spin_ordering is None:
         model = model.noted(_spin_without_spinors(model, files.win.path.name))
     model = _with_degeneracy(model, wanted, one_spin=bool(files.spinors) or files.channel is not None)
-    return model if wanted.electrons is not None else with_fermi_level(model, files)
+    # What the user says stands as it is.
+    given = wanted.electrons is not None or wanted.fermi_level is not None
+    return model if given else with_fermi_level(model, files)
 
 
 def _with_structure(model: WannierModel, structure: Structure, file: Path) -> WannierModel:

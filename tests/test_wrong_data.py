@@ -253,3 +253,39 @@ def test_a_degeneracy_is_kept_and_part_of_what_a_result_depends_on(tmp_path):
     assert library.load("haldane").spin_degeneracy == 1
     with pytest.raises(InputError, match="spin_degeneracy is 3, expected 1 or 2"):
         replace(model, spin_degeneracy=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "level"),
+    [
+        # The lowest band of the chain ends at -2.6 eV, the next one begins at -0.4 eV.
+        ("scf.out", "     highest occupied level (ev):    -2.6040\n", -1.5),
+        ("OUTCAR", " E-fermi :  -2.6100     XC(G=0):  -10.1\n", -1.5),
+        ("OUTCAR", " Fermi energy:        -2.5990\n", -1.5),
+        ("scf.out", "     the Fermi energy is    -0.4100 ev\n", -1.5),
+        # In a gap but not at its edge, and in a band.
+        ("scf.out", "     highest occupied, lowest unoccupied level (ev):    -2.6000   -1.8000\n", -2.2),
+        ("scf.out", "     the Fermi energy is    -3.0000 ev\n", -3.0),
+        # Above all bands there are no further ones.
+        ("scf.out", "     highest occupied level (ev):     3.3990\n", 3.5),
+    ],
+)
+def test_a_level_at_the_edge_of_a_gap_becomes_its_middle(tmp_path, name, content, level):
+    without(chain(tmp_path, "") / f"{SEED}.win", "fermi_energy")
+    (tmp_path / name).write_text(content)
+    model = load_model(tmp_path)
+    # Edges are found to 1/256 of a step of the mesh.
+    assert model.fermi_level == pytest.approx(level, abs=1e-3)
+    noted = [note for note in model.provenance.notes if "lies at the edge of the gap from" in note]
+    assert bool(noted) == (level in (-1.5, 3.5))
+    assert load_model(tmp_path, fermi_level=-2.604).fermi_level == -2.604
+
+
+def test_levels_that_contradict_each_other_are_named(tmp_path):
+    chain(tmp_path, "fermi_energy = -1.5\nnum_valence_bands = 2\n")
+    (tmp_path / "scf.out").write_text("     the Fermi energy is     1.2000 ev\n")
+    model = load_model(tmp_path)
+    assert model.fermi_level == -1.5
+    notes = "; ".join(model.provenance.notes)
+    assert "toy.win says -1.5000 eV, which counts, scf.out says 1.2000 eV" in notes
+    assert "has 1 bands below it, num_valence_bands is 2" in notes

@@ -13,10 +13,11 @@ from spinscreen.kernels import InputError
 
 from ..fermi_level import with_filling
 from ..files import hashes, printable
+from ..gaps import with_settled_level
 from ..model import PathSegment, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
-from .scf_outputs import level_of_inputs, level_of_outputs
+from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
 
@@ -123,25 +124,30 @@ def _periodic(
 
 
 def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel:
-    """The model with the level it has (of the .win), else that of the scf output beside it, of a wt.in or
-    the .json of a database, of num_valence_bands of the .win; without any of them as it is.
+    """The model with the level of the .win, else that of the scf output beside it, of a wt.in or the .json of
+    a database, of num_valence_bands of the .win; without any of them as it is.
 
-    Raises InputError where scf outputs contradict each other.
+    A level at the edge of a gap becomes its middle, and what contradicts it is noted. Raises InputError where
+    scf outputs contradict each other.
     """
-    if model.fermi_level is not None:
-        return model
-    folder = files.place.parent
-    output = level_of_outputs(folder, files.seedname) or level_of_inputs(
-        folder, files.seedname, files.raw.size
-    )
-    if output is not None:
-        level, file = output
-        provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
-        return replace(
-            model, fermi_level=level, provenance=provenance.noted(f"Fermi level: from {file.name}")
-        )
+    output = level_of_outputs(files.place.parent, files.seedname)
     bands = files.win.integer("num_valence_bands") if files.win else None
-    if bands is not None:
-        electrons = bands * model.spin_degeneracy
-        return with_filling(model, electrons, "num_valence_bands of the .win")
-    return model
+    if model.fermi_level is not None and files.win is not None:
+        origin = files.win.path.name
+        if output is not None and abs(output[0] - model.fermi_level) > SAME_LEVEL:
+            model = model.noted(
+                f"Fermi level: {origin} says {model.fermi_level:.4f} eV, which counts, {output[1].name} says "
+                f"{output[0]:.4f} eV"
+            )
+    else:
+        output = output or level_of_inputs(files.place.parent, files.seedname, files.raw.size)
+        if output is None:
+            if bands is None:
+                return model
+            return with_filling(model, bands * model.spin_degeneracy, "num_valence_bands of the .win")
+        level, file = output
+        origin = file.name
+        provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
+        provenance = provenance.noted(f"Fermi level: from {origin}")
+        model = replace(model, fermi_level=level, provenance=provenance)
+    return with_settled_level(model, origin, bands)

@@ -15,7 +15,7 @@ from .discovery import companions
 from .wannier_tools import read_wannier_tools
 
 #: Two outputs of one material may differ by so much (eV), they are of different meshes.
-_SAME_LEVEL = 0.05
+SAME_LEVEL = 0.05
 
 #: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
 _NAMES = re.compile(
@@ -29,6 +29,7 @@ _LEVELS = {
     _GAP: re.compile(_NUMBER + _NUMBER),
     b"the fermi energy is": re.compile(_NUMBER + rb"\s{0,40}ev"),
     b"e-fermi": re.compile(rb"\s{0,40}:" + _NUMBER),
+    b"fermi energy:": re.compile(_NUMBER),
     b"highest occupied level (ev):": re.compile(_NUMBER),
 }
 
@@ -54,7 +55,7 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
     # Of scf and nscf, the charge density and its level are those of the scf run.
     found.sort(key=lambda entry: "nscf" in entry[1].name.lower())
     for level, file in found[1:]:
-        if abs(level - found[0][0]) > _SAME_LEVEL and "nscf" not in file.name.lower():
+        if abs(level - found[0][0]) > SAME_LEVEL and "nscf" not in file.name.lower():
             raise InputError(
                 f"{file}: its Fermi level is {level} eV, but {found[0][1].name} has {found[0][0]} eV; "
                 "expected one scf run in the folder, or give fermi_level."
