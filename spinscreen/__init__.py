@@ -127,15 +127,21 @@ class _Registration:
     """Gives datasets that plain xarray opens their `dataset.spinscreen`, once xarray is imported."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name != "xarray":
+        if name != "xarray" or self not in sys.meta_path:
             return None
+        # Out of the way while the others are asked. It comes back: who asks for a spec may not import it.
         sys.meta_path.remove(self)
-        spec = find_spec(name)
+        try:
+            spec = find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_and_register(module: ModuleType) -> None:
                 execute(module)
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
                 import_module(f"{__name__}.storage")
 
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, SkipValidation, ValidationError
 
-from spinscreen.kernels import InputError, KMesh, Resolution
+from spinscreen.kernels import InputError, KMesh, SpinscreenError
 from spinscreen.materials import Source, WannierModel
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
@@ -119,7 +119,7 @@ def run_material(campaign: Campaign, source: Source, store: Store, record: str =
 
 def _told(problem: Exception) -> str:
     """One line for the record; for what nobody foresaw, also the place in the code."""
-    if isinstance(problem, InputError):
+    if isinstance(problem, SpinscreenError):
         return str(problem)
     frame = traceback.extract_tb(problem.__traceback__)[-1]
     return f"{type(problem).__name__}: {problem} (in {frame.name}, {frame.filename}, line {frame.lineno})"

@@ -18,7 +18,7 @@ from distributed import Client, Future, KilledWorker, Semaphore, as_completed, w
 from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import SpinscreenError
 
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .flight import IN_FLIGHT, Source, in_flight
@@ -37,11 +37,11 @@ _Sum = TypeVar("_Sum")
 _Item = TypeVar("_Item")
 
 
-class SchedulerLostError(InputError):
+class SchedulerLostError(SpinscreenError):
     """The Dask scheduler is gone; what was published is whole, and the same command goes on."""
 
 
-class WorkerKilledError(InputError):
+class WorkerKilledError(SpinscreenError):
     """Whichever worker took a call was killed, again and again."""
 
 
@@ -215,7 +215,7 @@ class DaskEngine(Engine):
     tell : gets a sentence for each worker that is refused, and when none is left
     patience : seconds without any worker after which the work ends, jobs in a queue excepted
     capacity : worker threads that the cluster may grow to, 0 if it does not grow
-    Its methods raise InputError where all workers are refused.
+    Its methods raise WorkersLostError where all workers are refused.
     """
 
     def __init__(
@@ -320,7 +320,7 @@ class DaskEngine(Engine):
     def alive(self) -> Iterator[None]:
         try:
             yield
-        except (InputError, KilledWorker, OverdueError):
+        except (SpinscreenError, KilledWorker, OverdueError):
             raise
         except Exception as problem:
             lost = isinstance(problem, CancelledError | CommClosedError | TimeoutError)

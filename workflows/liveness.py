@@ -11,7 +11,7 @@ from typing import Any
 
 from distributed import Client, Future, LocalCluster, as_completed
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import SpinscreenError
 
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .workers import is_worker, topic
@@ -32,7 +32,7 @@ _REFUSALS = 5
 _REVIVE_AFTER = 5.0
 
 
-class WorkersLostError(InputError):
+class WorkersLostError(SpinscreenError):
     """No worker is left and none comes back; what was published is whole, and the same command goes on."""
 
 
