@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -108,11 +108,14 @@ def _add_block(
     """Add a block to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
     for number in np.unique(numbers):
         members = numbers == number
-        occupations = Occupations(bands.energy[members], task.scan)
+        occupations = {
+            cold: Occupations(bands.energy[members], scan)
+            for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
+        }
         for term in task.terms:
             value = integrands[term.kernel][members]
             rows = np.moveaxis(value, -1, 1).reshape(len(value) * value.shape[-1], -1)
-            part = occupations.sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
+            part = occupations[term.cold].sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
             if term not in sums:
                 sums[term] = np.zeros((task.split.count, *part.shape))
             sums[term][number] += part
@@ -123,7 +126,8 @@ def _add_block(
 def _shares(value: Real, energy: Real, points: Real, term: Term, task: Task) -> Real:
     """What `PartialSums` keeps of a term's single k points; value : (k, components ..., band)."""
     watched = task.scan.energies[task.watched]
-    occupied = level_weights(energy[..., None] - watched, task.scan.thermal_energy, term.weight)
+    thermal_energy = 0.0 if term.cold else task.scan.thermal_energy
+    occupied = level_weights(energy[..., None] - watched, thermal_energy, term.weight)
     added = np.matmul(value.reshape(len(value), -1, value.shape[-1]), occupied)
     sizes = np.sqrt(np.einsum("kce,kce->ke", added, added))
     largest = sizes.argmax(axis=0)

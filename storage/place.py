@@ -36,6 +36,14 @@ _HARMLESS = {_PARTIAL, "lost+found"}
 _PASSING = (".new", ".link"), ("catalog-", "bands-", "waste-")
 
 
+def _resolved(place: str | Path) -> Path:
+    """Raises StoreError for a path that leads nowhere."""
+    try:
+        return Path(place).resolve()
+    except (OSError, RuntimeError, ValueError, TypeError) as problem:
+        raise StoreError(f"{place!r}: no path for a store, cannot be written or read ({problem}).") from None
+
+
 @dataclass(frozen=True)
 class Place:
     """The folder of a store, which need not exist yet; `Store` adds what is in it.
@@ -47,6 +55,11 @@ class Place:
     path: Path
     identity: str | None = None
 
+    def __post_init__(self) -> None:
+        # Who makes one by hand gives what `at` takes.
+        if not isinstance(self.path, Path) or not self.path.is_absolute():
+            object.__setattr__(self, "path", _resolved(self.path))
+
     @classmethod
     def at(cls, place: StoreLike) -> Self:
         """A store by its path. Raises StoreError for a path that leads nowhere."""
@@ -54,12 +67,7 @@ class Place:
             return place
         if isinstance(place, Place):
             return cls(place.path, place.identity)
-        try:
-            return cls(Path(place).resolve())
-        except (OSError, RuntimeError, ValueError) as problem:
-            raise StoreError(
-                f"{place!r}: no path for a store, cannot be written or read ({problem})."
-            ) from None
+        return cls(_resolved(place))
 
     @property
     def partial(self) -> Path:

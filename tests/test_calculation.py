@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 import warnings
 from inspect import signature
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,3 +164,63 @@ def test_the_old_name_of_scan_points_is_accepted_with_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Calculation(scan_points=5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"gap": 0.01},
+            "gap: has no effect without pairing, expected a pairing such as 's'.* found gap 0.01",
+        ),
+        ({"chemical_potential": 1.0}, "chemical_potential: has no effect without pairing"),
+        ({"quantities": []}, "quantities: expected at least one name, found none; leave it out"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(settings, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        Calculation(**settings)
+    with pytest.raises(InputError, match=message):
+        Campaign(find_materials("library"), **settings)
+
+
+def test_what_is_no_model_and_no_client_is_told_in_a_sentence():
+    with pytest.raises(InputError, match=r"expected a WannierModel, found 'kane_mele'; use load_model\(\)"):
+        compute("kane_mele", 4)
+    with pytest.raises(InputError, match="expected a WannierModel, found None"):
+        evaluate(None, [[0.0, 0.0, 0.0]])
+    with pytest.raises(InputError, match="client: expected a Client of Dask, an Engine, or None"):
+        compute(MODEL, 4, client="x")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 1e-4),  # a tenth of the pairing
+        ({"temperature": 0.5}, 4.308666631e-06),  # a tenth of k_B T, which is less
+        ({"degeneracy_threshold": 5e-3}, 5e-3),  # what was given, also where it is the default
+        ({"gap": 1.0}, 5e-3),
+    ],
+)
+def test_the_default_threshold_of_a_superconductor_stays_below_gap_and_temperature(given, expected):
+    names = ["conserved_hall_conductivity"]
+    calculation = Calculation(kmesh=4, pairing="s", quantities=names, **given)
+    model = calculation.prepare(MODEL)
+    assert calculation.resolve(model).degeneracy_threshold == pytest.approx(expected)
+    # A model that is a superconductor already is no different, nor are values per k.
+    bare = Calculation(kmesh=4, quantities=names, **{k: v for k, v in given.items() if k != "gap"})
+    assert bare.resolve(model).degeneracy_threshold == pytest.approx(expected)
+    bands = evaluate(model, [[0.1, 0.2, 0.0]], calculation=bare)
+    assert bands.attrs["degeneracy_threshold"] == pytest.approx(expected)
+    # A normal model of the same calculation keeps the default.
+    assert Calculation(kmesh=4, quantities=names).resolve(MODEL).degeneracy_threshold == 5e-3
+
+
+def test_stamps_of_superconductors_tell_a_threshold_that_was_given():
+    materials = [SimpleNamespace(id="a", stamp=lambda: "of its files")]
+    default, given = (
+        Campaign(materials, pairing="s", **extra) for extra in ({}, {"degeneracy_threshold": 5e-3})
+    )
+    assert default.stamp(materials[0]) != given.stamp(materials[0])
+    normal, same = (Campaign(materials, **extra) for extra in ({}, {"degeneracy_threshold": 5e-3}))
+    assert normal.stamp(materials[0]) == same.stamp(materials[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -23,12 +24,14 @@ from spinscreen.kernels import (
 from spinscreen.kernels.quantities import hall, proper, surface
 from spinscreen.kernels.quantities.equilibrium import wave_packet_moment
 from spinscreen.materials import library
-from spinscreen.workflows import compute
-from spinscreen.workflows.alarms import NetTorqueWarning
+from spinscreen.workflows import NetTorqueWarning, compute
+from spinscreen.workflows.premise import may_have_net_torque
 
 TOTAL, SURFACE = "proper_hall_conductivity", "proper_surface_conductivity"
 GAMMA = "accumulation_coefficient"
 OCCUPIED = "conserved_hall_conductivity_occupied"
+RATE, NERNST = "field_induced_density_rate", "proper_nernst_conductivity"
+TORQUE_DIPOLE = "proper_torque_dipole_conductivity"
 SENSITIVITY = "conserved_hall_conductivity_sensitivity"
 T4, T6, T7, T8 = (
     "conventional_hall_conductivity",
@@ -271,12 +274,97 @@ def test_a_net_torque_is_said():
     assert "net_torque" not in without[T6].attrs
 
 
+@pytest.mark.parametrize("rashba", [0.01, 0.003])
+def test_a_weak_net_torque_is_told_from_the_error_of_the_mesh(rashba):
+    """Both are below 1 % of what the torque could be at most, and many bars of the mesh."""
+    model = library.load("rashba_ferromagnet", exchange=0.0, rashba=rashba)
+    with pytest.warns(NetTorqueWarning, match="on spin_x, spin_y at some"):
+        # k_B T = 0.05 eV.
+        found = compute(model, 200, 1.0, 580.225, quantities=[RATE, GAMMA, NERNST, TORQUE_DIPOLE, T7])
+    for name in (RATE, GAMMA, NERNST, TORQUE_DIPOLE, T7):
+        assert found[name].attrs["net_torque"] == ["spin_x", "spin_y"]
+
+
+def test_what_the_crystal_forbids_is_no_net_torque(platinum):
+    """Raw Wannier functions of Pt break inversion by per mille."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NetTorqueWarning)
+        found = compute(platinum, 6, 18.3823, 300.0, 0.1, [T6, RATE])
+    assert "net_torque" not in found[T6].attrs
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("rashba_ferromagnet", {"exchange": 0.0}, "spin_x, spin_y"),
+        ("kane_mele", {"rashba": 0.0, "staggered": 0.0}, ""),  # inversion
+        ("MoS2", {}, ""),  # its mirror plane
+    ],
+)
+def test_a_premise_that_is_not_checked_is_said(name, settings, expected):
+    """At T = 0, and where nobody asks for T16: not where the observable or symmetry grants it."""
+    model = library.load(name, **settings)
+    assert ", ".join(may_have_net_torque(model)) == expected
+    for found in (
+        compute(model, 6, 0.0, quantities=[TOTAL]),
+        compute(model, 6, 0.0, 300.0, quantities=[TOTAL]),
+    ):
+        assert found[TOTAL].attrs.get("net_torque") == ("unchecked" if expected else None)
+        assert (f"no net torque on {expected}: " in found[TOTAL].attrs["note"]) == bool(expected)
+    assert "net_torque" not in compute(model.with_charge(), 6, 0.0, quantities=[T4])[T4].attrs
+
+
 def test_sensitivity_is_the_same_integral_at_another_threshold():
     model = library.load("kane_mele", staggered=0.0)
     fine, coarse = (compute(model, 60, 0.0, 0.0, t, [T6, SENSITIVITY]) for t in (5e-3, 2e-2))
     # Rounding of values of 1e-5 S.
     np.testing.assert_allclose(fine[SENSITIVITY], coarse[T6] - fine[T6], atol=1e-18)
     assert float(abs(fine[SENSITIVITY]).max()) > 1e-7
+
+
+def test_occupied_resolution_asks_for_levels_and_not_for_the_temperature(gallium_arsenide):
+    """At 300 K the levels of a gap are no more empty and occupied to rounding; it is a gap all the same."""
+    energies = [7.0, 7.9366]
+    cold, warm = (
+        compute(gallium_arsenide, 4, energies, t, quantities=[OCCUPIED])[OCCUPIED] for t in (0.0, 300.0)
+    )
+    assert warm.isel(fermi_energy=0).isnull().all()
+    # Some 7 k_B T lie between the levels and the Fermi energy: f is 1 to a thousandth.
+    np.testing.assert_allclose(warm[..., 1], cold[..., 1], rtol=0, atol=2e-3 * float(abs(cold[..., 1]).max()))
+
+
+def test_what_lies_outside_the_wannier_functions_is_noted_where_there_is_an_outside(iron):
+    exact = library.load("kane_mele")
+    names = [GAMMA, "circulation_magnetization"]
+    for model, noted in ((exact, False), (iron, True)):
+        found = compute(model, 2, 0.0, 300.0, quantities=names)
+        assert [".sIu" in found[names[0]].attrs["note"], ".uHu" in found[names[1]].attrs.get("note", "")] == [
+            noted
+        ] * 2
+
+
+def test_the_charge_lacks_the_wannier_bracket_in_the_sums_over_states(iron):
+    """T3 and T14 see only states that Wannier functions span: for the charge T4 = T14, not T2.
+
+    T5 has the curvature of the Wannier subspace itself, as T2: T6 = T2, and the difference is the bracket.
+    """
+    model, mesh, mu = iron.with_charge(), KMesh((6, 6, 6)), 12.6279
+    names = [T4, T6, TOTAL, "anomalous_hall_conductivity"]
+    found = compute(model, 6, mu, quantities=names).isel(fermi_energy=0)
+    t4, t6, t14, t2 = (
+        values.sel(observable="charge") if "observable" in values.dims else values
+        for values in (found[name] for name in names)
+    )
+    # Rounding of sums of up to 1e5 S/cm; published numbers differ in the third digit.
+    np.testing.assert_allclose(t14, t4, atol=1e-6)
+    np.testing.assert_allclose(t6, t2, atol=1e-6)
+    assert float(t4[0, 1]) == pytest.approx(131.90, abs=0.01)
+    assert float(t6[0, 1]) == pytest.approx(138.15, abs=0.01)
+    bands = solve_bands(bloch_operators(model.operators, mesh.points()), Resolution())
+    diagonal = np.einsum("kncn->knc", hall.wannier_bracket(bands, bands.bare)).real
+    bracket = -np.einsum("kn,knc->c", bands.energy <= mu, diagonal) / mesh.size
+    factor = CONDUCTANCE / model.cell_measure * 1e8
+    assert float(t6[0, 1] - t4[0, 1]) == pytest.approx(factor * bracket[2], abs=1e-6)
 
 
 def test_occupied_resolution_is_nan_where_there_is_no_gap():

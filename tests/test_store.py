@@ -12,7 +12,16 @@ import xarray as xr
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import library
-from spinscreen.storage import is_published, open_store, plot_bands, plot_hall, publish, published
+from spinscreen.storage import (
+    Store,
+    StoreError,
+    is_published,
+    open_store,
+    plot_bands,
+    plot_hall,
+    publish,
+    published,
+)
 from spinscreen.storage import tree as tree_module
 from spinscreen.storage.files.sealed import seal_of
 from spinscreen.workflows import compute, evaluate, make_settings
@@ -180,3 +189,11 @@ def test_a_large_store_is_opened_group_by_group(tmp_path, dataset, monkeypatch):
     assert len(opened) < 20
     sizes = [node.to_dataset().sizes["fermi_energy"] for node in tree["materials"].children.values()]
     assert sizes == [5] * 60
+
+
+def test_a_store_made_by_hand_is_that_of_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Store("results.zarr") == Store.at("results.zarr")
+    assert Store("results.zarr").results == ()
+    with pytest.raises(StoreError, match="3: no path for a store"):
+        Store(3)

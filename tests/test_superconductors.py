@@ -13,6 +13,7 @@ from support import values
 from spinscreen.kernels import BOLTZMANN, CONDUCTANCE, INTEGRALS, InputError, find_quantity
 from spinscreen.materials import WannierModel, bcs_gap, bogoliubov, library, superconducting_state
 from spinscreen.workflows import compute
+from spinscreen.workflows.alarms import ThresholdWarning
 
 M = "circulation_magnetization"
 
@@ -137,6 +138,9 @@ def test_what_has_no_meaning_in_a_superconductor_is_refused():
 def test_a_threshold_that_joins_electrons_and_holes_is_warned_about():
     model = bogoliubov(library.load("kane_mele"), "s", gap=1e-3)
     with pytest.warns(UserWarning, match=r"threshold 0.005 eV joins levels on both sides of the gap"):
+        compute(model, 4, quantities=["conserved_hall_conductivity"], degeneracy_threshold=5e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ThresholdWarning)
         compute(model, 4, quantities=["conserved_hall_conductivity"])
 
 

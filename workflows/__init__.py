@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alarms import NetTorqueWarning
     from .calculation import Calculation, make_settings
     from .campaign import Campaign, Outcome
     from .computing import compute, compute_settings, evaluate
@@ -23,6 +24,7 @@ __all__ = [
     "DaskEngine",
     "Engine",
     "LocalEngine",
+    "NetTorqueWarning",
     "Outcome",
     "SchedulerLostError",
     "Settings",
@@ -39,6 +41,7 @@ __all__ = [
 logging.getLogger("spinscreen").addHandler(logging.NullHandler())
 
 _MODULES = {
+    "alarms": ("NetTorqueWarning",),
     "calculation": ("Calculation", "make_settings"),
     "campaign": ("Campaign", "Outcome"),
     "computing": ("compute", "compute_settings", "evaluate"),

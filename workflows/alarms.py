@@ -13,7 +13,9 @@ from spinscreen.kernels import Dominance
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 
+from .calculation import THRESHOLD_SHARE
 from .integrated import MOST_OF_ONE_POINT
+from .premise import CONSERVED, RATE
 from .settings import Settings
 
 
@@ -21,14 +23,10 @@ class ThresholdWarning(UserWarning):
     """The degeneracy threshold joins electrons and holes of a superconductor."""
 
 
-#: Share of the pairing amplitude that the threshold may have: the gap is smaller than the amplitude.
-_THRESHOLD_SHARE = 0.1
-
-
 def warn_of_threshold(model: WannierModel, settings: Settings) -> None:
     """Where the threshold is larger than a tenth of the pairing."""
     amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
-    if amplitude > 0 and settings.degeneracy_threshold > _THRESHOLD_SHARE * amplitude:
+    if amplitude > 0 and settings.degeneracy_threshold > THRESHOLD_SHARE * amplitude:
         warnings.warn(
             f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
             f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
@@ -41,22 +39,18 @@ class NetTorqueWarning(UserWarning):
     """A field exerts a net torque on an observable: it has no conserved current (T16)."""
 
 
-#: Quantities that presuppose that the torque averages to zero.
-_CONSERVED = ("conserved_hall_conductivity", "proper_hall_conductivity", "field_induced_density_rate")
-
-
 def warn_of_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> None:
     """The premise of a conserved current, where T16 was summed: torque says which observables break it."""
     if torque is None or not torque.any():
         return
     names = [str(name) for name, found in zip(dataset["observable"].values, torque, strict=True) if found]
-    for variable in _CONSERVED:
+    for variable in (*CONSERVED, RATE):
         if variable in dataset:
             dataset[variable].attrs["net_torque"] = names
     warnings.warn(
         f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
-        "energy (field_induced_density_rate, T16), so no conserved current of it exists there; T6 and T14 "
-        "are formulas without their premise.",
+        f"energy ({RATE}, T16), so no conserved current of it exists there; T6, T14 and what is built on "
+        "them are formulas without their premise.",
         NetTorqueWarning,
         stacklevel=3,
     )

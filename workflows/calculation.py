@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Self
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationError, model_validator
 
 from spinscreen.kernels import (
     DEFAULT_DEGENERACY_THRESHOLD,
+    FermiScan,
     InputError,
     KMesh,
     Resolution,
     checked_temperature,
-    integrals,
     short,
     whole_number,
 )
 from spinscreen.materials import PAIRINGS, WannierModel, bcs_gap, bogoliubov, with_orbital_momentum
+from spinscreen.materials.superconductors import pairing_amplitude
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
 from .settings import (
@@ -30,6 +32,7 @@ from .settings import (
     as_energies,
     check_observables,
     check_temperature,
+    checked_integrals,
     checked_names,
     complete_kmesh,
     default_quantities,
@@ -38,6 +41,9 @@ from .settings import (
 )
 from .text import energies_of_text, mesh_of_text, names_of_text
 from .validation import AnyNumber, Count, NotNegative, Positive, Table, first_error, validation_sentence
+
+#: Share of pairing and k_B T that the threshold of a superconductor may have.
+THRESHOLD_SHARE = 0.1
 
 #: Settings that had another name in the last version.
 RENAMED = {"energies": "scan_points"}
@@ -132,17 +138,22 @@ class Calculation(Table):
     degeneracy_threshold: Annotated[
         NotNegative,
         Option(
-            "Bands closer than this (eV) are one level. Physical: stored with results.",
+            "Bands closer than this (eV) are one level. Physical: stored with results. Of superconductors a "
+            "tenth of the smaller of pairing and k_B T by default.",
             check=lambda value: Resolution(degeneracy_threshold=value),
         ),
-    ] = Field(DEFAULT_DEGENERACY_THRESHOLD, description="bands closer than this are one level, eV")
+    ] = Field(
+        DEFAULT_DEGENERACY_THRESHOLD,
+        description="bands closer than this are one level, eV; default of superconductors: a tenth of the "
+        "smaller of pairing and k_B T",
+    )
     broadening: Annotated[
         NotNegative,
         Option(
-            "eta (eV) of the conventional curvature; the peers' smearing.",
+            "eta (eV) of T4 and the intrinsic T16; the peers' smearing. T6 and T14 have none.",
             check=lambda value: Resolution(broadening=value),
         ),
-    ] = Field(0.0, description="eta of the conventional curvature, eV")
+    ] = Field(0.0, description="eta of T4 and the intrinsic T16, eV; T6 and T14 have none")
     quantities: Annotated[
         Names,
         Option(
@@ -219,16 +230,33 @@ class Calculation(Table):
         budget_bytes(self.memory_budget)
         checked_temperature(self.temperature)
         if self.quantities is not None:
-            check_temperature(integrals(self.quantities), self.temperature)
+            check_temperature(checked_integrals(self.quantities), self.temperature)
         if self.pairing is not None and self.pairing not in PAIRINGS:
             raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
+        if self.pairing is None:
+            self._without_pairing()
         return self
+
+    def _without_pairing(self) -> None:
+        """What only a superconductor has would be without effect."""
+        for name in ("gap", "chemical_potential"):
+            found = getattr(self, name)
+            if found != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"{name}: has no effect without pairing, expected a pairing such as 's' with it, found "
+                    f"{name} {found:g}"
+                )
 
     def prepare(self, model: WannierModel) -> WannierModel:
         """The model with the observables and the pairing that are asked for.
 
         Raises InputError where it lacks what is needed.
         """
+        if not isinstance(model, WannierModel):
+            raise InputError(
+                f"model: expected a WannierModel, found {short(model)}; use load_model() for files, "
+                "library.load() for a built-in model."
+            )
         if self.orbital:
             model = with_orbital_momentum(model)
         if self.charge:
@@ -242,13 +270,25 @@ class Calculation(Table):
         """Amplitude of the pairing at the temperature, eV."""
         return bcs_gap(self.gap, self.temperature)
 
+    def resolution(self, model: WannierModel) -> Resolution:
+        """What counts as one level of a prepared model, and eta.
+
+        The threshold that was given; else the default, in a superconductor a tenth of the smaller of pairing
+        and k_B T where that is less, since levels of electrons and holes meet at the gap.
+        """
+        threshold = self.degeneracy_threshold
+        if model.is_bogoliubov and "degeneracy_threshold" not in self.model_fields_set:
+            scales = (pairing_amplitude(model), FermiScan(np.zeros(1), self.temperature).thermal_energy)
+            threshold = min([threshold, *(THRESHOLD_SHARE * scale for scale in scales if scale > 0)])
+        return Resolution(threshold, self.broadening)
+
     def resolve(self, model: WannierModel) -> Settings:
         """What it comes to for one prepared model, with a sensible value for whatever is not set.
 
         Raises InputError where it does not fit the model.
         """
         mesh = complete_kmesh(model, self.kmesh)
-        resolution = Resolution(self.degeneracy_threshold, self.broadening)
+        resolution = self.resolution(model)
         energies = self.fermi_energy
         if energies is None:
             energies = tuple(default_scan(model, self.scan_points, self.half_width).tolist())

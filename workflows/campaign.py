@@ -8,7 +8,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -72,6 +72,9 @@ class Campaign(CampaignCalculation):
     def _deciding(self) -> list[Any]:
         """What all materials' stamps share."""
         settings = {name: value for name, value in self.record.items() if name not in _HOW}
+        if self.pairing is not None and "degeneracy_threshold" not in self.model_fields_set:
+            # It hangs on each material then.
+            settings["degeneracy_threshold"] = None
         return [SCHEMA_VERSION, version("spinscreen"), settings]
 
     @property
@@ -152,12 +155,12 @@ def _integrate(campaign: Campaign, work: Work, store: Store) -> bool:
 
 def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...], store: Store) -> bool:
     """Stream values per k and band; False where they are there already."""
-    resolution = Resolution(campaign.degeneracy_threshold, campaign.broadening)
+    resolution = campaign.resolution(model)
     if band_stream(model, kmesh, store, campaign.band_quantities, resolution).is_published:
         return False
     mesh = KMesh(complete_kmesh(model, kmesh))
     # The model is prepared already.
-    how = {name: getattr(campaign, name) for name in ("degeneracy_threshold", "broadening", "memory_budget")}
+    how = asdict(resolution) | {"memory_budget": campaign.memory_budget}
     with engine_of_task(estimated_seconds(model.size, mesh) > campaign.spread_after) as engine:
         stream_bands(model, kmesh, store, campaign.band_quantities, engine, **how)
     return True

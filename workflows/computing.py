@@ -27,6 +27,7 @@ from spinscreen.kernels import (
     block_size,
     checked_kpoints,
     has_net_torque,
+    integrals,
     whole_sums,
 )
 from spinscreen.materials import WannierModel
@@ -39,6 +40,7 @@ from .execution import Progress, run_plan
 from .finiteness import check_band_values, check_integrals
 from .integrated import Integrated, integrated_on_mesh
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
+from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
 from .settings import Settings, check_observables, checked_names, left_out_at_zero
 
 
@@ -75,7 +77,7 @@ def evaluate(
     calculation = Calculation.of(calculation, settings, PER_BAND)
     model = calculation.prepare(model)
     chosen = checked_band_quantities(model, quantities)
-    resolution = Resolution(calculation.degeneracy_threshold, calculation.broadening)
+    resolution = calculation.resolution(model)
     block = block_size(model.operators, budget_bytes(calculation.memory_budget))
     if isinstance(kpoints, KMesh):
         _check_memory(model, kpoints, chosen)
@@ -199,7 +201,11 @@ def compute_settings(
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
     dataset = _labelled(model, settings, found)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
-    warn_of_torque(dataset, has_net_torque(whole_sums(sums), settings.mesh.size))
+    note_unchecked_torque(dataset, model)
+    if RATE in dataset:
+        bars = found.errors[RATE] / integrals([RATE])[0].unit.factor(sample)
+        forbidden = forbidden_by_crystal(dataset)
+        warn_of_torque(dataset, has_net_torque(whole_sums(sums), settings.mesh.size, bars, forbidden))
     warn_of_equilibrium(dataset)
     warn_of_points(dataset, found.dominances)
     return dataset
@@ -232,7 +238,8 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
     )
     _add_quality(dataset, found)
     for integral in settings.integrals:
-        note = integral.note_of(settings.temperature, model.is_bogoliubov)
+        wannierized = bool(model.provenance.files)
+        note = integral.note_of(settings.temperature, model.is_bogoliubov, wannierized)
         if note:
             dataset[integral.name].attrs["note"] = note
     _say_per_spin(dataset, settings.integrals, model.spin_degeneracy)

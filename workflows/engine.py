@@ -18,7 +18,7 @@ from distributed import Client, Future, KilledWorker, Semaphore, as_completed, w
 from distributed.comm import CommClosedError
 from threadpoolctl import threadpool_limits
 
-from spinscreen.kernels import SpinscreenError
+from spinscreen.kernels import InputError, SpinscreenError, short
 
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .flight import IN_FLIGHT, Source, in_flight
@@ -130,10 +130,18 @@ def engine_of(
     """The threads of this process for None, the workers of a client; an engine is one already.
 
     tell, patience, capacity : as for `DaskEngine`
+    Raises InputError for anything else.
     """
     if isinstance(client, Engine):
         return client
-    return LocalEngine() if client is None else DaskEngine(client, tell, patience, capacity)
+    if client is None:
+        return LocalEngine()
+    if not isinstance(client, Client):
+        raise InputError(
+            f"client: expected a Client of Dask, an Engine, or None for the threads of this process, found "
+            f"{short(client)}."
+        )
+    return DaskEngine(client, tell, patience, capacity)
 
 
 @contextmanager

@@ -66,9 +66,7 @@ class Settings:
         if len(set(self.fermi_energy)) < len(self.fermi_energy):
             twice = next(e for e, count in Counter(self.fermi_energy).items() if count > 1)
             raise InputError(f"fermi_energy: {twice!r} is given twice, expected each energy once.")
-        chosen = self.integrals
-        if not chosen:
-            raise InputError("quantities: expected at least one name, found none.")
+        chosen = checked_integrals(self.quantities)
         _ = self.mesh, self.resolution, self.scan
         check_temperature(chosen, self.temperature)
 
@@ -119,6 +117,13 @@ def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
                 f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
                 "above 0 K; give one, for example temperature=300."
             )
+
+
+def checked_integrals(names: Sequence[str]) -> tuple[Integral, ...]:
+    """Records of Brillouin-zone integrals, one at least. Raises InputError."""
+    if not names:
+        raise InputError("quantities: expected at least one name, found none; leave it out for the default.")
+    return integrals(names)
 
 
 def checked_names(quantities: Sequence[str]) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def stream_bands(
     model = calculation.prepare(model)
     chosen = checked_band_quantities(model, quantities)
     mesh = KMesh(complete_kmesh(model, kmesh))
-    resolution = Resolution(calculation.degeneracy_threshold, calculation.broadening)
+    resolution = calculation.resolution(model)
     stream = band_stream(model, mesh.shape, store, quantities, resolution)
     if stream.is_published:
         stream.check_published()

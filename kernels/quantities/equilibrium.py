@@ -103,7 +103,7 @@ RECORDS = (
         side_by_side,
         by_default=False,
         parts=("moment", "dipole", "berry"),
-        note="without the matrix elements of r H r that lie outside the Wannier functions (.uHu)",
+        note_wannierized="without the matrix elements of r H r that lie outside the Wannier functions (.uHu)",
         note_superconducting="of the quasiparticles: the condensate's own part is not in it",
     ),
     Integral(

@@ -53,21 +53,42 @@ def _first(rate: Real, bound: Real) -> Real:
 _RATE = Term(texture_drift, Weight.SURFACE)
 _BOUND = Term(texture_drift_bound, Weight.SURFACE)
 
-#: Share that is left where symmetry forbids a torque: raw Wannier models break it by a few per mille.
+#: Share of the bound that is left where symmetry forbids a torque: raw Wannier models break it by a few per
+#: mille. It decides where nothing is known of the error of the mesh, or the crystal is more symmetric.
 _CANCELLED = 1e-2
 
+#: Share of the bound that is rounding.
+_ROUNDING = 1e-9
+
+#: Error bars beyond which a torque is no error of the mesh.
+_BARS = 2.0
 
 #: Bound per k, in Theta angstrom, below which a Fermi surface is the thermal tail of a gap.
 _TAIL = 1e-6
 
 
-def has_net_torque(sums: Mapping[Term, Real], kpoint_count: int) -> NDArray[np.bool_] | None:
-    """Which observables have a net torque per field at some Fermi energy, (observable,); None: not summed."""
+def has_net_torque(
+    sums: Mapping[Term, Real],
+    kpoint_count: float,
+    bars: Real | None = None,
+    forbidden: NDArray[np.bool_] | None = None,
+) -> NDArray[np.bool_] | None:
+    """Which observables have a net torque per field at some Fermi energy, (observable,); None: not summed.
+
+    bars : error bars of the mesh average, (observable, field_axis, fermi_energy), NaN where not known; a
+        torque is what lies beyond two of them
+    forbidden : (observable, field_axis) True where the crystal has no torque, whatever its Wannier functions
+    """
     if _RATE not in sums:
         return None
-    largest = np.abs(sums[_BOUND]).max(axis=(1, 2), keepdims=True)
-    size = np.abs(sums[_RATE])
-    return ((size > _CANCELLED * largest) & (largest > _TAIL * kpoint_count)).any(axis=(1, 2))
+    size, bound = np.abs(sums[_RATE]) / kpoint_count, np.abs(sums[_BOUND]) / kpoint_count
+    largest = bound.max(axis=(1, 2), keepdims=True)
+    # Where nothing is known of the mesh, what symmetry may have left decides.
+    known = np.full(size.shape, np.nan) if bars is None else bars
+    noise = np.where(np.isfinite(known), np.maximum(_BARS * known, _ROUNDING * largest), _CANCELLED * largest)
+    if forbidden is not None:
+        noise = np.where(forbidden[..., None], np.maximum(noise, _CANCELLED * largest), noise)
+    return ((size > noise) & (largest > _TAIL)).any(axis=(1, 2))
 
 
 RECORDS = (
@@ -97,8 +118,8 @@ RECORDS = (
         Unit(density_units(" e/(hbar"), per_measure),
         (_RATE, _BOUND),
         _first,
-        note="times e E tau/hbar; also the net torque per field: where symmetry does not make it zero no "
-        "conserved current exists",
+        note="times the field and tau, e/hbar is in the unit; also the net torque per field: where symmetry "
+        "does not make it zero no conserved current exists",
         note_superconducting=BARE_BUBBLE,
     ),
 )

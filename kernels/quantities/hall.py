@@ -166,8 +166,8 @@ def _where_gapped(values: Real, count: Real, squared_count: Real) -> Real:
     return np.where(squared_count - count**2 < _GAP_VARIANCE, values, np.nan)
 
 
-#: Variance of the number of occupied bands below which a mesh counts as gapped: f of levels some 20 kT away.
-_GAP_VARIANCE = 1e-7
+#: Variance of the number of bands below the Fermi energy that is rounding: one point of 10^7 would be more.
+_GAP_VARIANCE = 1e-8
 
 #: The sensitivity of T6 compares thresholds that differ by this factor.
 SENSITIVITY_FACTOR = 4.0
@@ -210,6 +210,7 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (CONVENTIONAL_SEA,),
         unchanged,
+        note="of the conventional current; alone among T4, T6 and T14 it is smeared by `broadening`",
     ),
     Integral(
         "conserved_hall_conductivity",
@@ -240,13 +241,13 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (
             Term(occupied_curvature, Weight.SEA),
-            Term(unity, Weight.SEA, filled_constant=False),
-            Term(level_number, Weight.SEA, filled_constant=False),
+            Term(unity, Weight.SEA, filled_constant=False, cold=True),
+            Term(level_number, Weight.SEA, filled_constant=False, cold=True),
         ),
         _where_gapped,
         by_default=False,
         can_be_undefined=True,
-        note="NaN where the mesh has no gap at the Fermi energy",
+        note="NaN where bands cross the Fermi energy, so that the mesh has no gap there",
         refused_superconducting="pairing mixes occupied and empty bands of the electrons, so that none of "
         "their sets is the occupied multiplet",
     ),
@@ -259,6 +260,7 @@ RECORDS = (
         (_CONSERVED_SEA, CONVENTIONAL_SEA),
         _conserved_minus_conventional,
         note="T6 - T4, meaningful within the packet picture; the torque dipole of the ab initio literature, "
-        "I1 + I2, is proper_torque_dipole_conductivity",
+        "I1 + I2, is proper_torque_dipole_conductivity; with a broadening above 0, which only T4 has, it is "
+        "no difference of like with like",
     ),
 )

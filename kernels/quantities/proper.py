@@ -141,6 +141,7 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (_SEA, _SURFACE_IF_WARM, CONVENTIONAL_SEA),
         _minus_conventional,
+        note="T14 - T4; with a broadening above 0, which only T4 has, it is no difference of like with like",
         note_at_zero=_SEA_ONLY,
         note_superconducting=BARE_BUBBLE,
     ),
@@ -152,8 +153,8 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (Term(accumulation_flow, Weight.SURFACE),),
         unchanged,
-        note="the density that a gradient of the field builds up, per relaxation time; without the part "
-        "outside the Wannier functions (.sIu)",
+        note="the density that a gradient of the field builds up, per relaxation time",
+        note_wannierized="without the part outside the Wannier functions (.sIu)",
         note_superconducting=BARE_BUBBLE,
     ),
 )

@@ -81,6 +81,7 @@ class Term:
     left_out_at_zero : the integral does without it at T = 0, and says so
     filled_constant : a superconductor's sum lacks half of what all electron bands, filled, give (theory
         section 6); False where that is 0 after the sum over k, and for what counts levels
+    cold : bands are occupied as at T = 0 whatever the temperature, for what asks where the levels are
     """
 
     kernel: Kernel
@@ -88,6 +89,7 @@ class Term:
     needs_observable_slopes: bool = False
     left_out_at_zero: bool = False
     filled_constant: bool = True
+    cold: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ class Integral:
     polar : as for a BandQuantity
     can_be_undefined : NaN is an answer, where the note says so
     note : what a reader of the number must know, stored with it
-    note_at_zero, note_superconducting : the same, at T = 0 and for a superconductor
+    note_at_zero, note_superconducting, note_wannierized : the same, at T = 0, for a superconductor, and for
+        Wannier functions of files, outside of which there is more
     refused_superconducting : why the quantity has no meaning in a superconductor
     """
 
@@ -119,6 +122,7 @@ class Integral:
     note: str = ""
     note_at_zero: str = ""
     note_superconducting: str = ""
+    note_wannierized: str = ""
     refused_superconducting: str = ""
 
     @property
@@ -139,10 +143,11 @@ class Integral:
         own = self.unit.smallest.get(sample.dimension)
         return own if own is not None else _SMALL_AVERAGE * abs(self.unit.factor(sample))
 
-    def note_of(self, temperature: float, superconducting: bool = False) -> str:
+    def note_of(self, temperature: float, superconducting: bool = False, wannierized: bool = False) -> str:
         """What a reader of the number at a temperature (K) must know."""
         notes = (
             self.note,
+            self.note_wannierized if wannierized else "",
             self.note_at_zero if temperature == 0 else "",
             self.note_superconducting if superconducting else "",
         )

@@ -27,17 +27,16 @@ def options_of(
     for name in model.model_fields if names is None else names:
         field, option = model.model_fields[name], option_of(model, name)
         kind = _kind(field.annotation) if option.parse is None else str
-        default = None if unset or option.parse is not None else field.default
-        if default is None:
-            kind = kind | None
         told = option.help or field.description
         if unset:
             told = f"Same as --set calculation.{name}=..."
-        elif option.parse is not None and field.default is not None:
-            told = f"{told} [default: {','.join(field.default)}]"
-        annotation = Annotated[kind, typer.Option(help=told, show_default=default is not None)]  # type: ignore[valid-type]
+        elif field.default is not None and field.default is not False:
+            many = isinstance(field.default, tuple)
+            told = f"{told} [default: {','.join(field.default) if many else field.default}]"
+        # What was not given is left to the settings, which tell it from a default that was.
+        annotation = Annotated[kind | None, typer.Option(help=told, show_default=False)]  # type: ignore[valid-type]
         parameters.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         )
     return parameters
 
