@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-_DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64}
+_DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64, "byte": np.uint8}
 
 #: Sums may be reordered and products fused, as vectors need; NaN and infinity keep their meaning.
 _FLOATING_POINT = {"contract", "reassoc", "nsz"}
@@ -141,7 +141,7 @@ class Loop:
 
 
 def _numba_type(array: _Array, types: Any) -> Any:
-    scalar = {np.float64: types.float64, np.complex128: types.complex128, np.int64: types.int64}[array.dtype]
+    scalar = getattr(types, np.dtype(array.dtype).name)
     if not array.shape:
         return scalar
     # A signature of read-only inputs takes writable arrays as well.
@@ -170,7 +170,7 @@ def _digest_of_helpers() -> str:
 
 
 def loop(**arrays: str) -> Callable[[Callable[..., None]], Loop]:
-    """Declare a loop: for each parameter its dtype (real, complex, integer) and its dims, outputs with `out`.
+    """Declare a loop: of each parameter dtype (real, complex, integer, byte) and dims, outputs with `out`.
 
     A dim is a number or a name that stands for one size in all arrays; no dims mean a scalar.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +17,10 @@ BOHR = 0.52917721092
 
 #: Largest |H(R) - H(-R)^dagger| in eV that counts as rounding of a printed file (6 decimals).
 HERMITICITY_TOLERANCE = 2e-6
+
+
+#: Elements of matrices that are worked on at a time.
+_SPAN = 1 << 17
 
 
 def read_only(values: ArrayLike, dtype: type) -> NDArray:
@@ -70,9 +76,45 @@ def hermitian_part(
     matrices: NDArray[np.complex128], opposite: NDArray[np.int64]
 ) -> tuple[NDArray[np.complex128], float]:
     """(X(R) + X(-R)^dagger)/2 and the largest element that was removed."""
-    adjoint = np.conj(np.swapaxes(matrices[opposite], -1, -2))
-    part = (matrices + adjoint) / 2
-    return part, float(np.abs(matrices - part).max(initial=0.0))
+    part = np.empty_like(matrices)
+    removed = 0.0
+    for rows in spans(matrices):
+        adjoint = np.conj(np.swapaxes(matrices[opposite[rows]], -1, -2))
+        part[rows] = (matrices[rows] + adjoint) / 2
+        removed = max(removed, float(np.abs(matrices[rows] - part[rows]).max(initial=0.0)))
+    return part, removed
+
+
+def make_hermitian(matrices: NDArray[np.complex128], opposite: NDArray[np.int64]) -> float:
+    """As `hermitian_part`, in the place of the matrices; returns the largest element that was removed."""
+    removed = 0.0
+    pairs = np.flatnonzero(np.arange(len(matrices)) <= opposite)
+    for span in spans(matrices):
+        here = pairs[span]
+        there = opposite[here]
+        one, other = matrices[here], matrices[there]
+        for rows, own, facing in ((here, one, other), (there, other, one)):
+            part = (own + np.conj(np.swapaxes(facing, -1, -2))) / 2
+            removed = max(removed, float(np.abs(own - part).max(initial=0.0)))
+            matrices[rows] = part
+    return removed
+
+
+def non_hermitian_part(matrices: NDArray[np.complex128], opposite: NDArray[np.int64]) -> float:
+    """The largest element that `hermitian_part` would remove."""
+    removed = 0.0
+    for rows in spans(matrices):
+        adjoint = np.conj(np.swapaxes(matrices[opposite[rows]], -1, -2))
+        part = (matrices[rows] + adjoint) / 2
+        removed = max(removed, float(np.abs(matrices[rows] - part).max(initial=0.0)))
+    return removed
+
+
+def spans(matrices: NDArray) -> Iterator[slice]:
+    """Rows by rows through matrices of any number, so that what is made of them stays small."""
+    step = max(1, _SPAN // max(1, matrices[:1].size))
+    for first in range(0, len(matrices), step):
+        yield slice(first, first + step)
 
 
 def within(array: NDArray, limit: float) -> bool:

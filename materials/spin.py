@@ -101,18 +101,18 @@ def _check_ordering(
     # T = i sigma_y K turns H_uu into H_dd^* and H_ud into -H_du^*.
     broken = max(np.abs(down - up.conj()).max(), np.abs(lowering + raising.conj()).max())
     mixed = float(np.linalg.norm(raising) ** 2 + np.linalg.norm(lowering) ** 2)
-    whole = float(np.linalg.norm(hamiltonian - _mean_energy(hamiltonian)) ** 2)
+    whole = _norm_without_mean(hamiltonian) ** 2
     distance = float(np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1).max())
     return OrderingTest(ordering, float(broken), float(np.sqrt(mixed / max(whole, 1e-300))), distance)
 
 
-def _mean_energy(hamiltonian: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """The multiple of unity in H(R), to be taken out of R = 0: it says nothing of spin."""
+def _norm_without_mean(hamiltonian: NDArray[np.complex128]) -> float:
+    """Norm of H(R) without the multiple of unity at R = 0, which says nothing of spin."""
     size = hamiltonian.shape[-1]
-    home = np.argmax(np.abs(np.trace(hamiltonian, axis1=1, axis2=2)))
-    mean = np.zeros_like(hamiltonian)
-    mean[home] = np.trace(hamiltonian[home]) / size * np.eye(size)
-    return mean
+    home = int(np.argmax(np.abs(np.trace(hamiltonian, axis1=1, axis2=2))))
+    onsite = hamiltonian[home] - np.trace(hamiltonian[home]) / size * np.eye(size)
+    around = (np.linalg.norm(part) for part in (hamiltonian[:home], hamiltonian[home + 1 :], onsite))
+    return float(np.linalg.norm(list(around)))
 
 
 def find_ordering(tests: tuple[OrderingTest, ...]) -> OrderingTest | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from ..matrices import HERMITICITY_TOLERANCE, LARGEST, hermitian_part, opposite_rows, within
+from ..matrices import HERMITICITY_TOLERANCE, LARGEST, non_hermitian_part, opposite_rows, within
 
 if TYPE_CHECKING:
     from .wannier_model import WannierModel
@@ -123,7 +123,7 @@ def _validate_shape(
 
 
 def _validate_hermiticity(where: str, name: str, matrix: NDArray, opposite: NDArray[np.int64]) -> None:
-    _, size = hermitian_part(matrix, opposite)
+    size = non_hermitian_part(matrix, opposite)
     if size > HERMITICITY_TOLERANCE:
         raise InputError(
             f"{where}: {name} is not Hermitian, X(R) and X(-R)^dagger differ by {2 * size:.3g}, "

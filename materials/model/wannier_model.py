@@ -216,10 +216,10 @@ class WannierModel:
         digest = hashlib.sha256()
         for array in (self.lattice, self.translations, self.hamiltonian, self.position):
             digest.update(repr(array.shape).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
         for name, matrix in self.observables.items():
             digest.update(f"{name}{matrix.shape}".encode(errors="backslashreplace"))
-            digest.update(np.ascontiguousarray(matrix).tobytes())
+            digest.update(np.ascontiguousarray(matrix).data)
             # Only where they say more than the name, so that keys of stored results stay.
             if facts := unusual_facts(name, self.observable_facts[name]):
                 digest.update(repr(sorted(facts.items())).encode(errors="backslashreplace"))

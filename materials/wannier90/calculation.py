@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from ..matrices import HERMITICITY_TOLERANCE, centre_position, hermitian_part, opposite_rows
+from ..matrices import (
+    HERMITICITY_TOLERANCE,
+    centre_position,
+    hermitian_part,
+    non_hermitian_part,
+    opposite_rows,
+)
 from ..model import Atom, PositionSource
 from ..packed import archive_stem, inside
 from .amn import read_amn
@@ -29,7 +35,7 @@ from .consistency import (
 )
 from .discovery import SourceFiles, find_files, hamiltonians_below
 from .spin import ab_initio_spin, check_same_calculation
-from .tight_binding_files import RawMatrices, read_hr, read_tb
+from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
 from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
 from .wout import Log, read_wout
@@ -96,7 +102,7 @@ class Wannier90Files:
     @property
     def used(self) -> list[Path]:
         """The files that a model is read from: _hr.dat and _centres.xyz only stand in for a _tb.dat."""
-        spare = {"hr", "centres"} if "tb" in self.files else set()
+        spare = {"hr", "r", "centres"} if "tb" in self.files else set()
         spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind}
         if self.win is None:
             spare.add("win")
@@ -183,6 +189,8 @@ class Wannier90Files:
             raw = read_tb(self.files["tb"])
         elif "hr" in self.files:
             raw = _sorted(read_hr(self.files["hr"]))
+            if "r" in self.files:
+                raw = replace(raw, position=read_r(self.files["r"], raw))
         else:
             present = ", ".join(sorted(path.name for path in self.files.values()))
             raise InputError(
@@ -276,7 +284,7 @@ class Wannier90Files:
             raise InputError(
                 f"{path}: for an R vector its negative is missing, expected both; the file is incomplete."
             )
-        _, size = hermitian_part(self.raw.hamiltonian, opposite)
+        size = non_hermitian_part(self.raw.hamiltonian, opposite)
         if size > HERMITICITY_TOLERANCE:
             raise InputError(
                 f"{path}: H(R) and H(-R)^dagger differ by {2 * size:.3g} eV, expected at most rounding; the "
@@ -371,11 +379,14 @@ class Wannier90Files:
         opposite = opposite_rows(translations)
         # The raw R vectors are checked, and minimal images are expanded in pairs.
         assert opposite is not None
-        return HermitianMatrices(translations, *hermitian_part(expanded, opposite))
+        removed = make_hermitian(expanded, opposite)
+        return HermitianMatrices(translations, expanded, removed)
 
 
 def _sorted(raw: RawMatrices) -> RawMatrices:
     order = np.lexsort(raw.translations.T[::-1])
+    if (np.diff(order) > 0).all():
+        return raw
     return replace(
         raw,
         translations=raw.translations[order],

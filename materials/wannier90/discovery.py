@@ -24,6 +24,7 @@ _SUFFIXES = {
     "eig": (".eig",),
     "wout": (".wout",),
     "nnkp": (".nnkp",),
+    "r": ("_r.dat",),
 }
 #: Folder in which AiiDA keeps what a calculation wrote, beside "inputs".
 OUTPUTS = "outputs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,13 +19,17 @@ from ..matrices import LARGEST, within
 LONGEST_LINE = 256
 
 
+#: A number whose exponent has three digits, for which Fortran leaves out the letter.
+_LETTERLESS = re.compile(r"(?<!\S)([-+]?\d*\.\d+)([-+]\d{3})(?!\S)")
+
+
 def read_text(path: Path, announced: Announced | None = None) -> str:
     """Content of a text file. Raises InputError if it is not text; announced : see `files.pieces`."""
     raw = read_bytes(path, announced)
     if b"\0" in raw:
         raise InputError(f"{path}: expected a text file, found binary data.")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         # Comments with accents in old encodings do no harm; numbers are ASCII in all of them.
         return raw.decode("latin-1")
@@ -70,41 +75,65 @@ def _plain_numbers(text: str) -> NDArray:
 
 
 def _fortran_numbers(text: str) -> NDArray:
-    """Numbers with D exponents; empty where anything else stands between."""
+    """Numbers with D exponents, or with three digits and no letter; empty where anything else is between."""
     try:
-        return np.array(text.replace("D", "E").replace("d", "e").split(), dtype=float)
+        text = _LETTERLESS.sub(r"\1E\2", text.replace("D", "E").replace("d", "e"))
+        return np.array(text.split(), dtype=float)
     except ValueError:
         return np.empty(0)
 
 
+def parse_numbers(text: str) -> NDArray | None:
+    """Numbers of a text, none in a blank one; None where anything else stands between them."""
+    if not text or text.isspace():
+        return np.empty(0)
+    for parse in (_plain_numbers, _fortran_numbers):
+        values = parse(text)
+        if len(values):
+            return values
+    return None
+
+
 def locate_problem(text: str, path: Path, first_line: int, layout: Iterable[int]) -> InputError:
-    """The error for the first line that does not fit the layout."""
+    """The error for the first line that does not fit the layout, or for a text that ends too early."""
+    problem, last = first_misfit(text.splitlines(), path, first_line, layout)
+    return problem or ends_early(path, last)
+
+
+def ends_early(path: Path, line: int) -> InputError:
+    """The error for a file that ends after a line."""
+    return InputError(
+        f"{path}, line {line}: the file ends here, expected more data; it looks truncated, "
+        "copy or write it again."
+    )
+
+
+def first_misfit(
+    lines: Iterable[str], path: Path, first_line: int, layout: Iterable[int]
+) -> tuple[InputError | None, int]:
+    """The error for the first line that does not fit the layout, None without one, and the last line."""
     expected = iter(layout)
     last = first_line
-    for number, line in enumerate(text.splitlines(), start=first_line):
+    for number, line in enumerate(lines, start=first_line):
         fields = line.split()
         if not fields:
             continue
         last = number
         wanted = next(expected, None)
         if wanted is None:
-            return InputError(
-                f"{path}, line {number}: expected the end of the file, found {quoted(line.strip())}."
-            )
+            found = quoted(line.strip())
+            return InputError(f"{path}, line {number}: expected the end of the file, found {found}."), last
         if len(fields) != wanted or not all(abs(_as_number(token)) < LARGEST for token in fields):
             return InputError(
                 f"{path}, line {number}: expected {wanted} finite numbers below {LARGEST:g}, found "
                 f"{quoted(line.strip())}; the file looks damaged, write it again with Wannier90."
-            )
-    return InputError(
-        f"{path}, line {last}: the file ends here, expected more data; it looks truncated, "
-        "copy or write it again."
-    )
+            ), last
+    return None, last
 
 
 def _as_number(token: str) -> float:
     try:
-        return float(token.replace("D", "E").replace("d", "e"))
+        return float(_LETTERLESS.sub(r"\1E\2", token.replace("D", "E").replace("d", "e")))
     except ValueError:
         return np.nan
 

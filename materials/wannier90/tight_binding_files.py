@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..files import Announced
-from .text import LONGEST_LINE, locate_problem, numbers, read_text, split_lines, whole, whole_number
+from ..matrices import opposite_rows
+from .number_stream import NumberStream
+from .text import LONGEST_LINE, numbers, whole, whole_number
 
 _DEGENERACIES_PER_LINE = 15
+
+#: Numbers that are placed at a time.
+_NUMBERS = 1 << 18
+
+#: Share of elements that are left out of a file that leaves out zeros.
+_SHARE_OF_ZEROS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +61,17 @@ def _announced(line: int, matrices: int) -> Announced:
 
 def read_tb(path: Path) -> RawMatrices:
     """Read H(R) and <0m|r|Rn> of seedname_tb.dat. Raises InputError naming the line of any damage."""
-    header, rest = split_lines(read_text(path, _announced(5, 2)), 6, path)
-    lattice = numbers("\n".join(header[1:4]), 9, path, 2, [3, 3, 3]).reshape(3, 3)
-    size = whole_number(header[4], path, 5, "number of Wannier functions")
-    count = whole_number(header[5], path, 6, "number of R vectors")
-    degeneracy, body, first = _degeneracies(rest, count, path, 7)
-    per_hamiltonian, per_position = 3 + 4 * size**2, 3 + 8 * size**2
-    values = numbers(
-        body,
-        count * (per_hamiltonian + per_position),
-        path,
-        first,
-        itertools.chain(_layout(count, size, 4), _layout(count, size, 8)),
-    )
-    split = count * per_hamiltonian
-    translations, hamiltonian = _matrices(values[:split], count, size, 1, path)
-    again, position = _matrices(values[split:], count, size, 3, path)
+    stream = NumberStream(path, _announced(5, 2))
+    stream.line()
+    vectors = [stream.line() for _ in range(3)]
+    lattice = numbers("\n".join(vectors), 9, path, 2, [3, 3, 3]).reshape(3, 3)
+    size = whole_number(stream.line(), path, 5, "number of Wannier functions")
+    count = whole_number(stream.line(), path, 6, "number of R vectors")
+    stream.expect(itertools.chain(_lines_of(count), _layout(count, size, 4), _layout(count, size, 8)))
+    degeneracy = _degeneracies(stream, count, 7)
+    translations, hamiltonian = _blocks(stream, count, size, 1)
+    again, position = _blocks(stream, count, size, 3)
+    stream.end()
     if (translations != again).any():
         raise InputError(
             f"{path}: the R vectors of the position matrix are not those of the Hamiltonian, "
@@ -83,54 +86,201 @@ def _layout(count: int, size: int, columns: int) -> Iterator[int]:
         yield from itertools.repeat(columns, size**2)
 
 
-def _degeneracies(rest: str, count: int, path: Path, first_line: int) -> tuple[NDArray[np.int64], str, int]:
-    lines = -(-count // _DEGENERACIES_PER_LINE)
-    head, body = split_lines(rest, lines, path)
-    layout = [_DEGENERACIES_PER_LINE] * (lines - 1) + [count - _DEGENERACIES_PER_LINE * (lines - 1)]
-    degeneracy = whole(numbers("\n".join(head), count, path, first_line, layout), path, "degeneracies")
+def _lines_of(count: int) -> Iterator[int]:
+    """Numbers on the lines of a list of degeneracies."""
+    whole_lines, rest = divmod(count, _DEGENERACIES_PER_LINE)
+    return itertools.chain(itertools.repeat(_DEGENERACIES_PER_LINE, whole_lines), [rest] if rest else [])
+
+
+def _degeneracies(stream: NumberStream, count: int, line: int) -> NDArray[np.int64]:
+    degeneracy = whole(stream.take(count), stream.path, "degeneracies")
     if (degeneracy < 1).any():
         raise InputError(
-            f"{path}, line {first_line}: expected degeneracies of at least 1, found {int(degeneracy.min())}."
+            f"{stream.path}, line {line}: expected degeneracies of at least 1, found {int(degeneracy.min())}."
         )
-    return degeneracy, body, first_line + lines
+    return degeneracy
 
 
-def _matrices(
-    values: NDArray[np.float64], count: int, size: int, components: int, path: Path
+def _blocks(
+    stream: NumberStream, count: int, size: int, components: int
 ) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
-    blocks = values.reshape(count, -1)
-    translations = whole(blocks[:, :3], path, "R vectors")
-    table = blocks[:, 3:].reshape(count, size, size, 2 + 2 * components)
-    _check_orbital_order(table[..., :2], size, path)
-    elements = np.ascontiguousarray(table[..., 2:]).view(complex)
-    # The file runs over rows fastest: (R, column, row, component).
-    return translations, np.ascontiguousarray(elements.transpose(0, 3, 2, 1))
+    """R vectors and matrices (R, component, wannier, wannier) of blocks that begin with their R."""
+    columns = 2 + 2 * components
+    translations: list[NDArray] = []
+    places = _Places(stream, size, components)
+    for first in range(0, count, step := max(1, _NUMBERS // (columns * size**2))):
+        number = min(step, count - first)
+        table = stream.take(number * (3 + columns * size**2)).reshape(number, -1)
+        translations.append(table[:, :3])
+        rows = np.repeat(np.arange(first, first + number), size**2)
+        places.put(rows, table[:, 3:].reshape(-1, columns))
+    places.check()
+    return whole(np.concatenate(translations), stream.path, "R vectors"), places.matrices
 
 
-def _check_orbital_order(labels: NDArray[np.float64], size: int, path: Path) -> None:
-    column, row = np.meshgrid(np.arange(1, size + 1), np.arange(1, size + 1), indexing="ij")
-    wrong = (labels[..., 0] != row) | (labels[..., 1] != column)
-    if wrong.any():
-        block, j, i = (int(x) for x in np.argwhere(wrong)[0])
-        found = ", ".join(f"{label:g}" for label in labels[block, j, i])
-        raise InputError(
-            f"{path}: in R block {block + 1} expected the element {i + 1} {j + 1}, found [{found}]; lines "
-            "are missing or in another order."
+class _Places:
+    """Matrices that are filled by the indices on each line, in any order."""
+
+    def __init__(self, stream: NumberStream, size: int, components: int) -> None:
+        self._stream, self._size, self._components = stream, size, components
+        self.matrices = np.empty((0, components, size, size), dtype=complex)
+        self._seen = np.empty((0, size, size), dtype=np.uint8)
+
+    def put(self, block: NDArray[np.int64], table: NDArray[np.float64]) -> None:
+        """Rows of m, n, and real and imaginary part of each component, of the R vectors in `block`."""
+        self._reserve(int(block.max()) + 1)
+        labels = table[:, :2].astype(np.int64)
+        if labels.min() < 1 or labels.max() > self._size or (labels != table[:, :2]).any():
+            raise self._stream.misfit(self._wrong_label(block, table[:, :2]))
+        m, n = labels.T - 1
+        place = (block * self._size + m) * self._size + n
+        seen = self._seen.reshape(-1)
+        if (np.diff((block * self._size + n) * self._size + m) > 0).all() or (np.diff(place) > 0).all():
+            # No place twice in this piece, which is the rule.
+            seen[place] += 1
+        else:
+            np.add.at(seen, place, 1)
+        elements = self.matrices.reshape(-1)
+        first = place + (self._components - 1) * block * self._size**2
+        for component in range(self._components):
+            there = first + component * self._size**2
+            elements.real[there] = table[:, 2 + 2 * component]
+            elements.imag[there] = table[:, 3 + 2 * component]
+
+    def _wrong_label(self, block: NDArray[np.int64], labels: NDArray[np.float64]) -> InputError:
+        wrong = ((labels < 1) | (labels > self._size) | (labels != np.floor(labels))).any(axis=1)
+        first = int(wrong.argmax())
+        found = ", ".join(f"{label:g}" for label in labels[first])
+        return InputError(
+            f"{self._stream.path}: in R block {int(block[first]) + 1} expected elements 1 to {self._size}, "
+            f"found [{found}]; the file looks damaged."
         )
+
+    def _reserve(self, count: int) -> None:
+        known, size = len(self.matrices), self._size
+        if count > known:
+            # Twice as many at a time; memory that is not written to is not taken.
+            room = max(count, 2 * known)
+            matrices = np.zeros((room, self._components, size, size), dtype=complex)
+            seen = np.zeros((room, size, size), dtype=np.uint8)
+            matrices[:known], seen[:known] = self.matrices, self._seen
+            self.matrices, self._seen = matrices, seen
+
+    def finish(self, count: int) -> NDArray[np.uint8]:
+        """Forget what was kept in reserve; returns how often each element was given."""
+        self._reserve(count)
+        self.matrices, self._seen = self.matrices[:count], self._seen[:count]
+        return self._seen
+
+    def check(self) -> None:
+        """Raises InputError where an element was not given once."""
+        if (self._seen == 1).all():
+            return
+        block, m, n = (int(x) for x in np.argwhere(self._seen != 1)[0])
+        twice = np.argwhere(self._seen[block] > 1)
+        found = f"[{twice[0][0] + 1}, {twice[0][1] + 1}] twice" if len(twice) else "none"
+        missing = np.argwhere(self._seen[block] == 0)
+        m, n = (int(x) for x in missing[0]) if len(missing) else (m, n)
+        problem = InputError(
+            f"{self._stream.path}: in R block {block + 1} expected the element {m + 1} {n + 1} once, found "
+            f"{found}; lines are missing or damaged."
+        )
+        raise self._stream.misfit(problem)
 
 
 def read_hr(path: Path) -> RawMatrices:
-    """Read seedname_hr.dat as it stands. Raises InputError naming the line of any damage."""
-    header, rest = split_lines(read_text(path, _announced(2, 1)), 3, path)
-    size = whole_number(header[1], path, 2, "number of Wannier functions")
-    count = whole_number(header[2], path, 3, "number of R vectors")
-    degeneracy, body, first = _degeneracies(rest, count, path, 4)
-    layout = itertools.repeat(7, count * size**2)
-    values = numbers(body, 7 * count * size**2, path, first, layout).reshape(-1, 7)
-    table = values.reshape(count, size, size, 7)
-    _check_orbital_order(table[..., 3:5], size, path)
-    translations = whole(table[:, 0, 0, :3], path, "R vectors")
-    if (table[..., :3] != translations[:, None, None]).any():
-        raise locate_problem(body, path, first, itertools.repeat(7))
-    elements = table[..., 5] + 1j * table[..., 6]
-    return RawMatrices(translations, degeneracy, elements.swapaxes(1, 2))
+    """Read seedname_hr.dat as it stands, its lines in any order.
+
+    A list of nonzero elements has no others; where each R is given without -R, those are added. Raises
+    InputError naming the line of any damage.
+    """
+    stream = NumberStream(path, _announced(2, 1))
+    stream.line()
+    size = whole_number(stream.line(), path, 2, "number of Wannier functions")
+    count = whole_number(stream.line(), path, 3, "number of R vectors")
+    stream.expect(itertools.chain(_lines_of(count), itertools.repeat(7, count * size**2)))
+    degeneracy = _degeneracies(stream, count, 4)
+    known: dict[tuple[int, ...], int] = {}
+    places, total, has_zeros = _Places(stream, size, 1), 0, False
+    for table in stream.rows(7):
+        block = _block_of_rows(whole(table[:, :3], path, "R vectors"), known)
+        if len(known) > count:
+            raise stream.misfit()
+        places.put(block, table[:, 3:])
+        total += len(table)
+        has_zeros |= not table[:, 5:].any(axis=1).all()
+    if len(known) < count or total > count * size**2:
+        raise stream.misfit()
+    seen = places.finish(count)
+    translations = np.array(list(known))
+    if total < count * size**2 and (has_zeros or not _is_a_list(translations, seen)):
+        raise stream.misfit()
+    if total == count * size**2:
+        places.check()
+    return _both_ways(RawMatrices(translations, degeneracy, places.matrices[:, 0]))
+
+
+def _block_of_rows(vectors: NDArray[np.int64], known: dict[tuple[int, ...], int]) -> NDArray[np.int64]:
+    """Number of the R vector of each row, in the order in which they came first."""
+    starts = np.flatnonzero(np.r_[True, (vectors[1:] != vectors[:-1]).any(axis=1)])
+    numbers_of_runs = [known.setdefault(tuple(vector), len(known)) for vector in vectors[starts].tolist()]
+    return np.repeat(numbers_of_runs, np.diff(np.r_[starts, len(vectors)]))
+
+
+def _is_a_list(translations: NDArray[np.int64], seen: NDArray[np.uint8]) -> bool:
+    """True for a list of nonzero elements, of which with each its Hermitian conjugate is one.
+
+    In a file that lost lines a conjugate is missing, or but a few elements are.
+    """
+    if (seen > 1).any() or seen.mean() > 1 - _SHARE_OF_ZEROS:
+        return False
+    opposite = opposite_rows(translations)
+    if opposite is None:
+        home = ~translations.any(axis=1)
+        return bool((seen[home] == seen[home].swapaxes(1, 2)).all())
+    return bool((seen == seen[opposite].swapaxes(1, 2)).all())
+
+
+def _both_ways(raw: RawMatrices) -> RawMatrices:
+    """Where of R and -R always one is given, the other is added."""
+    away = raw.translations.any(axis=1)
+    given = {tuple(vector) for vector in raw.translations.tolist()}
+    if not away.any() or away.all() or any(tuple(-np.array(v)) in given for v in given if any(v)):
+        return raw
+    return RawMatrices(
+        np.concatenate([raw.translations, -raw.translations[away]]),
+        np.concatenate([raw.degeneracy, raw.degeneracy[away]]),
+        np.concatenate([raw.hamiltonian, raw.hamiltonian[away].conj().swapaxes(1, 2)]),
+    )
+
+
+def read_r(path: Path, raw: RawMatrices) -> NDArray[np.complex128]:
+    """Read <0m|r|Rn> of seedname_r.dat, (R, 3, wannier, wannier) angstrom, on the R vectors of the
+    Hamiltonian, degeneracies not divided out. Raises InputError where it is damaged or of another one.
+    """
+    stream = NumberStream(path, _announced(2, 3))
+    stream.line()
+    size = whole_number(stream.line(), path, 2, "number of Wannier functions")
+    if size != raw.size:
+        raise InputError(
+            f"{path}: has {size} Wannier functions, expected {raw.size} as in the Hamiltonian; it belongs to "
+            "another calculation."
+        )
+    count = whole_number(stream.line(), path, 3, "number of R vectors")
+    stream.expect(itertools.repeat(11, count * size**2))
+    known = {tuple(vector): row for row, vector in enumerate(raw.translations.tolist())}
+    places, total = _Places(stream, size, 3), 0
+    for table in stream.rows(11):
+        block = _block_of_rows(whole(table[:, :3], path, "R vectors"), known)
+        if len(known) > len(raw.translations):
+            raise InputError(
+                f"{path}: lists an R vector that the Hamiltonian does not have; it belongs to another "
+                "calculation."
+            )
+        places.put(block, table[:, 3:])
+        total += len(table)
+    if total != len(raw.translations) * size**2:
+        raise stream.misfit()
+    places.finish(len(raw.translations))
+    places.check()
+    return places.matrices

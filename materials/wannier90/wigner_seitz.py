@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
+from ..matrices import spans
 from .text import numbers, read_text, split_lines, whole
 
 #: Elements go to cells around the one they were printed for, which makes a few times as many R vectors.
@@ -131,5 +132,7 @@ def _rows_of(vectors: NDArray[np.int64], translations: NDArray[np.int64], path: 
 
 
 def _divided(matrices: NDArray[np.complex128], count: NDArray[np.int64]) -> NDArray[np.complex128]:
-    quotient: NDArray[np.complex128] = matrices.real / count + 1j * (matrices.imag / count)
+    quotient = np.empty_like(matrices)
+    for rows in spans(matrices):
+        quotient[rows] = matrices[rows].real / count[rows] + 1j * (matrices[rows].imag / count[rows])
     return quotient

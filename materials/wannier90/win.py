@@ -20,8 +20,14 @@ from .text import read_text
 #: Bytes: a list of a million k points is not as long.
 _LARGEST_FILE = 1 << 26
 
-_TRUE = {"t", "true", ".true.", "yes", "1"}
-_FALSE = {"f", "false", ".false.", "no", "0"}
+_TRUE = {"t", "true", "yes", "1"}
+_FALSE = {"f", "false", "no", "0"}
+
+#: `begin x` and `end x` as Wannier90 takes them: any blank, _, -, : or = between, or nothing.
+_MARK = re.compile(r"(begin|end)[\s_\-:=]*(\w[\w\-]*)$", re.IGNORECASE)
+
+#: Energies and lengths may be followed by their unit.
+_UNITS = {"ev", "ang", "angstrom", "k"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class WinFile:
         line = self.keywords.get(_canonical(name))
         if line is None:
             return None
-        word = line.text.lower()
+        word = line.text.lower().strip(".")
         if word in _TRUE:
             return True
         if word in _FALSE:
@@ -149,6 +155,8 @@ class WinFile:
 
     def _numbers(self, line: Line, count: int, whole: bool = False) -> list[float]:
         words = line.text.replace(",", " ").split()
+        if len(words) == count + 1 and words[-1].lower() in _UNITS:
+            words.pop()
         try:
             values = [float(w.lower().replace("d", "e")) for w in words]
         except ValueError:
