@@ -114,14 +114,33 @@ def test_a_wrong_value_is_named_with_its_line(win, text, ask, message):
         ask(win(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("begin projections\nH:s\n", "line 1: block 'projections' has no end"),
-        ("begin projections\nend kpoints\n", "line 2: expected the end of block 'projections'"),
-        ("= 5", "line 1: expected a keyword and its value"),
-    ],
-)
-def test_a_broken_structure_is_refused(win, text, message):
-    with pytest.raises(InputError, match=message):
-        win(text)
+def test_a_line_that_is_nothing(win):
+    with pytest.raises(InputError, match="line 1: expected a keyword and its value"):
+        win("= 5")
+
+
+@pytest.mark.parametrize("text", ["begin projections\nH:s\n", "begin projections\nH 1 2\nend kpoints\n"])
+def test_a_block_without_end_is_told_where_it_is_needed(win, text):
+    found = win(f"{text}num_wann = 4\n= 5\n")
+    assert found.integer("num_wann") == 4
+    with pytest.raises(InputError, match="line 1: block 'projections' has no end"):
+        _ = found.projections
+
+
+@pytest.mark.parametrize("between", [" ", "\t", "_", "-", ":", "", "  "])
+def test_marks_of_a_block_as_wannier90_takes_them(win, between):
+    cell = "\n".join(["2 0 0", "0 2 0", "0 0 2"])
+    found = win(f"Begin{between}unit_cell_cart\n{cell}\nEND{between}Unit_Cell_Cart\nspinors = .T.\n")
+    np.testing.assert_allclose(found.lattice, 2 * np.eye(3))
+    assert found.logical("spinors") is True
+
+
+@pytest.mark.parametrize(("word", "value"), [(".T.", True), (".f.", False), ("T", True), (".FALSE.", False)])
+def test_spellings_of_true_and_false(win, word, value):
+    assert win(f"spinors = {word}").logical("spinors") is value
+
+
+def test_units_and_marks_of_byte_order(win, tmp_path):
+    assert win("fermi_energy = 5.1 eV").real("fermi_energy") == 5.1
+    (tmp_path / "x.win").write_bytes(b"\xef\xbb\xbfnum_wann = 4\r\n")
+    assert read_win(tmp_path / "x.win").integer("num_wann") == 4

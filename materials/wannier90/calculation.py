@@ -15,7 +15,7 @@ from spinscreen.kernels import InputError
 from ..matrices import (
     HERMITICITY_TOLERANCE,
     centre_position,
-    hermitian_part,
+    make_hermitian,
     non_hermitian_part,
     opposite_rows,
 )

@@ -56,33 +56,42 @@ class _Source(Protocol):
 
 
 class _Records:
-    """Fortran sequential records: each stands between two 4-byte lengths."""
+    """Fortran sequential records: each stands between two lengths, of 4 or 8 bytes, of either order.
+
+    One beyond 2 GB comes in pieces; the lengths before all but the last are negative (gfortran, ifort).
+    """
 
     def __init__(self, raw: bytes | bytearray) -> None:
         self._raw = memoryview(raw)
         self._at = 0
-        others: tuple[tuple[int, Literal["little", "big"]], ...] = ((4, "big"), (8, "little"), (8, "big"))
-        for width, order in others:
-            if not self._has_marks(4, "little") and self._has_marks(width, order):
-                raise ValueError(
-                    f"its records have {width}-byte {order}-endian lengths, 4-byte little-endian ones can be "
-                    "read; make a formatted file of it on the machine that wrote it"
-                )
+        kinds: tuple[tuple[int, Literal["little", "big"]], ...] = (
+            *((4, "little"), (4, "big")),
+            *((8, "little"), (8, "big")),
+        )
+        self._width, self._order = next((kind for kind in kinds if self._has_marks(*kind)), kinds[0])
 
     def _has_marks(self, width: int, order: Literal["little", "big"]) -> bool:
         """True where the first record stands between two such lengths."""
         first = bytes(self._raw[:width])
         end = width + int.from_bytes(first, order)
-        return bytes(self._raw[end : end + width]) == first
+        return 0 < end < len(self._raw) and bytes(self._raw[end : end + width]) == first
 
-    def _record(self) -> memoryview:
-        start = self._at + 4
-        length = int.from_bytes(self._raw[self._at : start], "little")
-        end = start + length
-        if end + 4 > len(self._raw) or self._raw[end : end + 4] != self._raw[start - 4 : start]:
+    def _record(self) -> memoryview | bytes:
+        pieces, goes_on = [], True
+        while goes_on:
+            piece, goes_on = self._piece()
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _piece(self) -> tuple[memoryview, bool]:
+        width, start = self._width, self._at + self._width
+        length = int.from_bytes(self._raw[self._at : start], self._order, signed=True)
+        end = start + abs(length)
+        after = int.from_bytes(self._raw[end : end + width], self._order, signed=True)
+        if start > len(self._raw) or end + width > len(self._raw) or abs(after) != abs(length):
             raise ValueError(f"the record at byte {self._at} is broken or cut off")
-        self._at = end + 4
-        return self._raw[start:end]
+        self._at = end + width
+        return self._raw[start:end], length < 0
 
     def word(self) -> str:
         return bytes(self._record()).decode("latin-1").strip()
@@ -91,7 +100,8 @@ class _Records:
         record = self._record()
         if len(record) != count * np.dtype(dtype).itemsize:
             raise ValueError(f"a record holds {len(record)} bytes, expected {count} of type {dtype}")
-        return np.frombuffer(record, dtype)
+        stored = np.dtype(dtype).newbyteorder(self._order)
+        return np.frombuffer(record, stored).astype(dtype, copy=False)
 
     def integers(self, count: int) -> NDArray[np.int64]:
         return self._items("<i4", count).astype(np.int64)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,12 +15,14 @@ from spinscreen.kernels import InputError
 from ..fermi_level import with_filling
 from ..files import hashes, printable
 from ..gaps import with_settled_level
-from ..model import PathSegment, Provenance, WannierModel
+from ..model import Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
 from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
+
+_T = TypeVar("_T")
 
 
 class TrialOrbitalWarning(UserWarning):
@@ -43,10 +46,16 @@ def read_model(
     hamiltonian, position = files.hamiltonian, files.position
     spin = files.spin if with_spin else None
     operators = {"hamiltonian": hamiltonian, "position": position} | ({"spin": spin} if spin else {})
-    path, path_notes = _kpoint_path(win)
+    path, path_notes = _optional("k path", lambda w: w.kpoint_path, win)
+    projections, projection_notes = _optional("projections", lambda w: w.projections, win)
     home = ~hamiltonian.translations.any(axis=1)
     trial = find_trial_orbitals(files, cell, spin.matrices[home][0] if spin else None)
-    notes = (*_notes(files, spin is not None, lattice), *path_notes, *_trial_notes(trial, name))
+    notes = (
+        *_notes(files, spin is not None, lattice),
+        *path_notes,
+        *projection_notes,
+        *_trial_notes(trial, name),
+    )
     return WannierModel(
         name,
         cell,
@@ -57,7 +66,7 @@ def read_model(
         periodic=_periodic(periodic, win, hamiltonian.translations),
         atoms=files.atoms,
         fermi_level=win.real("fermi_energy") if win else None,
-        projections=win.projections if win else (),
+        projections=projections,
         kpoint_path=path,
         provenance=Provenance(
             hashes(files.used),
@@ -103,12 +112,16 @@ def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
     return [told]
 
 
-def _kpoint_path(win: WinFile | None) -> tuple[tuple[PathSegment, ...], tuple[str, ...]]:
-    """The path of the .win; one that cannot be read matters to bands alone and is a note."""
+def _optional(
+    what: str, read: Callable[[WinFile], tuple[_T, ...]], win: WinFile | None
+) -> tuple[tuple[_T, ...], list[str]]:
+    """What the .win says of something that a model can do without; where it cannot be read, a note."""
+    if win is None:
+        return (), []
     try:
-        return (win.kpoint_path if win else ()), ()
+        return read(win), []
     except InputError as problem:
-        return (), (f"k path: {problem}",)
+        return (), [f"{what}: {problem}"]
 
 
 def _periodic(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError, fast_path
 from spinscreen.kernels.compiled import loop
 
-from ..files import Announced, pieces
+from ..files import Announced, justified_size, open_regular, pieces, size_on_disk
 from ..matrices import LARGEST, within
 from .text import ends_early, first_misfit, parse_numbers
 
@@ -126,6 +126,16 @@ class NumberStream:
     def expect(self, layout: Iterable[int]) -> None:
         """How many numbers are on each line from here on: only looked at to name the place of an error."""
         self._layout = layout
+
+    def check_announced(self, size: int) -> None:
+        """Raises InputError where a header asks for more bytes of memory than its file can justify."""
+        with open_regular(self.path) as stream:
+            limit = justified_size(size_on_disk(self.path, stream))
+        if size > limit:
+            raise InputError(
+                f"{self.path}: holds more than {limit / 1e6:.1f} MB by its header, the most that its size on "
+                "disk justifies; it is damaged or not what its name says."
+            )
 
     def take(self, count: int) -> NDArray[np.float64]:
         """The next `count` numbers."""

@@ -107,7 +107,7 @@ def _blocks(
     """R vectors and matrices (R, component, wannier, wannier) of blocks that begin with their R."""
     columns = 2 + 2 * components
     translations: list[NDArray] = []
-    places = _Places(stream, size, components)
+    places = _Places(stream, count, size, components)
     for first in range(0, count, step := max(1, _NUMBERS // (columns * size**2))):
         number = min(step, count - first)
         table = stream.take(number * (3 + columns * size**2)).reshape(number, -1)
@@ -121,20 +121,21 @@ def _blocks(
 class _Places:
     """Matrices that are filled by the indices on each line, in any order."""
 
-    def __init__(self, stream: NumberStream, size: int, components: int) -> None:
+    def __init__(self, stream: NumberStream, count: int, size: int, components: int) -> None:
         self._stream, self._size, self._components = stream, size, components
-        self.matrices = np.empty((0, components, size, size), dtype=complex)
-        self._seen = np.empty((0, size, size), dtype=np.uint8)
+        stream.check_announced(16 * components * count * size**2)
+        # Memory that is not written to is not taken.
+        self.matrices = np.zeros((count, components, size, size), dtype=complex)
+        self.seen = np.zeros((count, size, size), dtype=np.uint8)
 
     def put(self, block: NDArray[np.int64], table: NDArray[np.float64]) -> None:
         """Rows of m, n, and real and imaginary part of each component, of the R vectors in `block`."""
-        self._reserve(int(block.max()) + 1)
         labels = table[:, :2].astype(np.int64)
         if labels.min() < 1 or labels.max() > self._size or (labels != table[:, :2]).any():
             raise self._stream.misfit(self._wrong_label(block, table[:, :2]))
         m, n = labels.T - 1
         place = (block * self._size + m) * self._size + n
-        seen = self._seen.reshape(-1)
+        seen = self.seen.reshape(-1)
         if (np.diff((block * self._size + n) * self._size + m) > 0).all() or (np.diff(place) > 0).all():
             # No place twice in this piece, which is the rule.
             seen[place] += 1
@@ -156,30 +157,14 @@ class _Places:
             f"found [{found}]; the file looks damaged."
         )
 
-    def _reserve(self, count: int) -> None:
-        known, size = len(self.matrices), self._size
-        if count > known:
-            # Twice as many at a time; memory that is not written to is not taken.
-            room = max(count, 2 * known)
-            matrices = np.zeros((room, self._components, size, size), dtype=complex)
-            seen = np.zeros((room, size, size), dtype=np.uint8)
-            matrices[:known], seen[:known] = self.matrices, self._seen
-            self.matrices, self._seen = matrices, seen
-
-    def finish(self, count: int) -> NDArray[np.uint8]:
-        """Forget what was kept in reserve; returns how often each element was given."""
-        self._reserve(count)
-        self.matrices, self._seen = self.matrices[:count], self._seen[:count]
-        return self._seen
-
     def check(self) -> None:
         """Raises InputError where an element was not given once."""
-        if (self._seen == 1).all():
+        if (self.seen == 1).all():
             return
-        block, m, n = (int(x) for x in np.argwhere(self._seen != 1)[0])
-        twice = np.argwhere(self._seen[block] > 1)
+        block, m, n = (int(x) for x in np.argwhere(self.seen != 1)[0])
+        twice = np.argwhere(self.seen[block] > 1)
         found = f"[{twice[0][0] + 1}, {twice[0][1] + 1}] twice" if len(twice) else "none"
-        missing = np.argwhere(self._seen[block] == 0)
+        missing = np.argwhere(self.seen[block] == 0)
         m, n = (int(x) for x in missing[0]) if len(missing) else (m, n)
         problem = InputError(
             f"{self._stream.path}: in R block {block + 1} expected the element {m + 1} {n + 1} once, found "
@@ -201,7 +186,7 @@ def read_hr(path: Path) -> RawMatrices:
     stream.expect(itertools.chain(_lines_of(count), itertools.repeat(7, count * size**2)))
     degeneracy = _degeneracies(stream, count, 4)
     known: dict[tuple[int, ...], int] = {}
-    places, total, has_zeros = _Places(stream, size, 1), 0, False
+    places, total, has_zeros = _Places(stream, count, size, 1), 0, False
     for table in stream.rows(7):
         block = _block_of_rows(whole(table[:, :3], path, "R vectors"), known)
         if len(known) > count:
@@ -211,9 +196,8 @@ def read_hr(path: Path) -> RawMatrices:
         has_zeros |= not table[:, 5:].any(axis=1).all()
     if len(known) < count or total > count * size**2:
         raise stream.misfit()
-    seen = places.finish(count)
     translations = np.array(list(known))
-    if total < count * size**2 and (has_zeros or not _is_a_list(translations, seen)):
+    if total < count * size**2 and (has_zeros or not _is_a_list(translations, places.seen)):
         raise stream.misfit()
     if total == count * size**2:
         places.check()
@@ -269,7 +253,7 @@ def read_r(path: Path, raw: RawMatrices) -> NDArray[np.complex128]:
     count = whole_number(stream.line(), path, 3, "number of R vectors")
     stream.expect(itertools.repeat(11, count * size**2))
     known = {tuple(vector): row for row, vector in enumerate(raw.translations.tolist())}
-    places, total = _Places(stream, size, 3), 0
+    places, total = _Places(stream, len(raw.translations), size, 3), 0
     for table in stream.rows(11):
         block = _block_of_rows(whole(table[:, :3], path, "R vectors"), known)
         if len(known) > len(raw.translations):
@@ -281,6 +265,5 @@ def read_r(path: Path, raw: RawMatrices) -> NDArray[np.complex128]:
         total += len(table)
     if total != len(raw.translations) * size**2:
         raise stream.misfit()
-    places.finish(len(raw.translations))
     places.check()
     return places.matrices

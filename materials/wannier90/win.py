@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +40,20 @@ class Line:
 
 @dataclass(frozen=True, eq=False)
 class WinFile:
-    """Keywords and blocks, names in lower case without underscores or dashes ("numwann", "unitcellcart")."""
+    """Keywords and blocks, names in lower case without underscores or dashes ("numwann", "unitcellcart").
+
+    broken : blocks without an end, and what is to be said of them; asking for one raises InputError
+    """
 
     path: Path
     keywords: Mapping[str, Line]
     blocks: Mapping[str, tuple[Line, ...]]
+    broken: Mapping[str, InputError] = field(default_factory=dict)
+
+    def _block(self, name: str) -> tuple[Line, ...] | None:
+        if name in self.broken:
+            raise self.broken[name]
+        return self.blocks.get(name)
 
     def integer(self, name: str) -> int | None:
         """Value of a keyword, None where it is not given. Raises InputError naming the line."""
@@ -94,7 +103,7 @@ class WinFile:
 
     def vectors(self, name: str) -> NDArray[np.float64] | None:
         """A block of three vectors, in angstrom, None where the file has none. Raises InputError."""
-        block = self.blocks.get(_canonical(name))
+        block = self._block(_canonical(name))
         if block is None:
             return None
         factor, lines = self._length_unit(block)
@@ -106,13 +115,14 @@ class WinFile:
     @property
     def atoms(self) -> tuple[Atom, ...]:
         """Atoms with Cartesian positions in angstrom; empty where the file has none."""
-        if "atomsfrac" in self.blocks:
+        reduced, cartesian = self._block("atomsfrac"), self._block("atomscart")
+        if reduced is not None:
             lattice = self.lattice
             if lattice is None:
                 raise InputError(f"{self.path}: atoms_frac needs a unit_cell_cart block, found none.")
-            return self._atoms(self.blocks["atomsfrac"], lattice)
-        if "atomscart" in self.blocks:
-            factor, lines = self._length_unit(self.blocks["atomscart"])
+            return self._atoms(reduced, lattice)
+        if cartesian is not None:
+            factor, lines = self._length_unit(cartesian)
             return self._atoms(lines, factor * np.eye(3))
         return ()
 
@@ -120,7 +130,7 @@ class WinFile:
     def kpoint_path(self) -> tuple[PathSegment, ...]:
         """Segments of the kpoint_path block."""
         segments = []
-        for line in self.blocks.get("kpointpath", ()):
+        for line in self._block("kpointpath") or ():
             words = line.text.split()
             if len(words) != 8:
                 raise self._unexpected(line, "a label and three numbers, twice")
@@ -132,7 +142,7 @@ class WinFile:
     @property
     def projections(self) -> tuple[str, ...]:
         """Lines of the projections block as they stand."""
-        return tuple(line.text for line in self.blocks.get("projections", ()))
+        return tuple(line.text for line in self._block("projections") or ())
 
     def _atoms(self, lines: tuple[Line, ...], to_cartesian: NDArray) -> tuple[Atom, ...]:
         atoms = []
@@ -178,40 +188,50 @@ def _canonical(name: str) -> str:
 def read_win(path: Path) -> WinFile:
     """Read a .win file: any case, `=` or `:` or blank, comments with ! and #. Raises InputError.
 
-    Where a keyword is given twice, which Wannier90 refuses, the last one counts.
+    Where a keyword is given twice, which Wannier90 refuses, the last one counts. A block without its end is
+    told by whoever asks for it.
     """
     keywords: dict[str, Line] = {}
     blocks: dict[str, tuple[Line, ...]] = {}
-    open_block: tuple[str, int] | None = None
-    content: list[Line] = []
+    broken: dict[str, InputError] = {}
+    lines = _lines(path)
+    ends = [(place, _canonical(mark[2])) for place, mark in _marks(lines, "end")]
+    place = 0
+    while place < len(lines):
+        number, text = lines[place].number, lines[place].text
+        place += 1
+        mark = _MARK.match(text)
+        if mark is not None:
+            name = _canonical(mark[2])
+            end = next((end for end, known in ends if end >= place and known == name), None)
+            if mark[1].lower() == "begin" and end is not None:
+                blocks[name] = tuple(lines[place:end])
+                place = end + 1
+            elif mark[1].lower() == "begin":
+                broken[name] = InputError(
+                    f"{path}, line {number}: block {quoted(name)} has no end, expected 'end {name[:60]}'."
+                )
+            continue
+        match = re.match(r"([A-Za-z][\w\-]*)\s*[=:]?\s*(.*)", text)
+        if match is not None:
+            keywords[_canonical(match[1])] = Line(number, match[2].strip())
+        elif not broken:
+            raise InputError(
+                f"{path}, line {number}: expected a keyword and its value, found {quoted(text)}."
+            )
+    return WinFile(path, keywords, blocks, broken)
+
+
+def _lines(path: Path) -> list[Line]:
+    """Lines that are not blank, without comments, with one blank between words."""
+    found = []
     for number, raw in enumerate(read_text(path, lambda head: _LARGEST_FILE).splitlines(), start=1):
         text = re.split(r"[!#]", raw, maxsplit=1)[0].strip()
-        if not text:
-            continue
-        word, _, rest = text.partition(" ")
-        verb = word.lower()
-        if open_block is None and verb == "begin":
-            open_block, content = (_canonical(rest), number), []
-        elif open_block is not None and verb == "end":
-            if _canonical(rest) != open_block[0]:
-                raise InputError(
-                    f"{path}, line {number}: expected the end of block {quoted(open_block[0])} from line "
-                    f"{open_block[1]}, found {quoted(text)}."
-                )
-            blocks[open_block[0]] = tuple(content)
-            open_block = None
-        elif open_block is not None:
-            content.append(Line(number, re.sub(r"\s+", " ", text)))
-        else:
-            match = re.match(r"([A-Za-z][\w\-]*)\s*[=:]?\s*(.*)", text)
-            if match is None:
-                raise InputError(
-                    f"{path}, line {number}: expected a keyword and its value, found {quoted(text)}."
-                )
-            keywords[_canonical(match[1])] = Line(number, match[2].strip())
-    if open_block is not None:
-        raise InputError(
-            f"{path}, line {open_block[1]}: block {quoted(open_block[0])} has no end, expected "
-            f"'end {open_block[0][:60]}'."
-        )
-    return WinFile(path, keywords, blocks)
+        if text:
+            found.append(Line(number, re.sub(r"\s+", " ", text)))
+    return found
+
+
+def _marks(lines: list[Line], verb: str) -> list[tuple[int, re.Match[str]]]:
+    found = ((place, _MARK.match(line.text)) for place, line in enumerate(lines))
+    return [(place, mark) for place, mark in found if mark and mark[1].lower() == verb]
