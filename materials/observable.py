@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, short
 
 from .matrices import read_only
 
@@ -93,11 +93,31 @@ class Observable:
 FACTS = tuple(name for name in Observable.__dataclass_fields__ if name != "matrix")
 
 
+#: Characters of a name: it is part of names of files, of columns, and of components such as spin_z,x,y.
+_LONGEST_NAME = 80
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for what can name no observable in components, columns and stores."""
+    wrong = next((mark for mark in "/," if mark in name), "")
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or wrong:
+        raise InputError(
+            f"observable {short(name)}: expected a name of 1 to {_LONGEST_NAME} printable characters without "
+            "/ and comma, which is part of the names of columns and files; put anything else into label=."
+        )
+    if name in get_args(Axis):
+        raise InputError(
+            f"observable {name!r}: in components and columns x, y and z stand for spin_x, spin_y and spin_z, "
+            f"expected another name, such as 'dipole_{name}'."
+        )
+
+
 def named_observable(name: str, value: ArrayLike | Observable, **facts: Any) -> Observable:
     """An observable as it is known by its name; facts that are given go before those of the name.
 
-    Raises InputError for an unknown fact.
+    Raises InputError for an unknown fact, or what can be no name.
     """
+    check_name(name)
     unknown = sorted(set(facts) - set(FACTS))
     if unknown:
         raise InputError(

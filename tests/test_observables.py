@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import Observable, bogoliubov, library, load_model, with_layer
+from spinscreen.storage import Store
+from spinscreen.workflows import compute
 
 VALLEY = np.diag([1.0, 1.0, -1.0, -1.0])
 
@@ -126,3 +131,35 @@ def test_observables_made_here_have_facts():
     raised[3, 2] += np.diag([1.0, 1.0, 0.0, 0.0])
     layered = with_layer(replace(model, position=raised))
     assert layered.observable_facts["layer"].unit == "1"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a/b", "a,b", "two\nlines", "tab\there", "\udc80", "n" * 81])
+def test_a_name_that_columns_and_files_cannot_have_is_refused(name):
+    with pytest.raises(InputError, match="expected a name of 1 to 80 printable characters"):
+        library.load("kane_mele").with_observable(name, np.eye(4))
+
+
+@pytest.mark.parametrize("name", ["x", "y", "z"])
+def test_a_name_that_stands_for_a_spin_is_refused(name):
+    with pytest.raises(InputError, match=f"expected another name, such as 'dipole_{name}'"):
+        library.load("kane_mele").with_observable(name, np.eye(4))
+
+
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(str.isprintable))
+@settings(max_examples=10)
+def test_whatever_may_be_a_name_is_found_in_the_catalog(name, tmp_path_factory):
+    """Its columns are there, the component is read back, and nothing in the store counts as damaged."""
+    try:
+        model = library.load("kane_mele").with_observable(name, np.diag([1.0, 2.0, 3.0, 4.0]))
+    except InputError:
+        return
+    store = Store.at(tmp_path_factory.mktemp("store") / "r.zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = compute(model, 2, 0.0, quantities=["conventional_hall_conductivity"])
+    store.publish(found, "a")
+    column = f"conventional_xy_{name}"
+    values = found["conventional_hall_conductivity"].sel(observable=name, current_axis="x", field_axis="y")
+    assert float(store.build_catalog()[column][0]) == float(values[0])
+    assert found.spinscreen.component("conventional_hall_conductivity", f"xy_{name}").equals(values)
+    assert store.verify() == ()
