@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,8 +102,9 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
             source, wanted, wanted.name or "tbmodels", Provenance(position_source="centres")
         )
     path = Path(source)
-    if path.suffix in (".hdf5", ".h5") and is_there(path) and not is_folder(path):
-        return _from_hdf5(path, wanted)
+    reader = FORMATS.get(path.suffix.lower())
+    if reader is not None and is_there(path) and not is_folder(path):
+        return reader(path, wanted)
     return _from_wannier90(Wannier90Files.of(path), wanted)
 
 
@@ -273,3 +274,7 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
     warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
     spin = spin_matrices(model.size, found.ordering)
     return replace(model, observables={**model.observable_facts, **spin}).noted(note, spin_source="tested")
+
+
+#: Ending of a file -> its reader, with the overrides; whatever is not here is a calculation of Wannier90.
+FORMATS: Mapping[str, Callable[[Path, Overrides], WannierModel]] = {".hdf5": _from_hdf5, ".h5": _from_hdf5}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import xarray as xr
 from campaigns import NAMES, campaign, numbers
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import check_material, find_materials, library, write_wannier90
+from spinscreen.materials import LibrarySource, check_material, find_materials, library, write_wannier90
 from spinscreen.storage import build_catalog, failures, open_store, screen
 from spinscreen.workflows import run_campaign
 from spinscreen.workflows.configuration import template
@@ -177,3 +177,19 @@ def test_a_store_that_cannot_be_written_stops_the_campaign_with_one_message(tmp_
     with pytest.raises(InputError, match="is a file, expected a folder"):
         run_campaign(campaign(library_sources[:1]), tmp_path / "taken")
     assert (tmp_path / "taken").read_text() == "data"
+
+
+@dataclass(frozen=True)
+class Alias(LibrarySource):
+    """A built-in model under an id of its own."""
+
+    def load(self):
+        return library.load("MoS2")
+
+
+def test_sources_that_are_one_model_are_told_to_share_a_result(tmp_path):
+    report = run_campaign(campaign([Alias("one"), Alias("two"), LibrarySource("WS2")]), tmp_path / "r.zarr")
+    (ids,) = report.shared
+    assert sorted(ids) == ["one", "two"]
+    assert screen(tmp_path / "r.zarr", columns=["name"])["name"].tolist() == [ids[0], "WS2"]
+    assert run_campaign(campaign([Alias("one")]), tmp_path / "r.zarr").shared == ()

@@ -20,6 +20,8 @@ from spinscreen.materials import (
     check_material,
     find_materials,
     library,
+    load_model,
+    loading,
 )
 from spinscreen.storage import screen
 from spinscreen.workflows import Campaign, run_campaign
@@ -74,6 +76,19 @@ def test_an_observable_of_ones_own(capsys):
     found = names["dataset"]
     assert list(found["observable"].values[-2:]) == ["sublattice", "dipole"]
     assert list(found["observable_unit"].values[-2:]) == ["1", "e angstrom"]
+
+
+def test_a_file_format_of_ones_own(tmp_path, monkeypatch):
+    """One entry in one table; the model has the shapes that the page names."""
+    page = (PAGES / "add-a-file-format.md").read_text()
+    assert "(R, 3, wannier, wannier) angstrom" in page
+    known = library.load("haldane")
+    assert known.position.shape == (len(known.translations), 3, known.size, known.size)
+    monkeypatch.setitem(loading.FORMATS, ".mine", lambda path, wanted: known.noted(path.read_text()))
+    (tmp_path / "a.mine").write_text("read")
+    assert load_model(tmp_path / "a.mine").provenance.notes[-1] == "read"
+    (tmp_path / "list.csv").write_text("id,path\na,a.mine\n")
+    assert check_material(find_materials(tmp_path / "list.csv")[0]).error is None
 
 
 def test_sources_of_spinscreen(tmp_path):

@@ -61,6 +61,15 @@ class CampaignReport:
     def failures(self) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
+    @property
+    def shared(self) -> tuple[tuple[str, ...], ...]:
+        """Ids of sources with equal models and settings, which share one result: first whose name it has."""
+        found: dict[str, list[str]] = {}
+        for outcome in sorted(self.outcomes, key=lambda outcome: outcome.status != "computed"):
+            if outcome.material_id is not None:
+                found.setdefault(outcome.material_id, []).append(outcome.id)
+        return tuple(tuple(ids) for ids in found.values() if len(ids) > 1)
+
     def __str__(self) -> str:
         counts = ", ".join(f"{self.count(status)} {status}" for status in ("computed", "present", "failed"))
         return f"{counts} in {self.seconds:.1f} s"

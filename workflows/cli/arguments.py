@@ -13,6 +13,7 @@ import typer
 
 from spinscreen.kernels import InputError, KMesh
 from spinscreen.materials import WannierModel, library
+from spinscreen.materials.loading import FORMATS
 
 from ..engine import core_count
 from ..plan import costly
@@ -80,7 +81,7 @@ def _win_path(source: str) -> Any:
     from spinscreen.materials.wannier90 import find_files
     from spinscreen.materials.wannier90.win import read_win
 
-    if source in library.names() or Path(source).suffix in (".hdf5", ".h5"):
+    if source in library.names() or Path(source).suffix.lower() in FORMATS:
         return ()
     files = find_files(source).files
     return read_win(files["win"]).kpoint_path if "win" in files else ()

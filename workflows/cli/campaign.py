@@ -188,6 +188,9 @@ def _run(settings: CampaignFile) -> None:
         )
     if len(report.failures) < len(report.outcomes):
         _tell_unknown_levels(settings.store)
+    for first, *others in report.shared:
+        told = f"{', '.join(others)}: equal to {first} in model and settings, one result that has its name"
+        out.say(one_line(told))
     for told in report.damaged:
         out.say(one_line(told))
     if report.failures or report.damaged:
