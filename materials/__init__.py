@@ -2,6 +2,7 @@
 
 from . import library
 from .collection import ManifestEntry, MaterialCheck, check_material, find_materials
+from .fermi_level import with_filling
 from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
@@ -57,6 +58,7 @@ __all__ = [
     "symmetry_deviation",
     "symmetry_group",
     "with_atoms",
+    "with_filling",
     "with_layer",
     "with_orbital_momentum",
     "write_wannier90",

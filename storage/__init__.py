@@ -11,6 +11,7 @@ from .analysis import (
 from .band_stream import BandStream
 from .catalog import open_catalog, screen
 from .component import Component
+from .fermi_level import at_level, place_of_level
 from .files import StoreError, group_name
 from .functions import (
     build_catalog,
@@ -60,6 +61,7 @@ __all__ = [
     "SpinscreenAccessor",
     "Store",
     "StoreError",
+    "at_level",
     "band_dataset",
     "build_catalog",
     "campaigns",
@@ -82,6 +84,7 @@ __all__ = [
     "missing_of",
     "open_catalog",
     "open_store",
+    "place_of_level",
     "plot_bands",
     "plot_hall",
     "publish",

@@ -71,3 +71,12 @@ def client():
 
     with Client(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder with small inputs of the kinds that once went wrong."""
+    folder = REFERENCE.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"small inputs that once went wrong are not at {folder}")
+    return folder

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import Dominance
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
+from spinscreen.storage import at_level
 
 from .calculation import THRESHOLD_SHARE
 from .integrated import MOST_OF_ONE_POINT
@@ -101,5 +102,22 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
             f"{dataset.attrs['model_name']}: one k point, {place}, carries {found.share:.0%} of {name}, "
             f"expected less than {MOST_OF_ONE_POINT:.0%} on a mesh that resolves it; use a denser kmesh.",
             DominantPointWarning,
+            stacklevel=4,
+        )
+
+
+class ScanWarning(UserWarning):
+    """The scan of Fermi energies does not contain the Fermi level."""
+
+
+def warn_of_scan(dataset: xr.Dataset) -> None:
+    """Where several energies were asked for, none of which is the Fermi level."""
+    energies, level = dataset["fermi_energy"].values, dataset.attrs.get("fermi_level")
+    if len(energies) > 1 and level is not None and at_level(dataset) is None:
+        warnings.warn(
+            f"{dataset.attrs['model_name']}: none of the {len(energies)} Fermi energies from "
+            f"{energies.min():g} to {energies.max():g} eV is within 0.05 eV of the Fermi level, {level:g} "
+            "eV: values at the level will be missing from tables and catalogs; include it in fermi_energy.",
+            ScanWarning,
             stacklevel=4,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated, Any, Self
 
@@ -22,7 +22,14 @@ from spinscreen.kernels import (
     short,
     whole_number,
 )
-from spinscreen.materials import PAIRINGS, WannierModel, bcs_gap, bogoliubov, with_orbital_momentum
+from spinscreen.materials import (
+    PAIRINGS,
+    WannierModel,
+    bcs_gap,
+    bogoliubov,
+    with_filling,
+    with_orbital_momentum,
+)
 from spinscreen.materials.superconductors import pairing_amplitude
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
@@ -49,7 +56,15 @@ THRESHOLD_SHARE = 0.1
 RENAMED = {"energies": "scan_points"}
 
 #: Settings that values per k and band depend on.
-PER_BAND = ("degeneracy_threshold", "broadening", "charge", "orbital", "memory_budget")
+PER_BAND = (
+    "fermi_level",
+    "electrons",
+    "degeneracy_threshold",
+    "broadening",
+    "charge",
+    "orbital",
+    "memory_budget",
+)
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,16 @@ class Calculation(Table):
             "[18.4, 18.5]",
         ),
     ] = Field(None, description="Fermi energies instead of the scan, the same for every material, eV")
+    fermi_level: Annotated[
+        AnyNumber | None, Option("eV, instead of what the files say.", example="18.38")
+    ] = Field(None, description="eV, the same for every material, instead of what files and manifest say")
+    electrons: Annotated[
+        Positive | None,
+        Option(
+            "Per cell, in the bands of the Wannier functions: the Fermi level is where they hold them.",
+            example="18",
+        ),
+    ] = Field(None, description="electrons per cell in the bands of the Wannier functions, to find the level")
     temperature: Annotated[
         NotNegative,
         Option("K; Fermi-surface and Nernst quantities need one above 0.", check=checked_temperature),
@@ -231,6 +256,11 @@ class Calculation(Table):
         checked_temperature(self.temperature)
         if self.quantities is not None:
             check_temperature(checked_integrals(self.quantities), self.temperature)
+        if self.fermi_level is not None and self.electrons is not None:
+            raise ValueError(
+                f"electrons: expected electrons or fermi_level, found both, {self.electrons:g} and "
+                f"{self.fermi_level:g}"
+            )
         if self.pairing is not None and self.pairing not in PAIRINGS:
             raise ValueError(f"pairing: expected one of {', '.join(PAIRINGS)}, found {self.pairing!r}")
         if self.pairing is None:
@@ -248,15 +278,20 @@ class Calculation(Table):
                 )
 
     def prepare(self, model: WannierModel) -> WannierModel:
-        """The model with the observables and the pairing that are asked for.
+        """The model with the Fermi level, the observables and the pairing that are asked for.
 
-        Raises InputError where it lacks what is needed.
+        Raises InputError where it lacks what is needed, or cannot hold so many electrons.
         """
         if not isinstance(model, WannierModel):
             raise InputError(
                 f"model: expected a WannierModel, found {short(model)}; use load_model() for files, "
                 "library.load() for a built-in model."
             )
+        if self.fermi_level is not None:
+            note = f"Fermi level: {self.fermi_level:.4f} eV as given"
+            model = replace(model, fermi_level=self.fermi_level).noted(note)
+        if self.electrons is not None:
+            model = with_filling(model, self.electrons, "as given")
         if self.orbital:
             model = with_orbital_momentum(model)
         if self.charge:

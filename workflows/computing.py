@@ -33,7 +33,7 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
 
-from .alarms import warn_of_equilibrium, warn_of_points, warn_of_threshold, warn_of_torque
+from .alarms import warn_of_equilibrium, warn_of_points, warn_of_scan, warn_of_threshold, warn_of_torque
 from .calculation import PER_BAND, Calculation, positional
 from .engine import Engine, engine_of
 from .execution import Progress, run_plan
@@ -61,8 +61,8 @@ def evaluate(
     kpoints : (n, 3) reduced, a `KPath` or a `KMesh`
     quantities : names such as energy, velocity, texture, berry_curvature, conserved_curvature,
         conventional_curvature, wave_packet_dipole (see docs/quantities.md)
-    calculation, settings : degeneracy_threshold, broadening (eV), charge, orbital and memory_budget, of a
-        `Calculation` or by name
+    calculation, settings : degeneracy_threshold, broadening, fermi_level (eV), electrons, charge, orbital and
+        memory_budget, of a `Calculation` or by name
     Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
 
     >>> from spinscreen.materials import library
@@ -151,7 +151,8 @@ def compute(
     client : a Dask client or an `Engine`; None uses the threads of this process
     Among the settings are
     kmesh : Gamma-centred mesh, three numbers or one for all periodic axes; None: spacing 0.1/angstrom
-    fermi_energy : eV, number or array; None scans about the Fermi level
+    fermi_energy : eV, number or array; None scans about the Fermi level, which is one of the energies
+    fermi_level, electrons : eV, or what the bands hold per cell, instead of what the model says
     temperature : K; Fermi-surface and Nernst quantities need one above 0
     degeneracy_threshold, broadening : eV (theory section 2 and T3)
     quantities : None takes everything that model and temperature allow
@@ -208,6 +209,7 @@ def compute_settings(
         warn_of_torque(dataset, has_net_torque(whole_sums(sums), settings.mesh.size, bars, forbidden))
     warn_of_equilibrium(dataset)
     warn_of_points(dataset, found.dominances)
+    warn_of_scan(dataset)
     return dataset
 
 

@@ -39,6 +39,9 @@ DEFAULT_SCAN = (201, 2.0)
 #: Fermi energies of a scan, beyond which a step is a slip; what memory allows is less for large tensors.
 MOST_ENERGIES = 10**6
 
+#: Share of the half width by which the middle of a scan may be off for rounding.
+_ROUNDING = 1e-12
+
 #: Distance of mesh points in 1/angstrom where the user names no mesh.
 DEFAULT_SPACING = 0.1
 
@@ -226,15 +229,19 @@ def default_scan(
 ) -> NDArray[np.float64]:
     """Fermi energies about the Fermi level, or over all bands (on a coarse mesh) where it is unknown.
 
-    count : points; half_width : eV. Raises InputError for a count that makes no sense.
+    count : points; half_width : eV. The Fermi level is one of them: 1 point is the level alone, and where it
+    lies between those of an even number there is one more. Raises InputError for a count that makes no sense.
     """
     if not 1 <= (whole_number(count) or 0) <= MOST_ENERGIES:
         raise InputError(f"scan_points: expected a number from 1 to {MOST_ENERGIES:,}, found {short(count)}.")
     if model.is_bogoliubov:
         return np.zeros(1)
     if model.fermi_level is not None:
+        beside = np.linspace(-half_width, half_width, count) if count > 1 else np.zeros(1)
+        if np.abs(beside).min() > _ROUNDING * half_width:
+            beside = np.sort(np.append(beside, 0.0))
         # No width gives one energy, not many equal ones.
-        return np.unique(model.fermi_level + np.linspace(-half_width, half_width, count))
+        return np.unique(model.fermi_level + beside)
     coarse = KMesh(complete_kmesh(model, 6)).points()
     operators = model.operators
     energy = band_values(operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators))[

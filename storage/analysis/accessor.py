@@ -12,6 +12,7 @@ from spinscreen.kernels import InputError
 
 from ..catalog import select
 from ..component import Component
+from ..fermi_level import at_level
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
 from .fermi_surface import plot_fermi_surface
 from .plots import largest_component, plot_bands, plot_hall, plot_scatter
@@ -96,14 +97,23 @@ class IntegralsAccessor(SpinscreenAccessor):
     phrase = "Brillouin-zone integrals"
 
     def at_fermi_level(self, energy: float | None = None) -> xr.Dataset:
-        """The dataset at the Fermi energy of its scan that is nearest to `energy` (eV), or the Fermi level.
+        """The dataset at its Fermi level, or at `energy` (eV): at the scanned energy that is nearest.
 
-        Raises InputError where no energy is given and the Fermi level is unknown.
+        Raises InputError where no energy is given and the Fermi level is unknown, and where no scanned energy
+        is within 0.05 eV.
         """
         level = energy if energy is not None else self._dataset.attrs.get("fermi_level")
         if level is None:
             raise InputError("at_fermi_level: the Fermi level of this dataset is unknown, expected energy=.")
-        return self._dataset.sel(fermi_energy=float(level), method="nearest")
+        found = at_level(self._dataset, float(level))
+        if found is None:
+            scanned = self._dataset["fermi_energy"].values
+            raise InputError(
+                f"at_fermi_level: the scan of {len(scanned)} energies from {scanned.min():g} to "
+                f"{scanned.max():g} eV has none within 0.05 eV of {float(level):g} eV; compute with "
+                "fermi_energy= that contains it, or with none."
+            )
+        return found
 
     def relative_to_fermi_level(self) -> xr.Dataset:
         """The dataset with energies counted from the Fermi level. Raises InputError where it is unknown."""

@@ -17,6 +17,7 @@ from scipy.constants import femto, hbar, physical_constants
 from spinscreen.kernels import Integral, find_quantity
 
 from ..component import Component
+from ..fermi_level import place_of_level
 from ..files.sealed import DamagedError
 from ..observables import AXES, Facts, Observables, is_spin
 from .column_names import column_names
@@ -106,18 +107,18 @@ def tensor_units(variable: str) -> str:
 
 
 def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
-    """The row of one material. Where the Fermi level is unknown, all that refers to it is NaN."""
+    """The row of one material. Where the Fermi level is unknown or not scanned, what refers to it is NaN."""
     attributes = dataset.attrs
     energies = np.asarray(dataset["fermi_energy"].values)
     order = np.argsort(energies, kind="stable")
     level = _fermi_level(attributes, energies)
-    at = int(np.abs(energies[order] - level).argmin())
+    at = None if np.isnan(level) else place_of_level(energies[order], level)
 
     def ascending(variable: str) -> NDArray:
         return np.asarray(dataset[variable].values)[..., order]
 
     def here(values: NDArray) -> NDArray:
-        return np.full_like(values[..., at], np.nan) if np.isnan(level) else values[..., at]
+        return np.full_like(values[..., 0], np.nan) if at is None else values[..., at]
 
     known = Observables.in_dataset(dataset)
     observables = known.names
@@ -125,7 +126,7 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     if "carrier_density" in dataset:
         density = ascending("carrier_density")
         columns["carrier_density"] = float(here(density))
-        columns["gap"] = np.nan if np.isnan(level) else _gap(energies[order], density, at)
+        columns["gap"] = np.nan if at is None else _gap(energies[order], density, at)
     on_grid = {}
     for short, variable in TENSORS.items():
         if variable in dataset:

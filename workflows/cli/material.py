@@ -49,6 +49,7 @@ from .console import (
     quantities_markdown,
     quantities_table,
     result_table,
+    shown_energy,
     superconductor_table,
     trial_orbitals_table,
 )
@@ -132,10 +133,14 @@ def read_source(
 
 
 @app.command()
-def info(source: Source, spin_ordering: SpinOrdering = None, lattice: Lattice = None) -> None:
+@takes_settings(Calculation, ["fermi_level", "electrons"])
+def info(
+    source: Source, settings: Settings, spin_ordering: SpinOrdering = None, lattice: Lattice = None
+) -> None:
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
+    calculation = Calculation(**settings)
     _, model = read_source(source, spin_ordering, lattice)
-    out.print(model_table(model))
+    out.print(model_table(calculation.prepare(model)))
     if model.trial_orbitals is not None:
         out.print(trial_orbitals_table(model.trial_orbitals))
     path = fast_path()
@@ -184,11 +189,13 @@ def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
     with attempts("" if file is None else f"; the result is published: {file}") as attempt:
         if targets.store is not None:
             attempt(build_catalog, targets.store)
-        energy = _reference_energy(work.model, dataset["fermi_energy"].values)
-        answers = answers_table(dataset, energy)
-        if answers is not None:
-            attempt(out.print, answers)
-        attempt(out.print, result_table(dataset, energy))
+        here = shown_energy(dataset)
+        if isinstance(here, str):
+            attempt(out.say, one_line(here))
+        else:
+            if (answers := answers_table(here)) is not None:
+                attempt(out.print, answers)
+            attempt(out.print, result_table(here))
         if file is not None:
             attempt(out.say, f'published: xr.open_zarr("zip::{file}")')
         if targets.plot is not None:
@@ -254,7 +261,10 @@ def bands(
             f"{color!r}."
         )
     figure = plot_bands(
-        dataset, name, {str(dim): label for dim, label in zip(dims, chosen, strict=True)}, model.fermi_level
+        dataset,
+        name,
+        {str(dim): label for dim, label in zip(dims, chosen, strict=True)},
+        dataset.attrs.get("fermi_level"),
     )
     save_figure(figure, output)
     out.say(f"drawn: {output}")
@@ -340,9 +350,3 @@ def show_quantities(
 
 add_commands(app)
 add_store_commands(app)
-
-
-def _reference_energy(model: WannierModel, energies: np.ndarray) -> float:
-    if model.fermi_level is not None and energies.min() <= model.fermi_level <= energies.max():
-        return model.fermi_level
-    return float(np.median(energies))

@@ -1,0 +1,28 @@
+"""Numbers with their errors, as tables print them."""
+
+from __future__ import annotations
+
+import math
+
+#: Sizes outside of which a number is printed with a power of ten.
+_SMALLEST, _LARGEST = 1e-3, 1e7
+
+
+def with_error(value: float, error: float | None) -> str:
+    """The value with one digit beyond the first of its error: "1536.2±2.3", "(-3.84±0.12)e-05".
+
+    error : NaN where it is not known ("1536.23±?"), None where there is none; without one, or with 0, six
+        digits of the value
+    """
+    if error is None or not math.isfinite(value) or error == 0:
+        return f"{value:.6g}"
+    if not math.isfinite(error):
+        return f"{value:.6g}±?"
+    size = max(abs(value), error)
+    exponent = 0 if _SMALLEST <= size < _LARGEST else math.floor(math.log10(size))
+    value, error = value / 10.0**exponent, error / 10.0**exponent
+    digits = 1 - math.floor(math.log10(error))
+    # Adding zero takes the sign from a rounded zero.
+    shown, bar = (round(number, digits) + 0.0 for number in (value, error))
+    text = f"{shown:.{max(digits, 0)}f}±{bar:.{max(digits, 0)}f}"
+    return text if exponent == 0 else f"({text})e{exponent:+03d}"
