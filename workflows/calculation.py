@@ -57,12 +57,12 @@ RENAMED = {"energies": "scan_points"}
 
 #: Settings that values per k and band depend on.
 PER_BAND = (
-    "fermi_level",
-    "electrons",
     "degeneracy_threshold",
     "broadening",
     "charge",
     "orbital",
+    "fermi_level",
+    "electrons",
     "memory_budget",
 )
 
