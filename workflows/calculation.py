@@ -194,8 +194,8 @@ class Calculation(Table):
         False, strict=True, description="add the observable charge: orbital magnetization, spin Hall angle"
     )
     orbital: Annotated[
-        bool, Option("Add the orbital angular momentum, from the projections of the .win.")
-    ] = Field(False, strict=True, description="add the orbital angular momentum, from the projections")
+        bool, Option("Add the orbital angular momentum, by the trial orbitals (.amn and projections).")
+    ] = Field(False, strict=True, description="add the orbital angular momentum, by the trial orbitals")
     pairing: Annotated[
         str | None,
         Option(

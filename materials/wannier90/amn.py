@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from ..files import justified_size, pieces, quoted
+from ..files import justified_size, open_regular, pieces, quoted, size_on_disk
 from .text import LONGEST_LINE, locate_problem, numbers, split_lines, whole
 
 _COLUMNS = 5
@@ -38,8 +38,9 @@ def read_amn(path: Path, band_count: int, kpoint_count: int) -> NDArray[np.compl
         )
     trial_count = counts[2]
     count = band_count * kpoint_count * trial_count
-    size = path.stat().st_size
-    if count * _SHORTEST_LINE > (justified_size(size) if path.suffix == ".gz" else size):
+    with open_regular(path) as stream:
+        limit = justified_size(size_on_disk(path, stream))
+    if count * _SHORTEST_LINE > limit:
         raise _truncated(path, f"{count} overlaps cannot stand in it")
     overlaps = np.full((kpoint_count, band_count, trial_count), np.nan, dtype=complex)
     line, read = 3, 0
