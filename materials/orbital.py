@@ -69,7 +69,9 @@ def assumed_orbitals(model: WannierModel) -> TrialOrbitals:
             "give the matrices with with_observable() instead."
         )
     spinors = set(SPIN) <= set(model.observables)
-    orbitals = expand_projections(model.parsed_projections, model.atoms, model.lattice, spinors)
+    orbitals = expand_projections(
+        model.parsed_projections, model.atoms, model.lattice, spinors, owner=f"model {model.name!r}"
+    )
     if len(orbitals) != model.size:
         raise InputError(
             f"orbital: the projections of model {model.name!r} make {len(orbitals)} functions, expected "

@@ -130,7 +130,7 @@ def test_charge_and_orbital_observables_from_the_command_line(tmp_path):
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert "moment charge" in shown.stdout
-    failed = spinscreen("run", "MoS2", "--orbital")
+    failed = spinscreen("run", "bhz_hgte", "--orbital")
     assert failed.returncode == 2
     assert "has no projections" in failed.stderr
 

@@ -77,7 +77,7 @@ def test_chosen_functions():
     ("lines", "message"),
     [
         ((), "has no projections, expected a projections block"),
-        (("Y:p",), "projection onto 'Y', but the atoms are X"),
+        (("Y:p",), "projection onto 'Y', but model 'kane_mele' has the atoms X"),
         (("X:q",), "'q' in projection 'X:q' is not a function"),
         (("X:p",), "make 3 functions, expected 18"),
         (("X:p:z=1,0,1",), "z and x axes are not orthogonal"),

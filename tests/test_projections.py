@@ -182,8 +182,8 @@ def test_a_skew_x_axis_is_turned_as_wannier90_turns_it():
         ("O:s:z=1,0", "expected three numbers, found '1,0'"),
         ("c=1,1e9,0:s", "expected three numbers"),
         ("O:px:z=1,1,1", "z and x axes are not orthogonal"),
-        ("Xe:s", "projection onto 'Xe', but the atoms are Fe1 O Fe2"),
-        ("Fe:s", "projection onto 'Fe', but the atoms are Fe1 O Fe2"),
+        ("Xe:s", "projection onto 'Xe', but the crystal has the atoms Fe1 O Fe2"),
+        ("Fe:s", "projection onto 'Fe', but the crystal has the atoms Fe1 O Fe2"),
     ],
 )
 def test_what_wannier90_refuses(line, message):

@@ -162,7 +162,7 @@ def test_scattered_spinors_without_a_spin_file(tmp_path, reference_data, platinu
         (lambda f: without(f, "Fe.chk", "Fe.spn"), "Fe.amn: expected the .chk beside it"),
         (lambda f: edit_win(f, "Fe: sp3d2;", "Fe: sp3d;"), "make 16 functions, expected 18"),
         (lambda f: edit_win(f, "Fe: sp3d2;dxy;dxz;dyz", "Fe:s;p;d"), "the .nnkp asks for other functions"),
-        (lambda f: edit_win(f, "Fe: sp3d2;", "Xe: sp3d2;"), "onto 'Xe', but the atoms are Fe"),
+        (lambda f: edit_win(f, "Fe: sp3d2;", "Xe: sp3d2;"), "onto 'Xe', but the crystal has the atoms Fe"),
         (lambda f: edit_win(f, "Fe: sp3d2;", "Fe: sp4;"), "'sp4' in projection"),
         (lambda f: edit_win(f, "Fe: sp3d2;dxy;dxz;dyz", "random"), "automatic or random"),
         (lambda f: edit_win(f, "num_iter          =  200", "auto_projections = T"), "automatic or random"),

@@ -31,39 +31,36 @@ def expand_projections(
     lattice: NDArray[np.float64],
     spinors: bool,
     order: Order = "interlaced",
+    owner: str = "the crystal",
 ) -> tuple[TrialOrbital, ...]:
     """One orbital per column of the .amn, in the order in which Wannier90 counts them.
 
-    lattice : (3, 3) angstrom, rows; spinors : each function once for each spin
+    lattice : (3, 3) angstrom, rows; spinors : each function once for each spin; owner : whose atoms they are,
+        for messages
     Raises InputError for a site without atoms, for axes that are not orthogonal, and for spins of their own
     in an order by blocks.
     """
+    sites = [(line, _sites(line, atoms, lattice, owner)) for line in projections]
     if not spinors:
-        return tuple(orbital for line in projections for orbital in _of_line(line, atoms, lattice, (None,)))
+        return tuple(orbital for line, places in sites for orbital in _of_line(line, places, (None,)))
     if order == "interlaced":
-        return tuple(
-            orbital for line in projections for orbital in _of_line(line, atoms, lattice, line.spins)
-        )
+        return tuple(orbital for line, places in sites for orbital in _of_line(line, places, line.spins))
     for line in projections:
         if len(line.spins) != 2:
             raise InputError(
                 f"orbital: projection {quoted(line.text)} has one spin, which no order by blocks has."
             )
     return tuple(
-        orbital
-        for spin in (1, -1)
-        for line in projections
-        for orbital in _of_line(line, atoms, lattice, (spin,))
+        orbital for spin in (1, -1) for line, places in sites for orbital in _of_line(line, places, (spin,))
     )
 
 
 def _of_line(
     line: Projection,
-    atoms: Sequence[Atom],
-    lattice: NDArray[np.float64],
+    sites: Sequence[tuple[str, Vector]],
     spins: Sequence[Spin | int | None],
 ) -> Iterator[TrialOrbital]:
-    for site, position in _sites(line, atoms, lattice):
+    for site, position in sites:
         for name in line.orbitals:
             for spin in spins:
                 yield TrialOrbital(
@@ -88,9 +85,7 @@ def _sites(line: Projection, atoms: Sequence[Atom], lattice: NDArray[np.float64]
     found = [atom for atom in atoms if atom.symbol.lower() == line.site.lower()]
     if not found:
         known = " ".join(list(dict.fromkeys(atom.symbol for atom in atoms))[:12]) or "none"
-        raise InputError(
-            f"orbital: projection onto {quoted(line.site)}, but the atoms are {known}; expected one of them."
-        )
+        raise InputError(f"orbital: projection onto {quoted(line.site)}, but {owner} has the atoms {known}.")
     return [(atom.symbol, atom.position) for atom in found]
 
 
