@@ -75,7 +75,9 @@ def _of_line(
                 )
 
 
-def _sites(line: Projection, atoms: Sequence[Atom], lattice: NDArray[np.float64]) -> list[tuple[str, Vector]]:
+def _sites(
+    line: Projection, atoms: Sequence[Atom], lattice: NDArray[np.float64], owner: str
+) -> list[tuple[str, Vector]]:
     """Label and position of each; a point on an atom has the label of the atom."""
     if line.point is not None:
         point = np.array(line.point) @ lattice if line.is_reduced else np.array(line.point)
