@@ -1,7 +1,7 @@
 """How a material gets in: the frozen `WannierModel`, readers of real files, and the built-in library."""
 
 from . import library
-from .collection import ManifestEntry, MaterialCheck, check_material, find_materials
+from .collection import ManifestEntry, MaterialCheck, SameIdWarning, check_material, find_materials
 from .fermi_level import with_filling
 from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
@@ -33,6 +33,7 @@ __all__ = [
     "PathSegment",
     "Projection",
     "Provenance",
+    "SameIdWarning",
     "Source",
     "SpinOrderingWarning",
     "Structure",

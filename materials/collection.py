@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,29 +27,49 @@ from .sources import FileSource, LibrarySource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below
 
 
+class SameIdWarning(UserWarning):
+    """Two materials of a collection have one id; the second gets a number behind it."""
+
+
 def find_materials(source: str | Path) -> tuple[Source, ...]:
     """Materials of "library", of a manifest (.csv, .json or .yaml, see `ManifestEntry`), or of a folder tree,
     where every Wannier90 Hamiltonian is one material, in archives too, and so is a folder or an archive that
     cannot be read, for whoever loads it to be told.
 
-    Paths of a manifest count from its folder. Raises InputError where nothing is found, an id is given twice,
-    or a manifest cannot be read or an entry of it lacks its id or path.
+    Paths of a manifest count from its folder. Ids that are given again get a number, with a `SameIdWarning`.
+    Raises InputError where nothing is found, or a manifest cannot be read or an entry of it lacks its id or
+    path.
     """
     with at_the_door(source):
         path = _resolved(source)
         if str(source) == "library" and not is_there(path):
             return tuple(LibrarySource(name, _library_columns(name)) for name in library.names())
-        found: tuple[Source, ...] = tuple(
-            _from_tree(path) if is_folder(path) else _from_manifest(_manifest(path))
-        )
+        found = tuple(_from_tree(path) if is_folder(path) else _from_manifest(_manifest(path)))
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
-        seen: set[str] = set()
-        for material in found:
-            if material.id in seen:
-                raise InputError(f"{path}: the id {quoted(material.id)} is given twice, expected each once.")
-            seen.add(material.id)
-        return found
+        return _told_apart(found)
+
+
+def _told_apart(found: tuple[FileSource, ...]) -> tuple[FileSource, ...]:
+    """The sources with ids that differ, also on file systems that do not tell capitals."""
+    first: dict[str, FileSource] = {}
+    taken = {source.id.casefold() for source in found}
+    apart = []
+    for source in found:
+        earlier = first.setdefault(source.id.casefold(), source)
+        if earlier is not source:
+            numbered = (f"{source.id}-{number}" for number in itertools.count(2))
+            name = next(name for name in numbered if name.casefold() not in taken)
+            taken.add(name.casefold())
+            warnings.warn(
+                f"the id {quoted(source.id)} is that of {earlier.path} and of {source.path}, which is called "
+                f"{quoted(name)}; give ids of their own in a manifest",
+                SameIdWarning,
+                stacklevel=3,
+            )
+            source = replace(source, id=name)
+        apart.append(source)
+    return tuple(apart)
 
 
 def _resolved(source: str | Path) -> Path:

@@ -146,12 +146,15 @@ class MaterialSource:
 def composition(model: WannierModel, source: Source) -> dict[str, str | float]:
     """Screening columns formula, space_group and space_group_number, as far as they are known.
 
+    Without elements there is no formula, and no space group: that of atoms with numbers would be another one.
+
     Raises InputError as the source's `structure`.
     """
     structure = source.structure(model)
-    if structure is None:
+    formula = None if structure is None else structure.formula
+    if structure is None or formula is None:
         return {}
-    columns: dict[str, str | float] = {"formula": structure.formula}
+    columns: dict[str, str | float] = {"formula": formula}
     group = structure.space_group
     if group is not None:
         columns |= {"space_group_number": float(group[0]), "space_group": group[1]}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from math import gcd
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
+from .elements import element_of, reduced_formula
 from .files import at_the_door, is_folder, is_there, kind_of, open_regular, reason
 from .matrices import LARGEST, within
 from .model import WannierModel
@@ -47,14 +46,9 @@ class Structure:
     reduced: NDArray[np.float64]
 
     @property
-    def formula(self) -> str:
-        """Reduced formula with the elements in alphabetical order, as OPTIMADE writes it."""
-        counts = Counter(self.symbols)
-        common = reduce(gcd, counts.values(), 0)
-        return "".join(
-            f"{symbol}{counts[symbol] // common if counts[symbol] > common else ''}"
-            for symbol in sorted(counts)
-        )
+    def formula(self) -> str | None:
+        """Reduced formula, see `reduced_formula`; None where symbols are no elements."""
+        return reduced_formula(self.symbols)
 
     @property
     def space_group(self) -> tuple[int, str] | None:
@@ -147,7 +141,7 @@ def structure_of(model: WannierModel) -> Structure | None:
     if not model.atoms:
         return None
     positions = np.array([atom.position for atom in model.atoms])
-    symbols = tuple(atom.symbol.capitalize() for atom in model.atoms)
+    symbols = tuple(element_of(atom.symbol) or atom.symbol for atom in model.atoms)
     return Structure(model.lattice, symbols, positions @ np.linalg.inv(model.lattice))
 
 
@@ -226,7 +220,7 @@ def _holds(path: Path, *words: str) -> bool:
 def _read_wt_in(stream: TextIO) -> Structure:
     given = read_wannier_tools(Path(stream.name))
     positions = np.array([atom.position for atom in given.atoms]).reshape(-1, 3)
-    symbols = tuple(atom.symbol.capitalize() for atom in given.atoms)
+    symbols = tuple(element_of(atom.symbol) or atom.symbol for atom in given.atoms)
     return Structure(given.lattice, symbols, positions @ np.linalg.inv(given.lattice))
 
 

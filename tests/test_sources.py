@@ -16,6 +16,7 @@ from inputs import CIF, OPTIMADE, POSCAR
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import (
+    SameIdWarning,
     WannierModel,
     check_material,
     composition,
@@ -94,7 +95,6 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
     ("name", "text", "message"),
     [
         ("list.csv", "id,path\n,x\n", "entry 1: expected an id and a path"),
-        ("list.csv", "id,path\na,x\na,y\n", "the id 'a' is given twice"),
         ("list.csv", "id,path\n", "found no material"),
         (
             "list.csv",
@@ -155,13 +155,19 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
         ("list.yaml", "- id: !!python/object:os.system {}\n", "cannot be read as yaml .could not determine"),
         ("list.yaml", "- &a {id: x, path: *a}\n", "entry 1: has more than 10000 values"),
         ("list.yaml", LAUGHS, "entry 1: has more than 10000 values"),
-        ("list.yaml", MERGES, "list.yaml"),
     ],
 )
 def test_a_wrong_manifest_is_named(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         find_materials(tmp_path / name)
+
+
+def test_rows_that_repeat_each_other_are_read_once_each(tmp_path):
+    (tmp_path / "list.yaml").write_text(MERGES)
+    with pytest.warns(SameIdWarning, match="the id 'x' is that of"):
+        found = find_materials(tmp_path / "list.yaml")
+    assert len(found) == len(LEVELS) + 1
 
 
 def test_ids_may_be_whatever_can_be_printed(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -12,8 +12,21 @@ from damage import refused
 from inputs import SEED, write_ab_initio, write_tb
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import WannierModel, library, load_model, write_wannier90
-from spinscreen.workflows import compute
+from spinscreen.materials import (
+    Atom,
+    SameIdWarning,
+    Structure,
+    WannierModel,
+    composition,
+    find_materials,
+    library,
+    load_model,
+    structure_of,
+    write_wannier90,
+)
+from spinscreen.materials.elements import reduced_formula
+from spinscreen.storage import screen
+from spinscreen.workflows import Campaign, compute, run_campaign
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -289,3 +302,83 @@ def test_levels_that_contradict_each_other_are_named(tmp_path):
     notes = "; ".join(model.provenance.notes)
     assert "toy.win says -1.5000 eV, which counts, scf.out says 1.2000 eV" in notes
     assert "has 1 bands below it, num_valence_bands is 2" in notes
+
+
+@pytest.mark.parametrize(
+    ("labels", "formula"),
+    [
+        (("Fe1", "Fe2", "O1", "O2"), "FeO"),
+        (("Fe_up", "Fe_dn", "O", "O"), "FeO"),
+        (("H1", "H2", "C"), "CH2"),
+        (("MN", "si3"), "MnSi"),
+        (("1", "2"), None),
+        (("X", "O"), None),
+        ((), None),
+    ],
+)
+def test_elements_are_the_leading_letters_of_labels(labels, formula):
+    assert reduced_formula(labels) == formula
+
+
+def test_labels_with_numbers_do_not_lower_the_symmetry(tmp_path):
+    model = WannierModel.from_hoppings(
+        SEED, 3 * np.eye(3), {(0, 0, 0): [[0.0]], (1, 0, 0): [[1.0]]}, np.zeros((1, 3))
+    )
+    sites = [(0.0, 0.0, 0.0), (1.5, 1.5, 1.5)]
+    plain = replace(model, atoms=tuple(Atom("Fe", site) for site in sites))
+    numbered = replace(model, atoms=tuple(Atom(f"Fe{n}", site) for n, site in enumerate(sites)))
+    wien = replace(model, atoms=tuple(Atom(str(n), site) for n, site in enumerate(sites)))
+    structures = {id(m): structure_of(m) for m in (plain, numbered, wien)}
+    found = [composition(m, Placed("a", structures[id(m)])) for m in (plain, numbered, wien)]
+    assert found[0] == found[1] == {"formula": "Fe", "space_group_number": 229.0, "space_group": "Im-3m"}
+    assert found[2] == {}
+
+
+def test_formulas_of_built_in_models_are_in_the_order_of_files():
+    assert library.formula("WSe2") == "Se2W"
+    assert library.formula("MoS2") == "MoS2"
+    assert library.formula("haldane") is None
+
+
+def test_materials_of_one_id_are_told_apart(tmp_path):
+    for place in ("Fe-soc", "Fe/soc", "fe/soc"):
+        chain(tmp_path / "tree" / place, "")
+    with pytest.warns(SameIdWarning, match="'Fe-soc' is that of .*Fe/soc/toy and of .*Fe-soc/toy") as told:
+        found = find_materials(tmp_path / "tree")
+    assert sorted(source.id for source in found) == ["Fe-soc", "Fe-soc-2", "fe-soc-3"]
+    assert len({source.path for source in found}) == 3
+    assert len(told) == 2
+    (tmp_path / "list.csv").write_text("id,path\na-2,x\na,tree/Fe-soc\na,tree/Fe/soc\n")
+    with pytest.warns(SameIdWarning):
+        assert [source.id for source in find_materials(tmp_path / "list.csv")] == ["a-2", "a", "a-3"]
+
+
+def test_where_a_model_is_from_is_in_the_catalog(tmp_path):
+    places = tmp_path / "tree"
+    chain(places / "chain", "fermi_energy = -1.5\n")
+    write_ab_initio_in(places / "spin")
+    store = tmp_path / "results.zarr"
+    settings = {"kmesh": 2, "scan_points": 3, "quantities": ["carrier_density"]}
+    run_campaign(Campaign(find_materials(places), **settings), store)
+    columns = ["spin_source", "position_source", "minimal_images", "spin_degeneracy"]
+    table = screen(store, columns=["name", *columns]).sort_values("name")
+    assert table[columns].values.tolist() == [["none", "centres", 0, 2], ["ab_initio", "centres", 1, 1]]
+
+
+def write_ab_initio_in(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_ab_initio(folder, formatted=True)
+    path = folder / f"{SEED}.win"
+    path.write_text(path.read_text() + CELL.format(3))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A source whose structure is known."""
+
+    id: str
+    known: Structure | None
+    path: None = None
+
+    def structure(self, model: WannierModel) -> Structure | None:
+        return self.known

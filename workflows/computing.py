@@ -298,6 +298,9 @@ def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, o
         "dimension": model.dimension,
         "wannier_functions": model.size,
         "spin_degeneracy": model.spin_degeneracy,
+        "spin_source": model.provenance.spin_source,
+        "position_source": model.provenance.position_source,
+        "minimal_images": model.provenance.minimal_images,
         "lattice": model.lattice.tolist(),
         "atom_symbols": [atom.symbol for atom in model.atoms],
         "atom_positions": [list(atom.position) for atom in model.atoms],
@@ -307,6 +310,10 @@ def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, o
     used = resolution.floored(model.operators).degeneracy_threshold
     if used > resolution.degeneracy_threshold:
         attributes["degeneracy_threshold_used"] = used
-    if model.fermi_level is not None:
-        attributes["fermi_level"] = float(model.fermi_level)
+    measured = {
+        "fermi_level": model.fermi_level,
+        "symmetry_deviation": model.provenance.symmetry_deviation,
+        "pair_splitting": model.provenance.pair_splitting,
+    }
+    attributes |= {name: float(value) for name, value in measured.items() if value is not None}
     return attributes

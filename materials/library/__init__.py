@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 
 from spinscreen.kernels import InputError
 
+from ..elements import reduced_formula
 from ..model import WannierModel
 from .dichalcogenides import PARAMETERS, dichalcogenide
 from .honeycomb import GROUP_IV, group_iv_monolayer, haldane, kane_mele
@@ -62,7 +64,9 @@ def reference(name: str) -> str:
 def formula(name: str) -> str | None:
     """Reduced formula of the material that a built-in model describes, None for a model of no material."""
     if name in PARAMETERS:
-        return name
+        # MX2
+        metal, chalcogen = re.findall("[A-Z][a-z]?", name)
+        return reduced_formula([metal, chalcogen, chalcogen])
     return _ELEMENTS.get(name)
 
 

@@ -23,7 +23,7 @@ from ..observables import AXES, Facts, Observables, is_spin
 from .column_names import column_names
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
-_ROW_VERSION = 1
+_ROW_VERSION = 2
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
@@ -53,6 +53,12 @@ _ATTRIBUTES = (
     "broadening",
     "dimension",
     "wannier_functions",
+    "spin_degeneracy",
+    "spin_source",
+    "position_source",
+    "minimal_images",
+    "symmetry_deviation",
+    "pair_splitting",
     "elapsed_seconds",
     "spinscreen_version",
     "campaign",
@@ -78,6 +84,8 @@ _UNITS = {
     "gap": "eV",
     "degeneracy_threshold": "eV",
     "broadening": "eV",
+    "symmetry_deviation": "eV",
+    "pair_splitting": "eV",
     "scan_minimum": "eV",
     "scan_maximum": "eV",
     "temperature": "K",
@@ -201,6 +209,8 @@ def _texts(dataset: xr.Dataset, name: str) -> tuple[str, ...]:
 
 def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float) -> dict[str, float | str]:
     columns: dict[str, float | str] = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
+    if "minimal_images" in columns:
+        columns["minimal_images"] = float(columns["minimal_images"])
     columns["fermi_level"] = level
     columns["name"] = str(attributes.get("material", attributes["model_name"]))
     columns["k_mesh"] = "x".join(map(str, attributes["k_mesh"]))

@@ -1,0 +1,39 @@
+"""Chemical elements in the labels that people give to atoms, and formulas made of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import reduce
+from math import gcd
+
+_ELEMENTS = """
+    H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
+    Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
+    Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr
+    Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+"""
+
+
+def element_of(label: str) -> str | None:
+    """The element that the leading letters of a label name: "Fe" of Fe1, Fe_up, FE; None without one."""
+    letters = re.match("[A-Za-z]*", label)
+    symbol = letters[0].capitalize() if letters else ""
+    return symbol if symbol in _ELEMENTS.split() else None
+
+
+def reduced_formula(labels: Iterable[str]) -> str | None:
+    """Reduced formula with the elements in alphabetical order, as OPTIMADE writes it: GaAs is AsGa.
+
+    None without atoms, or where a label names no element.
+    """
+    found = [element_of(label) for label in labels]
+    symbols = [symbol for symbol in found if symbol is not None]
+    if not symbols or len(symbols) < len(found):
+        return None
+    counts = Counter(symbols)
+    common = reduce(gcd, counts.values())
+    return "".join(
+        f"{symbol}{counts[symbol] // common if counts[symbol] > common else ''}" for symbol in sorted(counts)
+    )
