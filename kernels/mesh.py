@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 
@@ -120,32 +120,48 @@ class KPath:
     """Points along straight segments between special points.
 
     points : (k, 3) reduced; distance : (k,) 1/angstrom along the path;
-    ticks : (distance, label) of the special points.
+    ticks : (distance, label) of the special points, "X|K" where the path breaks off at X and goes on at K;
+    breaks : numbers of the points that begin a new piece, at the distance of the point before
     """
 
     points: Real
     distance: Real
     ticks: tuple[tuple[float, str], ...]
+    breaks: tuple[int, ...] = ()
 
 
-def k_path(corners: Sequence[tuple[str, Sequence[float]]], cell: Real, points_per_segment: int = 60) -> KPath:
+def k_path(
+    corners: Sequence[tuple[str, Sequence[float]] | None], cell: Real, points_per_segment: int = 60
+) -> KPath:
     """Path through labelled reduced points, `points_per_segment` points from each corner to the next.
 
-    Raises InputError for fewer than two corners, numbers that are not finite, or too many points.
+    corners : None between two of them is a break, where the path goes on elsewhere
+    Raises InputError for a piece of fewer than two corners, numbers that are not finite, or too many points.
     """
-    if len(corners) < 2:
-        raise InputError("path: expected at least two labelled k points, found fewer.")
-    _check_path(corners, points_per_segment)
+    known = [corner for corner in corners if corner is not None]
+    pieces = [list(piece) for gap, piece in groupby(corners, lambda corner: corner is None) if not gap]
+    if len(known) < 2 or any(len(piece) < 2 for piece in pieces):
+        raise InputError("path: expected at least two labelled k points in each piece, found fewer.")
+    _check_path(known, points_per_segment)
     reciprocal = 2 * np.pi * np.linalg.inv(cell).T
-    points, distance, ticks = [np.asarray(corners[0][1], float)], [0.0], [(0.0, corners[0][0])]
-    for (_, begin), (label, finish) in pairwise(corners):
+    points, distance, ticks = [np.asarray(known[0][1], float)], [0.0], [(0.0, known[0][0])]
+    breaks = []
+    for first, second in pairwise(corners):
+        if first is None and second is not None:
+            breaks.append(len(points))
+            points.append(np.asarray(second[1], float))
+            distance.append(distance[-1])
+            ticks[-1] = (ticks[-1][0], f"{ticks[-1][1]}|{second[0]}")
+        if first is None or second is None:
+            continue
+        (_, begin), (label, finish) = first, second
         start, end = np.asarray(begin, float), np.asarray(finish, float)
         length = float(np.linalg.norm((end - start) @ reciprocal))
         fractions = np.arange(1, points_per_segment + 1) / points_per_segment
         points.extend(start + f * (end - start) for f in fractions)
         distance.extend(ticks[-1][0] + f * length for f in fractions)
         ticks.append((distance[-1], label))
-    return KPath(np.array(points), np.array(distance), tuple(ticks))
+    return KPath(np.array(points), np.array(distance), tuple(ticks), tuple(breaks))
 
 
 def _check_path(corners: Sequence[tuple[str, Sequence[float]]], points_per_segment: int) -> None:

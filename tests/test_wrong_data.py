@@ -11,7 +11,7 @@ import pytest
 from damage import refused
 from inputs import SEED, write_ab_initio, write_tb
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, k_path
 from spinscreen.materials import (
     Atom,
     SameIdWarning,
@@ -25,8 +25,9 @@ from spinscreen.materials import (
     write_wannier90,
 )
 from spinscreen.materials.elements import reduced_formula
-from spinscreen.storage import screen
-from spinscreen.workflows import Campaign, compute, run_campaign
+from spinscreen.storage import plot_bands, screen
+from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
+from spinscreen.workflows.cli.arguments import path_corners
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -382,3 +383,25 @@ class Placed:
 
     def structure(self, model: WannierModel) -> Structure | None:
         return self.known
+
+
+def test_a_path_with_breaks_is_drawn_with_breaks(tmp_path):
+    path = "begin kpoint_path\nG 0 0 0 X 0.5 0 0\nK 0 0.25 0 G 0 0 0\nend kpoint_path\n"
+    model = load_model(chain(tmp_path, path))
+    corners = path_corners(None, model)
+    assert [corner and corner[0] for corner in corners] == ["G", "X", None, "K", "G"]
+    assert path_corners("G 0 0 0, X 0.5 0 0 | K 0 0.25 0, G 0 0 0", model) == corners
+    found = k_path(corners, model.lattice, 4)
+    assert found.breaks == (5,)
+    assert [label for _, label in found.ticks] == ["G", "X|K", "G"]
+    assert found.distance[4] == found.distance[5]
+    assert found.points[[4, 5]].tolist() == [[0.5, 0, 0], [0, 0.25, 0]]
+    # Half and a quarter of a reciprocal vector of 2 pi/3 1/angstrom.
+    assert found.distance[-1] == pytest.approx(np.pi / 3 + np.pi / 6)
+    dataset = evaluate(model, found, ["energy", "berry_curvature"])
+    assert dataset["distance"].attrs["breaks"] == [5]
+    figure = plot_bands(dataset, "berry_curvature", {"axis": "z"}, None)
+    drawn = figure.axes[0].lines[: 2 * model.size]
+    assert [len(line.get_xdata()) for line in drawn] == [5] * model.size + [5] * model.size
+    with pytest.raises(InputError, match="at least two labelled k points in each piece"):
+        k_path(corners[:4], model.lattice)

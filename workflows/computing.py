@@ -92,6 +92,7 @@ def evaluate(
             "long_name": "distance along the path",
             "units": "1/angstrom",
             "tick_positions": [position for position, _ in kpoints.ticks],
+            "breaks": list(kpoints.breaks),
             "tick_labels": [label for _, label in kpoints.ticks],
         }
         dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,7 +146,12 @@ def plot_bands(
     shift = fermi_level or 0.0
     distance = dataset["distance"].values
     values = dataset[color_by].sel(selection).values
-    ax.plot(distance, dataset["energy"].values - shift, color="0.85", linewidth=0.6, zorder=0)
+    breaks = [int(number) for number in dataset["distance"].attrs.get("breaks", ())]
+    for piece in pairwise((0, *breaks, len(distance))):
+        shown = slice(*piece)
+        ax.plot(
+            distance[shown], dataset["energy"].values[shown] - shift, color="0.85", linewidth=0.6, zorder=0
+        )
     # Curvatures have poles; the colour follows the bulk of the values.
     limit = float(np.quantile(np.abs(values), 0.95)) or float(np.abs(values).max()) or 1.0
     points = ax.scatter(

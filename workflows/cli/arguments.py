@@ -5,28 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import typer
 
 from spinscreen.kernels import InputError, KMesh
-from spinscreen.materials import WannierModel, library
-from spinscreen.materials.loading import FORMATS
+from spinscreen.materials import PathSegment, WannierModel
 
 from ..engine import core_count
 from ..plan import costly
 
+Corner = tuple[str, Sequence[float]] | None
 
-def path_corners(text: str | None, source: str, model: WannierModel) -> list[tuple[str, Sequence[float]]]:
-    """Labelled special points: those given, those of the .win, or a path along the reciprocal axes."""
+
+def path_corners(text: str | None, model: WannierModel) -> list[Corner]:
+    """Labelled special points: those given, those of the .win, or a path along the reciprocal axes.
+
+    None stands where the path breaks off and goes on elsewhere.
+    """
     if text is not None:
-        return [_corner(part, text) for part in text.split(",")]
-    segments = _win_path(source)
-    if segments:
-        return [(segments[0][0], segments[0][1]), *[(label, end) for _, _, label, end in segments]]
-    corners: list[tuple[str, Sequence[float]]] = [("Γ", (0.0, 0.0, 0.0))]
+        pieces = [[_corner(part, text) for part in piece.split(",")] for piece in text.split("|")]
+        return [corner for piece in pieces for corner in (None, *piece)][1:]
+    if model.kpoint_path:
+        return _corners_of(model.kpoint_path)
+    corners: list[Corner] = [("Γ", (0.0, 0.0, 0.0))]
     for axis, repeats in enumerate(model.periodic):
         if repeats:
             end = np.zeros(3)
@@ -69,19 +71,20 @@ def attempts(kept: str) -> Iterator[Callable[..., None]]:
         raise problem
 
 
-def _corner(part: str, whole: str) -> tuple[str, list[float]]:
+def _corner(part: str, whole: str) -> Corner:
     words = part.split()
     try:
-        return words[0], [float(x) for x in (words[1], words[2], words[3])]
+        return words[0], tuple(float(x) for x in (words[1], words[2], words[3]))
     except (IndexError, ValueError):
         raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
 
 
-def _win_path(source: str) -> Any:
-    from spinscreen.materials.wannier90 import find_files
-    from spinscreen.materials.wannier90.win import read_win
-
-    if source in library.names() or Path(source).suffix.lower() in FORMATS:
-        return ()
-    files = find_files(source).files
-    return read_win(files["win"]).kpoint_path if "win" in files else ()
+def _corners_of(segments: Sequence[PathSegment]) -> list[Corner]:
+    corners: list[Corner] = []
+    at: Corner = None
+    for start_label, start, end_label, end in segments:
+        if at is None or not np.allclose(start, at[1], atol=1e-6):
+            corners += [*([None] if corners else []), (start_label, start)]
+        at = (end_label, end)
+        corners.append(at)
+    return corners

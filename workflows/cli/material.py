@@ -224,8 +224,8 @@ def bands(
     path: Annotated[
         str | None,
         typer.Option(
-            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5'. Default: kpoint_path "
-            "of the .win, else a path along the reciprocal axes.",
+            help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5', with | where the path "
+            "goes on elsewhere. Default: kpoint_path of the .win, else a path along the reciprocal axes.",
         ),
     ] = None,
     color: Annotated[
@@ -243,7 +243,7 @@ def bands(
     check_figure(output, "--output")
     _, model = read_source(source, spin_ordering, lattice)
     name, _, component = color.partition(":")
-    corners = path_corners(path, source, model)
+    corners = path_corners(path, model)
     dataset = evaluate(
         model,
         k_path(corners, model.lattice, points),
