@@ -8,6 +8,7 @@ from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, Tria
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
 from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
+from .spin_orbit import with_spin_orbit
 from .structure import Structure, read_structure, structure_of
 from .superconductors import (
     PAIRINGS,
@@ -62,5 +63,6 @@ __all__ = [
     "with_filling",
     "with_layer",
     "with_orbital_momentum",
+    "with_spin_orbit",
     "write_wannier90",
 ]

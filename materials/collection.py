@@ -24,7 +24,7 @@ from .manifests import read_rows
 from .matrices import LARGEST
 from .packed import PACKINGS, archive_stem, inside
 from .sources import FileSource, LibrarySource, Source, composition
-from .wannier90 import OUTPUTS, hamiltonians_below
+from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among
 
 
 class SameIdWarning(UserWarning):
@@ -147,13 +147,21 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
     folders: dict[Path, list[Path]] = {}
     for stem in sorted(stems | set(unreadable)):
         folders.setdefault(stem if stem in unreadable else stem.parent, []).append(stem)
-    for folder, members in folders.items():
+    for folder, found in folders.items():
         label = _label(folder, root)
+        members = _with_pairs(folder, found)
         for stem in members:
             alone = len(members) == 1 and label != "."
             own = printable(stem.name)
             name = label if alone else own if label == "." else f"{label}-{own}"
             yield FileSource(name, str(stem))
+
+
+def _with_pairs(folder: Path, stems: list[Path]) -> list[Path]:
+    """The same with one entry for both spin channels of a collinear calculation."""
+    pairs = pairs_among(folder, [stem.name for stem in stems])
+    channels = {stem for pair in pairs.values() for stem in (pair.up, pair.down)}
+    return sorted([stem for stem in stems if stem not in channels] + [pair.both for pair in pairs.values()])
 
 
 def _label(folder: Path, root: Path) -> str:
@@ -182,6 +190,7 @@ class ManifestEntry(BaseModel):
         lt=LARGEST,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
+    soc: str | None = Field(None, description="on-site spin-orbit coupling in eV, such as Fe:d=0.05")
     spin_degeneracy: int | None = Field(None, description="electrons in each band", ge=1, le=2)
     lattice: str | list[FiniteFloat] | list[list[FiniteFloat]] | None = Field(
         None,
@@ -192,7 +201,7 @@ class ManifestEntry(BaseModel):
 
 
 #: Manifest columns that say how to load a material; all others become screening columns.
-_LOADING = ("fermi_level", "electrons", "spin_ordering", "spin_degeneracy", "lattice")
+_LOADING = ("fermi_level", "electrons", "spin_ordering", "spin_degeneracy", "soc", "lattice")
 
 
 def _from_manifest(path: Path) -> Iterator[FileSource]:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from spinscreen.kernels import InputError
 
 from .archive import is_archive, load_archive
+from .collinear import join_channels
 from .companions import cell_beside, read_cell
 from .fermi_level import with_filling
 from .files import at_the_door, hashes, is_folder, is_there, printable, reason
@@ -22,8 +23,17 @@ from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
 from .spin import check_orderings, find_ordering, spin_matrices
+from .spin_orbit import read_couplings, with_spin_orbit
 from .structure import Structure
-from .wannier90 import Wannier90Files, read_model, with_fermi_level
+from .wannier90 import (
+    Channels,
+    Wannier90Files,
+    channels_of,
+    read_model,
+    sibling_of,
+    with_fermi_level,
+    with_level_of_channels,
+)
 
 if TYPE_CHECKING:
     import tbmodels
@@ -40,7 +50,8 @@ class Overrides:
     name, fermi_level (eV) or else electrons (per cell, in the bands of the Wannier functions), lattice
     ((3, 3) angstrom, nine numbers as text, or a file that has a unit cell), centres ((wannier, 3) angstrom),
     periodic (three booleans), spin_ordering ("interlaced", "block" or "none"), spin_degeneracy (electrons in
-    each band, 1 or 2), observables (name -> matrix or `Observable`)
+    each band, 1 or 2), soc (on-site spin-orbit coupling in eV, "Fe:d=0.05,Te:p=0.5" or as `with_spin_orbit`
+    takes it), observables (name -> matrix or `Observable`)
     """
 
     name: str | None = None
@@ -51,6 +62,7 @@ class Overrides:
     periodic: Sequence[bool] | None = None
     spin_ordering: str | None = None
     spin_degeneracy: int | None = None
+    soc: str | Mapping[str, float] | None = None
     observables: Mapping[str, ArrayLike | Observable] | None = None
 
 
@@ -105,12 +117,29 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
     reader = FORMATS.get(path.suffix.lower())
     if reader is not None and is_there(path) and not is_folder(path):
         return reader(path, wanted)
+    pair = channels_of(path)
+    if pair is not None:
+        return _from_channels(pair, wanted)
     return _from_wannier90(Wannier90Files.of(path), wanted)
+
+
+def _from_channels(pair: Channels, wanted: Overrides) -> WannierModel:
+    """The model of both spins; a spin that the user orders or gives goes before that of the channels."""
+    alone = Overrides(
+        lattice=wanted.lattice, periodic=wanted.periodic, spin_ordering="none", spin_degeneracy=1
+    )
+    up, down = (_read(Wannier90Files.of(stem), alone) for stem in (pair.up, pair.down))
+    name = wanted.name or printable(pair.seedname)
+    model = _with_coupling(join_channels(name, up, down), wanted)
+    model = _apply(model, replace(wanted, lattice=None, periodic=None))
+    if wanted.electrons is not None or wanted.fermi_level is not None:
+        return model
+    return with_level_of_channels(model, up.fermi_level, down.fermi_level, pair.both)
 
 
 def _from_hdf5(path: Path, wanted: Overrides) -> WannierModel:
     if is_archive(path):
-        return _apply(load_archive(path), wanted)
+        return _with_coupling(_apply(load_archive(path), wanted), wanted)
     from .through_tbmodels import read_tbmodels
 
     name = wanted.name or printable(path.stem)
@@ -185,10 +214,34 @@ def _from_tbmodels(
         provenance=provenance,
     )
     model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
-    return _with_degeneracy(model, wanted, one_spin=False)
+    return _with_coupling(_with_degeneracy(model, wanted, one_spin=False), wanted)
 
 
 def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
+    model = _read(files, wanted)
+    model = _with_spinors(model, wanted, files.spinors)
+    if files.win and not files.spinors and wanted.spin_ordering is None:
+        model = model.noted(_spin_without_spinors(model, files.win.path.name))
+    other = sibling_of(files.place)
+    one_spin = bool(files.spinors) or files.channel is not None or other is not None
+    if other is not None:
+        model = model.noted(f"one spin channel; the other one is {other.name}")
+    model = _with_degeneracy(model, wanted, one_spin)
+    per_band = model.spin_degeneracy
+    model = _with_coupling(model, wanted)
+    # What the user says stands as it is.
+    given = wanted.electrons is not None or wanted.fermi_level is not None
+    return model if given else with_fermi_level(model, files, per_band)
+
+
+def _with_coupling(model: WannierModel, wanted: Overrides) -> WannierModel:
+    if wanted.soc is None:
+        return model
+    return with_spin_orbit(model, read_couplings(wanted.soc) if isinstance(wanted.soc, str) else wanted.soc)
+
+
+def _read(files: Wannier90Files, wanted: Overrides) -> WannierModel:
+    """The model of the files, with what the user says of it, but for what needs to know of spins."""
     lattice = None if wanted.lattice is None else read_cell(wanted.lattice)
     beside = None
     if lattice is None and not files.cell_kind:
@@ -202,14 +255,7 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     )
     if beside is not None:
         model = _with_structure(model, *beside)
-    model = _apply(model, replace(wanted, lattice=None))
-    model = _with_spinors(model, wanted, files.spinors)
-    if files.win and not files.spinors and wanted.spin_ordering is None:
-        model = model.noted(_spin_without_spinors(model, files.win.path.name))
-    model = _with_degeneracy(model, wanted, one_spin=bool(files.spinors) or files.channel is not None)
-    # What the user says stands as it is.
-    given = wanted.electrons is not None or wanted.fermi_level is not None
-    return model if given else with_fermi_level(model, files)
+    return _apply(model, replace(wanted, lattice=None))
 
 
 def _with_structure(model: WannierModel, structure: Structure, file: Path) -> WannierModel:

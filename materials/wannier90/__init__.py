@@ -1,26 +1,32 @@
 """Files of Wannier90: which belong together, what each says, and the model that they make."""
 
 from .calculation import HermitianMatrices, Wannier90Files
+from .channels import Channels, channels_of, pairs_among, sibling_of
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below
 from .export import write_wannier90
-from .loading import TrialOrbitalWarning, read_model, with_fermi_level
+from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
 from .wannier_tools import read_wannier_tools
 from .win import read_win
 from .wout import read_wout
 
 __all__ = [
     "OUTPUTS",
+    "Channels",
     "HermitianMatrices",
     "SourceFiles",
     "TrialOrbitalWarning",
     "Wannier90Files",
+    "channels_of",
     "companions",
     "find_files",
     "hamiltonians_below",
+    "pairs_among",
     "read_model",
     "read_wannier_tools",
     "read_win",
     "read_wout",
+    "sibling_of",
     "with_fermi_level",
+    "with_level_of_channels",
     "write_wannier90",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,11 @@ _BORROWED = ("win", "wout", "nnkp")
 _ANY_SUFFIX = re.compile(
     "(" + "|".join(re.escape(s) for names in _SUFFIXES.values() for s in names) + r")(\.gz|\.xz|\.bz2)?$"
 )
+
+
+#: What stands at the end of the seednames of spin channels, and what its partner has there.
+_CHANNEL = re.compile(r"^(?P<stem>.+?)(?:(?P<sign>[._-])(?P<word>up)|(?P<dot>\.)1)$", re.IGNORECASE)
+_DOWN = ("dn", "down", "dw")
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,21 @@ def seednames_in(folder: Path) -> list[str]:
     )
 
 
+def pairs_of_names(seednames: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """What is named like the spin channels of one calculation, up and down, by the seedname they share."""
+    known = {name.lower(): name for name in seednames}
+    pairs = {}
+    for name in known.values():
+        match = _CHANNEL.match(name)
+        if match is None or match["stem"].lower() in known:
+            continue
+        for word in _DOWN if match["word"] else ("2",):
+            other = known.get(f"{match['stem']}{match['sign'] or match['dot']}{word}".lower())
+            if other is not None:
+                pairs[match["stem"]] = (name, other)
+    return pairs
+
+
 def hamiltonians_below(folder: Path) -> list[Path]:
     """Folders and seednames of the Hamiltonians anywhere in an archive, or in the `outputs` of AiiDA."""
     place = inside(folder)
@@ -104,9 +125,11 @@ def hamiltonians_below(folder: Path) -> list[Path]:
 def companions(folder: Path, seedname: str) -> list[Path]:
     """Files of a folder that may belong to a seedname: all where it is alone, else those named like it.
 
+    A pair of spin channels is one material.
     Links to nothing are among them, for whoever opens them to be told.
     """
-    alone = len(seednames_in(folder)) < 2
+    names = seednames_in(folder)
+    alone = len(names) - len(pairs_of_names(names)) < 2
     return sorted(
         file
         for place in (folder, *_inputs_of(folder))
@@ -129,7 +152,8 @@ def visible(folder: Path) -> list[Path]:
 def _with_borrowed(stem: Path, found: dict[str, Path]) -> SourceFiles:
     """Add what is missing where the folder has one such file, and no Hamiltonian but this one."""
     folder, borrowed = stem.parent, set()
-    if {"tb", "hr"} & set(found) and is_folder(folder) and len(seednames_in(folder)) == 1:
+    names = seednames_in(folder) if {"tb", "hr"} & set(found) and is_folder(folder) else []
+    if len(names) - len(pairs_of_names(names)) == 1:
         for kind in (kind for kind in _BORROWED if kind not in found):
             candidates = [
                 file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -136,15 +137,17 @@ def _periodic(
     return x, y, z
 
 
-def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel:
+def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int | None = None) -> WannierModel:
     """The model with the level of the .win, else that of the scf output beside it, of a wt.in or the .json of
     a database, of num_valence_bands of the .win; without any of them as it is.
 
+    per_band : electrons in each of the num_valence_bands, where the model has been given other bands since
     A level at the edge of a gap becomes its middle, and what contradicts it is noted. Raises InputError where
     scf outputs contradict each other.
     """
     output = level_of_outputs(files.place.parent, files.seedname)
     bands = files.win.integer("num_valence_bands") if files.win else None
+    electrons = (per_band or model.spin_degeneracy) * (bands or 0)
     if model.fermi_level is not None and files.win is not None:
         origin = files.win.path.name
         if output is not None and abs(output[0] - model.fermi_level) > SAME_LEVEL:
@@ -157,10 +160,35 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files) -> WannierModel
         if output is None:
             if bands is None:
                 return model
-            return with_filling(model, bands * model.spin_degeneracy, "num_valence_bands of the .win")
+            return with_filling(model, electrons, "num_valence_bands of the .win")
         level, file = output
         origin = file.name
         provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
         provenance = provenance.noted(f"Fermi level: from {origin}")
         model = replace(model, fermi_level=level, provenance=provenance)
-    return with_settled_level(model, origin, bands)
+    return with_settled_level(model, origin, electrons // model.spin_degeneracy or None)
+
+
+def with_level_of_channels(
+    model: WannierModel, up: float | None, down: float | None, both: Path
+) -> WannierModel:
+    """The joined model of two channels with the level that they share, of their .win or of the scf output.
+
+    up, down : levels of their .win (eV); both : folder and shared seedname. Raises InputError where they
+    differ.
+    """
+    known = [level for level in (up, down) if level is not None]
+    if known:
+        if max(known) - min(known) > SAME_LEVEL:
+            raise InputError(
+                f"{both}: the .win of spin up has the Fermi level {up} eV, that of spin down {down} eV, "
+                "expected the one that they share; mend one, or give fermi_level."
+            )
+        return with_settled_level(replace(model, fermi_level=known[0]), "the .win of both spins")
+    output = level_of_outputs(both.parent, both.name)
+    if output is None:
+        return model
+    level, file = output
+    provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
+    provenance = provenance.noted(f"Fermi level: from {file.name}")
+    return with_settled_level(replace(model, fermi_level=level, provenance=provenance), file.name)

@@ -103,6 +103,14 @@ Lattice = Annotated[
         "that has one (.win, .wout, POSCAR, .cif, wt.in)."
     ),
 ]
+Coupling = Annotated[
+    str | None,
+    typer.Option(
+        "--soc",
+        help="Spin-orbit coupling lambda L.S in eV added to a model without: 'Fe:d=0.05,Te:p=0.5', by "
+        "element or label and shell.",
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
 ]
@@ -111,15 +119,17 @@ Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, howe
 
 
 def read_source(
-    source: str, spin_ordering: str | None = None, lattice: str | None = None
+    source: str, spin_ordering: str | None = None, lattice: str | None = None, soc: str | None = None
 ) -> tuple[MaterialSource, WannierModel]:
     """A model from files or, where no file has that name, from the library, and where it was found.
 
     Raises InputError.
     """
     if source in library.names() and not Path(source).exists():
+        if soc is not None:
+            raise InputError(f"--soc: {source} is built in, with the coupling that it has; expected files.")
         return MaterialSource(source), library.load(source)
-    given = {"spin_ordering": spin_ordering, "lattice": lattice}
+    given = {"spin_ordering": spin_ordering, "lattice": lattice, "soc": soc}
     options = {name: value for name, value in given.items() if value is not None}
     with warnings.catch_warnings():
         # The tables print the assumption with its measured violations.
@@ -135,11 +145,15 @@ def read_source(
 @app.command()
 @takes_settings(Calculation, ["fermi_level", "electrons"])
 def info(
-    source: Source, settings: Settings, spin_ordering: SpinOrdering = None, lattice: Lattice = None
+    source: Source,
+    settings: Settings,
+    spin_ordering: SpinOrdering = None,
+    lattice: Lattice = None,
+    soc: Coupling = None,
 ) -> None:
     """Show what a model holds, where it comes from, and what was assumed about its spins."""
     calculation = Calculation(**settings)
-    _, model = read_source(source, spin_ordering, lattice)
+    _, model = read_source(source, spin_ordering, lattice, soc)
     out.print(model_table(calculation.prepare(model)))
     if model.trial_orbitals is not None:
         out.print(trial_orbitals_table(model.trial_orbitals))
@@ -156,6 +170,7 @@ def run(
     store: Annotated[Path | None, typer.Option(help="Zarr store to publish the result in.")] = None,
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
+    soc: Coupling = None,
     workers: Workers = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
@@ -164,7 +179,7 @@ def run(
 ) -> None:
     """Compute Brillouin-zone integrals, publish them in a store, and print them at the Fermi level."""
     calculation, targets = Calculation(**settings), Targets.checked(store, plot)
-    work = Work.of(*read_source(source, spin_ordering, lattice), calculation)
+    work = Work.of(*read_source(source, spin_ordering, lattice, soc), calculation)
     targets.check(work.settings)
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
@@ -238,10 +253,11 @@ def bands(
     points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
+    soc: Coupling = None,
 ) -> None:
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
-    _, model = read_source(source, spin_ordering, lattice)
+    _, model = read_source(source, spin_ordering, lattice, soc)
     name, _, component = color.partition(":")
     corners = path_corners(path, model)
     dataset = evaluate(
@@ -281,12 +297,13 @@ def stream(
     ] = "energy,texture",
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
+    soc: Coupling = None,
     workers: Workers = None,
     yes: Yes = False,
 ) -> None:
     """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
     targets = Targets.checked(store)
-    _, model = read_source(source, spin_ordering, lattice)
+    _, model = read_source(source, spin_ordering, lattice, soc)
     mesh = complete_kmesh(model, settings.pop("kmesh", None))
     confirm_cost(model, KMesh(mesh), yes)
     with (

@@ -1,0 +1,69 @@
+"""Collinear pairs: the calculations of spin up and of spin down that are two halves of one material."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinscreen.kernels import InputError
+
+from ..files import is_folder
+from .discovery import pairs_of_names, seednames_in
+from .win import read_win
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Folder and seedname of either spin, and the seedname that they share."""
+
+    up: Path
+    down: Path
+    seedname: str
+
+    @property
+    def both(self) -> Path:
+        """What stands for the pair: the shared seedname in the folder."""
+        return self.up.with_name(self.seedname)
+
+
+def pairs_among(folder: Path, seednames: Iterable[str]) -> dict[str, Channels]:
+    """Pairs of spin channels among the seednames of a folder, by their shared seedname.
+
+    Calculations with spinors are none, whatever they are called.
+    """
+    return {
+        stem: Channels(folder / up, folder / down, stem)
+        for stem, (up, down) in pairs_of_names(seednames).items()
+        if not _has_spinors(folder / up) and not _has_spinors(folder / down)
+    }
+
+
+def channels_of(source: Path) -> Channels | None:
+    """The pair that a folder consists of, or whose shared seedname is given; None for anything else."""
+    if is_folder(source):
+        names = seednames_in(source)
+        pairs = pairs_among(source, names) if len(names) == 2 else {}
+        return next(iter(pairs.values()), None)
+    if not is_folder(source.parent):
+        return None
+    return pairs_among(source.parent, seednames_in(source.parent)).get(source.name)
+
+
+def sibling_of(stem: Path) -> Path | None:
+    """Folder and seedname of the other spin, None where there is none."""
+    if not is_folder(stem.parent):
+        return None
+    for pair in pairs_among(stem.parent, seednames_in(stem.parent)).values():
+        if stem in (pair.up, pair.down):
+            return pair.down if stem == pair.up else pair.up
+    return None
+
+
+def _has_spinors(stem: Path) -> bool:
+    path = stem.with_name(f"{stem.name}.win")
+    try:
+        return path.is_file() and bool(read_win(path).logical("spinors"))
+    except InputError:
+        # Whoever reads the material is told.
+        return False
