@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.linalg import block_diag
@@ -81,6 +82,7 @@ CRYSTALS = {
 }
 
 
+@cache
 def crystal_model(name: str, seed: int = 0) -> WannierModel:
     """A random model with the symmetry of one of `CRYSTALS`, in Wannier functions that look like none."""
     crystal, rng = CRYSTALS[name], np.random.default_rng(seed)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import spinscreen
 from hypothesis import given
 from hypothesis import strategies as st
 from symmetric import CRYSTALS, crystal_model, turned_axes
@@ -14,7 +15,7 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import library, load_model, symmetrize, symmetry_deviation, symmetry_group
 from spinscreen.materials.symmetry import group_name, symmetrized
 from spinscreen.materials.symmetry.levels import levels
-from spinscreen.workflows import evaluate
+from spinscreen.workflows import Calculation, compute, evaluate
 
 #: Sums of some hundred products of numbers of order 1 to 30.
 ROUNDING = 1e-10
@@ -187,3 +188,79 @@ def test_a_model_without_trial_orbitals_obeys_time_reversal_at_most(gallium_arse
     assert symmetry_group(replace(library.load("haldane"), trial_orbitals=None)).order == 1
     with pytest.raises(InputError, match="trial orbitals of model 'kane_mele' are not known"):
         symmetrize(plain)
+
+
+def test_files_are_symmetrized_by_default(platinum, symmetric_platinum):
+    symmetric, _ = symmetric_platinum
+    assert Calculation().prepare(platinum).fingerprint == symmetric.fingerprint
+    assert Calculation(symmetrize="off").prepare(platinum) is platinum
+    # What is symmetric already, or built by hand, keeps its key.
+    assert Calculation().prepare(symmetric) is symmetric
+    model = library.load("kane_mele")
+    assert Calculation().prepare(model) is model
+    assert Calculation(symmetrize="on").prepare(model) is model
+    paired = Calculation(pairing="s", chemical_potential=18.0).prepare(platinum)
+    assert paired.provenance.symmetry_deviation == symmetric.provenance.symmetry_deviation
+
+
+def test_the_setting_is_one_of_three():
+    with pytest.raises(InputError, match="symmetrize"):
+        Calculation(symmetrize="perhaps")
+
+
+def test_what_cannot_be_symmetrized_is_told(platinum):
+    unknown = replace(platinum, trial_orbitals=None)
+    with pytest.raises(InputError, match="trial orbitals of model 'Pt' are not known"):
+        Calculation(symmetrize="on").prepare(unknown)
+    assert (
+        Calculation().prepare(unknown).provenance.notes[-1].startswith("not symmetrized: the trial orbitals")
+    )
+
+
+def test_other_projections_or_atoms_are_refused_in_a_sentence(platinum):
+    """Orbitals under the names of others; an atom that is not where the orbitals are."""
+    orbitals = platinum.trial_orbitals.orbitals
+    shuffled = replace(platinum.trial_orbitals, orbitals=orbitals[8:] + orbitals[:8])
+    with pytest.raises(InputError, match=r"of 96 operations of its crystal change H by up to"):
+        symmetrize(replace(platinum, trial_orbitals=shuffled))
+    moved = (replace(platinum.atoms[0], position=(0.3, 0.1, 0.2)),)
+    with pytest.raises(
+        InputError, match=r"none of the 96 operations of the crystal .* or the atoms are wrong"
+    ):
+        symmetrize(replace(platinum, atoms=moved))
+
+
+def test_forbidden_components_vanish(symmetric_platinum, iron):
+    """One spin Hall component of Pt, antisymmetric in all three axes; the Hall effect of Fe along z alone."""
+    energy, settings = 18.3823, {"degeneracy_threshold": 1e-6, "quantities": ["proper_hall_conductivity"]}
+    found = compute(symmetric_platinum[0], 6, energy, **settings)["proper_hall_conductivity"]
+    tensor = found.values[..., 0]
+    levi_civita = np.zeros((3, 3, 3))
+    for even in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        levi_civita[even], levi_civita[even[0], even[2], even[1]] = 1, -1
+    # Sums of 216 points, whose terms are a hundred times their sum.
+    np.testing.assert_allclose(tensor, tensor[2, 0, 1] * levi_civita, atol=1e-7 * np.abs(tensor).max())
+    hall = compute(iron, 8, 12.6279, quantities=["anomalous_hall_conductivity"])
+    tensor = hall["anomalous_hall_conductivity"].values[..., 0]
+    forbidden = np.abs(tensor - tensor[0, 1] * levi_civita[2]).max()
+    assert forbidden < 1e-7 * abs(tensor[0, 1])
+
+
+@pytest.mark.parametrize("threshold", [1e-6, 5e-2])
+def test_platinum_no_longer_depends_on_the_threshold(symmetric_platinum, threshold):
+    """Theory note, section 8, last row: 16^3 Gamma-centred, to the digits that are printed."""
+    names = ["conventional_hall_conductivity", "proper_hall_conductivity"]
+    found = compute(symmetric_platinum[0], 16, 18.3823, degeneracy_threshold=threshold, quantities=names)
+    here = found.sel(observable="spin_z").isel(fermi_energy=0)
+    for name, value in zip(names, (1787.0, 1438.8), strict=True):
+        tensor = here[name].values
+        assert tensor[0, 1] == pytest.approx(value, abs=0.05)
+        assert tensor[1, 0] == pytest.approx(-tensor[0, 1], rel=1e-9)
+
+
+def test_information_shows_the_group(reference_data):
+    shown = spinscreen("info", str(reference_data / "Pt")).stdout
+    assert "Fm-3m and time reversal, 96 of 96 operations" in shown
+    assert "0.051 eV, rms 0.0037 eV" in shown
+    assert "averaged away before anything is computed" in shown
+    assert "P3m1 and time reversal, 12 operations" in spinscreen("info", "kane_mele").stdout

@@ -31,6 +31,7 @@ from spinscreen.materials import (
     with_orbital_momentum,
 )
 from spinscreen.materials.superconductors import pairing_amplitude
+from spinscreen.materials.symmetry import Symmetrize, with_symmetry
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
 from .settings import (
@@ -59,6 +60,7 @@ RENAMED = {"energies": "scan_points"}
 PER_BAND = (
     "degeneracy_threshold",
     "broadening",
+    "symmetrize",
     "charge",
     "orbital",
     "fermi_level",
@@ -188,6 +190,13 @@ class Calculation(Table):
             '["conserved_hall_conductivity"]',
         ),
     ] = Field(None, description="see `spinscreen quantities`; default: all that model and temperature allow")
+    symmetrize: Annotated[
+        Symmetrize,
+        Option(
+            "Average the model over the group of its crystal: auto (where trial orbitals are known and H "
+            "changes by at most 0.1 eV), on or off."
+        ),
+    ] = Field("auto", description="average models over the group of their crystal: auto, on or off")
     charge: Annotated[
         bool, Option("Add the observable charge = -1: T11 is then the orbital magnetization.")
     ] = Field(
@@ -287,6 +296,7 @@ class Calculation(Table):
                 f"model: expected a WannierModel, found {short(model)}; use load_model() for files, "
                 "library.load() for a built-in model."
             )
+        model = with_symmetry(model, self.symmetrize)
         if self.fermi_level is not None:
             note = f"Fermi level: {self.fermi_level:.4f} eV as given"
             model = replace(model, fermi_level=self.fermi_level).noted(note)

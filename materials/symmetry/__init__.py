@@ -3,13 +3,16 @@
 from .average import AUTOMATIC_LIMIT, SymmetryDeviation, symmetrize, symmetrized, symmetry_deviation
 from .group import symmetry_group
 from .naming import group_name
+from .setting import Symmetrize, with_symmetry
 
 __all__ = [
     "AUTOMATIC_LIMIT",
+    "Symmetrize",
     "SymmetryDeviation",
     "group_name",
     "symmetrize",
     "symmetrized",
     "symmetry_deviation",
     "symmetry_group",
+    "with_symmetry",
 ]

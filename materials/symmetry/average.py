@@ -12,6 +12,7 @@ from spinscreen.kernels import InputError
 from ..matrices import hermitian_part, opposite_rows
 from ..model import Atom, TrialOrbitals, WannierModel
 from .candidates import Candidates, candidates_of
+from .group import ROUNDING
 from .levels import largest_change, splittings
 from .naming import group_name
 from .operations import Products
@@ -58,6 +59,23 @@ class SymmetryDeviation:
         """Whether it is small enough to be averaged away without being asked."""
         return self.hamiltonian <= AUTOMATIC_LIMIT
 
+    @property
+    def is_rounding(self) -> bool:
+        """Whether the model obeys its group already."""
+        return max(self.hamiltonian, self.position, self.observables, self.lattice) <= ROUNDING
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a sentence."""
+        if self.is_rounding:
+            return "the model obeys it: nothing to do"
+        if self.is_automatic:
+            return "averaged away before anything is computed, unless symmetrize is off"
+        return (
+            f"more than {AUTOMATIC_LIMIT} eV: left as it is unless symmetrize is on; compare projections and "
+            "functions, minimize less or wannierize on a denser mesh"
+        )
+
 
 def symmetrize(model: WannierModel) -> WannierModel:
     """The model averaged over the group of its crystal: H(R), A(R) with the centres, and every observable.
@@ -97,7 +115,7 @@ def symmetrized(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation]:
     deviation = SymmetryDeviation(
         name=group_name(candidates.operations, candidates.lattice),
         order=candidates.operations.order,
-        candidates=every.operations.order,
+        candidates=every.found,
         **_differences(candidates.operators, average),
         lattice=float(np.abs(candidates.lattice - model.lattice).max()),
         splitting=float(np.median(split)) if len(split) else 0.0,

@@ -22,6 +22,7 @@ class Candidates:
     """Operations, the identity first, and the model as they see it.
 
     operations : without observables; actions : what each does
+    found : number of operations of the crystal; those that map no orbital onto others are no candidates
     operators : of the model in the basis of the actions, on cells that no operation leaves
     rotation : (wannier, orbital) the unitary into that basis; origins : (orbital, 3) angstrom
     lattice : (3, 3) angstrom, for which rotations are orthogonal
@@ -34,6 +35,7 @@ class Candidates:
     rotation: NDArray[np.complex128]
     origins: NDArray[np.float64]
     lattice: NDArray[np.float64]
+    found: int
     basis: OrbitalBasis | None = None
 
     def after(self, number: int, name: str) -> NDArray[np.complex128]:
@@ -64,7 +66,16 @@ def candidates_of(model: WannierModel) -> Candidates:
     actions = tuple(action for action in found if action is not None)
     origins = (reduced @ lattice)[basis.site_of]
     operators = Operators.of(model, closed_translations(model.translations, actions), basis.rotation, origins)
-    return Candidates(chosen(operations, rows), actions, operators, basis.rotation, origins, lattice, basis)
+    return Candidates(
+        chosen(operations, rows),
+        actions,
+        operators,
+        basis.rotation,
+        origins,
+        lattice,
+        operations.order,
+        basis,
+    )
 
 
 def _time_reversal_alone(model: WannierModel) -> Candidates:
@@ -79,7 +90,9 @@ def _time_reversal_alone(model: WannierModel) -> Candidates:
     for matrix in _reversals(model):
         reversal = replace(still, matrix=matrix.astype(complex), conjugates=True)
         found.append(
-            Candidates(operations, (still, reversal), operators, identity, origins, np.array(model.lattice))
+            Candidates(
+                operations, (still, reversal), operators, identity, origins, np.array(model.lattice), 2
+            )
         )
     return min(found, key=lambda c: float(np.abs(c.after(1, "hamiltonian") - c.operators.hamiltonian).max()))
 

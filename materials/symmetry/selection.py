@@ -44,6 +44,12 @@ def obeyed_within_limits(
     the nearest whole numbers. Raises InputError where no operation but the identity is left.
     """
     operators, count = candidates.operators, candidates.operations.order
+    if count == 2 < candidates.found:
+        raise InputError(
+            f"symmetrize: none of the {candidates.found} operations of the crystal of model {model.name!r} "
+            "maps its trial orbitals onto one another, expected whole shells on the sites of atoms; the "
+            "projections or the atoms are wrong."
+        )
     changes, fields = np.zeros(count), np.zeros(count)
     for number in range(count):
         change = candidates.after(number, "hamiltonian") - operators.hamiltonian
@@ -63,7 +69,25 @@ def obeyed_within_limits(
     rows = closed_group(candidates.operations, deviations, 1.0, observables_follow)
     if len(rows) == 1 < count:
         raise InputError(_refusal(model, changes[1:], fields[1:], limit))
+    _check_refused(model, changes, fields, rows)
     return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
+
+
+def _check_refused(
+    model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64], rows: list[int]
+) -> None:
+    """Raise InputError where operations fail that no moment and no potential breaks.
+
+    What obeys the others as a model that is built by hand does is believed, whichever atoms are named.
+    """
+    refused = (changes > OPERATION_LIMIT) & (fields <= FIELD_LIMIT)
+    if model.atoms and refused.any() and changes[rows].max() > SITES_LIMIT:
+        raise InputError(
+            f"symmetrize: model {model.name!r}: {refused.sum()} of {len(changes)} operations of its crystal "
+            f"change H by up to {changes[refused].max():.2g} eV, expected at most {OPERATION_LIMIT} eV where "
+            "no moment and no potential of a site breaks them; the Wannier functions are not made of the "
+            "projections, or the atoms are wrong."
+        )
 
 
 def _refusal(

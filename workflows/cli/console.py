@@ -18,9 +18,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from spinscreen.kernels import QUANTITIES, Integral
-from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state
+from spinscreen.kernels import QUANTITIES, InputError, Integral
+from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state, symmetry_deviation
 from spinscreen.materials.spin import check_orderings
+from spinscreen.materials.symmetry import group_name
 from spinscreen.storage import at_level, error_name, in_natural_units, is_error, place_of_level
 
 from ..execution import Progress as Report
@@ -101,6 +102,32 @@ def trial_orbitals_table(trial: TrialOrbitals) -> Table:
         table.add_row(str(number + 1), one_line(shares))
     if len(trial) > MOST_FUNCTIONS:
         table.add_row("", f"and {len(trial) - MOST_FUNCTIONS} more: model.trial_orbitals.leading(...)")
+    return table
+
+
+def symmetry_table(model: WannierModel) -> Table:
+    """The group that a model obeys, and how far it is from its average over that of its crystal."""
+    table = Table(title="symmetry", show_header=False, title_justify="left")
+    obeyed = model.symmetry_group
+    name = group_name(obeyed, model.lattice)
+    table.add_row("obeyed to rounding", one_line(f"{name}, {obeyed.order} operations"))
+    try:
+        found = symmetry_deviation(model)
+    except InputError as problem:
+        table.add_row("group of the crystal", one_line(str(problem).removeprefix("symmetrize: ")))
+        return table
+    rows = {
+        "group of the crystal": f"{found.name}, {found.order} of {found.candidates} operations",
+        "H differs by": f"{found.hamiltonian:.2g} eV, rms {found.hamiltonian_rms:.2g} eV",
+        "positions differ by": f"{found.position:.2g} angstrom, rms {found.position_rms:.2g}",
+        "observables differ by": f"{found.observables:.2g}, rms {found.observables_rms:.2g}",
+        "levels it makes one": f"split by {found.splitting:.2g} eV (median), at most "
+        f"{found.largest_splitting:.2g} eV",
+        "bands on the path": f"move by up to {found.band:.2g} eV when it is averaged away",
+        "what to do": found.advice,
+    }
+    for label, text in rows.items():
+        table.add_row(label, one_line(text))
     return table
 
 

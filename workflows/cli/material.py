@@ -51,6 +51,7 @@ from .console import (
     result_table,
     shown_energy,
     superconductor_table,
+    symmetry_table,
     trial_orbitals_table,
 )
 from .options import takes_settings
@@ -157,6 +158,7 @@ def info(
     out.print(model_table(calculation.prepare(model)))
     if model.trial_orbitals is not None:
         out.print(trial_orbitals_table(model.trial_orbitals))
+    out.print(symmetry_table(model))
     path = fast_path()
     told = "compiled" if path.compiled else "plain Python, some hundred times slower"
     out.say(one_line(f"kernels: {told} ({path.reason})"))
