@@ -22,9 +22,9 @@ from .companions import nine_numbers
 from .files import at_the_door, is_folder, is_there, is_unprintable, kind_of, printable, quoted
 from .manifests import read_rows
 from .matrices import LARGEST
-from .packed import PACKINGS, archive_stem, inside
+from .packed import archive_stem, inside
 from .sources import FileSource, LibrarySource, Source, composition
-from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among
+from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
 
 
 class SameIdWarning(UserWarning):
@@ -98,9 +98,6 @@ def _library_columns(name: str) -> dict[str, str | float]:
     return {} if formula is None else {"formula": formula}
 
 
-_HAMILTONIANS = tuple(f"_{kind}.dat{packing}" for kind in ("tb", "hr") for packing in ("", *PACKINGS))
-
-
 def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:
     """Every folder of a tree once, with the names of its files or why it cannot be read.
 
@@ -131,12 +128,7 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
         if isinstance(names, OSError):
             unreadable[place] = names
             continue
-        stems |= {
-            place / name.removesuffix(ending)
-            for name in names
-            for ending in _HAMILTONIANS
-            if name.endswith(ending)
-        }
+        stems |= {place / seedname for seedname in seednames_of(names)}
         for archive in (place / name for name in names if archive_stem(name) is not None):
             try:
                 stems |= set(hamiltonians_below(archive)) if archive.is_file() else set()

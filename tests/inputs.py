@@ -92,6 +92,7 @@ def build_inputs(root: Path) -> dict[str, list[str]]:
         "formatted": lambda folder: write_ab_initio(folder, formatted=True),
         "unformatted": lambda folder: write_ab_initio(folder, formatted=False),
         "trial": write_trial,
+        "overlaps": write_overlaps,
         "archive": write_archive,
         "tbmodels": write_tbmodels,
         "structure": write_structures,
@@ -176,6 +177,34 @@ def write_trial(folder: Path) -> list[str]:
     return [f"{SEED}.amn", f"{SEED}.amn", f"{SEED}.win"]
 
 
+#: angstrom: centres of the Wannier functions of `write_overlaps`.
+CENTRES = np.array([[0.3, 0.0, 0.1], [1.4, -0.2, 0.0]])
+
+
+def write_overlaps(folder: Path) -> list[str]:
+    """The same chain as .chk, .eig, .spn and .mmn, the functions points at `CENTRES`."""
+    write_ab_initio(folder, formatted=False)
+    for name in (f"{SEED}_hr.dat", f"{SEED}_wsvec.dat"):
+        (folder / name).unlink()
+    checkpoint = read_checkpoint(folder / f"{SEED}.chk")
+    count, size = checkpoint.gauge.shape[:2]
+    items = _checkpoint(checkpoint.kpoints, checkpoint.gauge, CENTRES)
+    (folder / f"{SEED}.chk").write_bytes(as_records(items))
+    lines = [" comment", f"{size} {count} 6"]
+    # Along the chain the next k points, across it the same one and a reciprocal vector.
+    for k in range(count):
+        for step in ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)):
+            other = (k + step[0]) % count
+            cell = ((k + step[0]) // count, *step[1:])
+            b = 2 * np.pi / 3 * (np.array(step) / [count, 1, 1])
+            phases = np.diag(np.exp(-1j * CENTRES @ b))
+            overlap = checkpoint.gauge[k] @ phases @ checkpoint.gauge[other].conj().T
+            lines.append(f"{k + 1} {other + 1} {' '.join(map(str, cell))}")
+            lines += [f"{x.real:.12f} {x.imag:.12f}" for x in overlap.T.ravel()]
+    (folder / f"{SEED}.mmn").write_text("\n".join(lines) + "\n")
+    return [f"{SEED}.mmn", f"{SEED}.mmn", f"{SEED}.chk", f"{SEED}.eig"]
+
+
 def _write_hoppings(folder: Path, cells: np.ndarray, hoppings: np.ndarray) -> None:
     size = hoppings.shape[-1]
     lines = [" written on a day", str(size), str(len(cells)), " ".join("1" for _ in cells)]
@@ -190,7 +219,9 @@ def _write_hoppings(folder: Path, cells: np.ndarray, hoppings: np.ndarray) -> No
     (folder / f"{SEED}_wsvec.dat").write_text("\n".join(images) + "\n")
 
 
-def _checkpoint(kpoints: np.ndarray, gauge: np.ndarray) -> list[str | np.ndarray]:
+def _checkpoint(
+    kpoints: np.ndarray, gauge: np.ndarray, centres: np.ndarray | None = None
+) -> list[str | np.ndarray]:
     """Items of a checkpoint without disentanglement, neighbours' overlaps zero."""
     count, size, _ = gauge.shape
     return [
@@ -209,7 +240,7 @@ def _checkpoint(kpoints: np.ndarray, gauge: np.ndarray) -> list[str | np.ndarray
         np.array([0], "<i4"),
         gauge.swapaxes(1, 2),
         np.zeros((count, 2, size, size), complex),
-        np.zeros((size, 3)),
+        np.zeros((size, 3)) if centres is None else centres,
         np.ones(size),
     ]
 

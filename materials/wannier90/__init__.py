@@ -2,7 +2,7 @@
 
 from .calculation import HermitianMatrices, Wannier90Files
 from .channels import Channels, channels_of, pairs_among, sibling_of
-from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below
+from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below, seednames_of
 from .export import write_wannier90
 from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
 from .wannier_tools import read_wannier_tools
@@ -25,6 +25,7 @@ __all__ = [
     "read_wannier_tools",
     "read_win",
     "read_wout",
+    "seednames_of",
     "sibling_of",
     "with_fermi_level",
     "with_level_of_channels",

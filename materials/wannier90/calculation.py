@@ -34,7 +34,9 @@ from .consistency import (
     mesh_of,
 )
 from .discovery import SourceFiles, find_files, hamiltonians_below
-from .spin import ab_initio_spin, check_same_calculation
+from .mesh_images import TOLERANCE, wigner_seitz_of_mesh
+from .overlaps import Neighbours, check_same_overlaps, position_of_overlaps, read_neighbours, read_overlaps
+from .spin import ab_initio_spin, check_same_calculation, hamiltonian_of_bands, to_lattice
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
 from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
@@ -96,14 +98,30 @@ class Wannier90Files:
     @property
     def place(self) -> Path:
         """Folder and seedname of the Hamiltonian."""
-        file = self.files.get("tb") or self.files.get("hr") or next(iter(self.files.values()))
+        known = (self.files.get(kind) for kind in ("tb", "hr", "chk"))
+        file = next((file for file in known if file), None) or next(iter(self.files.values()))
         return file.parent / self.seedname
+
+    @property
+    def is_text(self) -> bool:
+        """True where H(R) was written, False where it is made of .chk and .eig."""
+        return "tb" in self.files or "hr" in self.files
+
+    @property
+    def hamiltonian_file(self) -> Path:
+        """The file that H(R) is from, the .chk where it is made of that and the .eig."""
+        return self.files.get("tb") or self.files.get("hr") or self.files["chk"]
 
     @property
     def used(self) -> list[Path]:
         """The files that a model is read from: _hr.dat and _centres.xyz only stand in for a _tb.dat."""
         spare = {"hr", "r", "centres"} if "tb" in self.files else set()
-        spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind}
+        if self.is_text:
+            # Trial orbitals tell what they take from the .nnkp, where they do.
+            spare.add("mmn")
+        else:
+            spare |= {"r", "wsvec"} | ({"nnkp"} - {self._neighbours_kind})
+        spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind, self._neighbours_kind}
         if self.win is None:
             spare.add("win")
         return [path for kind, path in self.files.items() if kind not in spare]
@@ -114,7 +132,7 @@ class Wannier90Files:
         with_cell : False where the user gives another unit cell than the files
         """
         _ = self.wigner_seitz, self.gauge
-        hamiltonian, win, gauge = self.files.get("tb") or self.files["hr"], self._own_win, self.gauge
+        hamiltonian, win, gauge = self.hamiltonian_file, self._own_win, self.gauge
         cell = self._cell[1] if with_cell else None
         if cell is not None and abs(np.linalg.det(cell)) < _SMALLEST_CELL:
             # The model tells that it is none.
@@ -128,9 +146,10 @@ class Wannier90Files:
             check_images(self.files["wsvec"], self.wigner_seitz, mesh, win)
         _ = self.hamiltonian
         if cell is not None and self.raw.position is not None:
-            check_position(hamiltonian, self.raw.position, self.wigner_seitz, cell)
+            source = self._overlaps[0] if self._overlaps else hamiltonian
+            check_position(source, self.raw.position, self.wigner_seitz, cell)
             if gauge is not None:
-                check_centres(hamiltonian, gauge.centres, self.raw, cell)
+                check_centres(source, gauge.centres, self.raw, cell)
 
     @property
     def _own_win(self) -> WinFile | None:
@@ -186,34 +205,97 @@ class Wannier90Files:
     @cached_property
     def _text(self) -> RawMatrices:
         if "tb" in self.files:
-            raw = read_tb(self.files["tb"])
-        elif "hr" in self.files:
+            return read_tb(self.files["tb"])
+        if "hr" in self.files:
             raw = _sorted(read_hr(self.files["hr"]))
-            if "r" in self.files:
-                raw = replace(raw, position=read_r(self.files["r"], raw))
-        else:
-            present = ", ".join(sorted(path.name for path in self.files.values()))
-            raise InputError(
-                f"{self.seedname}: expected {self.seedname}_tb.dat or {self.seedname}_hr.dat, found only "
-                f"{present}; run Wannier90 with write_tb = .true."
+            return replace(raw, position=read_r(self.files["r"], raw)) if "r" in self.files else raw
+        if self._checkpoint is not None and "eig" in self.files:
+            return self._of_bands(self._checkpoint)
+        present = ", ".join(sorted(path.name for path in self.files.values()))
+        raise InputError(
+            f"{self.seedname}: expected {self.seedname}_tb.dat or {self.seedname}_hr.dat, found only "
+            f"{present}; run Wannier90 with write_tb = .true., or add what is missing of .chk and .eig."
+        )
+
+    def _of_bands(self, checkpoint: Checkpoint) -> RawMatrices:
+        """H(R) of .chk and .eig on the R vectors of the mesh, and A(R) where the overlaps are known."""
+        lattice = self._mesh_lattice
+        hamiltonian = to_lattice(hamiltonian_of_bands(checkpoint, self.files["eig"]), checkpoint, lattice)
+        position = None
+        if self._overlaps is not None:
+            path, neighbours, overlaps = self._overlaps
+            position = to_lattice(
+                position_of_overlaps(path, checkpoint, neighbours, overlaps), checkpoint, lattice
             )
-        return raw
+        return RawMatrices(
+            lattice.translations, lattice.degeneracy, hamiltonian, checkpoint.lattice, position
+        )
+
+    @cached_property
+    def _mesh_lattice(self) -> WignerSeitz:
+        """What Wannier90 makes of the mesh of the .chk, with the minimal images that the .win asks for."""
+        checkpoint, win = self._checkpoint, self._own_win
+        assert checkpoint is not None
+        mesh_of(win, checkpoint, self.files["chk"])
+        wanted = win.logical("use_ws_distance") if win else None
+        tolerance = win.real("ws_distance_tol") if win else None
+        return wigner_seitz_of_mesh(
+            checkpoint.lattice,
+            checkpoint.mesh.tolist(),
+            None if wanted is False else checkpoint.centres,
+            TOLERANCE if tolerance is None else tolerance,
+        )
+
+    @cached_property
+    def _overlaps(self) -> tuple[Path, Neighbours, NDArray[np.complex128]] | None:
+        """The file that names neighbours of k points, they, and the overlaps; None without."""
+        checkpoint = self._checkpoint
+        if self.is_text or checkpoint is None:
+            return None
+        if "mmn" in self.files:
+            neighbours, overlaps = read_overlaps(self.files["mmn"], checkpoint)
+            check_same_overlaps(self.files["mmn"], checkpoint, overlaps)
+            return self.files["mmn"], neighbours, overlaps
+        if "nnkp" in self.files and checkpoint.overlaps.any():
+            try:
+                known = read_neighbours(self.files["nnkp"], checkpoint)
+            except InputError:
+                known = None
+            if known is not None:
+                return self.files["nnkp"], known, checkpoint.overlaps
+        return None
+
+    @property
+    def _neighbours_kind(self) -> str:
+        """Which file the neighbours of k points are from, "mmn" or "nnkp"; "" where they are not needed."""
+        if self._overlaps is None:
+            return ""
+        return "mmn" if "mmn" in self.files else "nnkp"
 
     @cached_property
     def wigner_seitz(self) -> WignerSeitz:
+        if not self.is_text:
+            _ = self.raw
+            return self._mesh_lattice
         images = None
         if "wsvec" in self.files:
             images = read_minimal_images(self.files["wsvec"], self.raw.translations, self.raw.size)
         return WignerSeitz(self.raw.translations, self.raw.degeneracy, images)
 
     @cached_property
-    def gauge(self) -> Checkpoint | None:
-        """The .chk, None without it; with an .eig it must give the Hamiltonian of the text file."""
+    def _checkpoint(self) -> Checkpoint | None:
         if "chk" not in self.files:
             return None
         checkpoint = read_checkpoint(self.files["chk"])
         check_gauge(self.files["chk"], checkpoint)
-        check_same_calculation(checkpoint, self.files, self.raw.hamiltonian, self.wigner_seitz)
+        return checkpoint
+
+    @cached_property
+    def gauge(self) -> Checkpoint | None:
+        """The .chk, None without it; with an .eig it must give the Hamiltonian of the text file."""
+        checkpoint = self._checkpoint
+        if checkpoint is not None and self.is_text:
+            check_same_calculation(checkpoint, self.files, self.raw.hamiltonian, self.wigner_seitz)
         return checkpoint
 
     @cached_property
@@ -278,7 +360,7 @@ class Wannier90Files:
     @cached_property
     def hamiltonian(self) -> HermitianMatrices:
         """H(R), (R, wannier, wannier) eV."""
-        path = self.files.get("tb") or self.files["hr"]
+        path = self.hamiltonian_file
         opposite = opposite_rows(self.raw.translations)
         if opposite is None:
             raise InputError(
@@ -290,7 +372,7 @@ class Wannier90Files:
                 f"{path}: H(R) and H(-R)^dagger differ by {2 * size:.3g} eV, expected at most rounding; the "
                 "Hamiltonian is not Hermitian, was the file edited or mixed up?"
             )
-        return self._hermitian(self.raw.hamiltonian, exact="tb" not in self.files)
+        return self._hermitian(self.raw.hamiltonian, exact="hr" in self.files and "tb" not in self.files)
 
     @cached_property
     def position(self) -> HermitianMatrices:

@@ -32,7 +32,8 @@ class Checkpoint:
     """The gauge of a Wannier90 calculation.
 
     lattice (3, 3) angstrom; mesh (3,); kpoints (k, 3); gauge V(k) (k, band, wannier), rows over all bands of
-    the calculation (zero outside the disentanglement window); centres (wannier, 3) angstrom
+    the calculation (zero outside the disentanglement window); centres (wannier, 3) angstrom; overlaps
+    <u_mk|u_nk+b> of Wannier functions, (k, neighbour, wannier, wannier), zero where they were not kept
     """
 
     lattice: NDArray[np.float64]
@@ -40,6 +41,7 @@ class Checkpoint:
     kpoints: NDArray[np.float64]
     gauge: NDArray[np.complex128]
     centres: NDArray[np.float64]
+    overlaps: NDArray[np.complex128]
 
     @property
     def band_count(self) -> int:
@@ -224,7 +226,8 @@ def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
     disentanglement = _disentanglement(source, bands, size, kpoint_count)
     rotation = source.complexes(size * size * kpoint_count).reshape(kpoint_count, size, size)
     gauge = _gauge(disentanglement, rotation.swapaxes(1, 2), bands)
-    source.complexes(size * size * neighbours * kpoint_count)
+    stored = source.complexes(size * size * neighbours * kpoint_count)
+    overlaps = stored.reshape(kpoint_count, neighbours, size, size).swapaxes(2, 3)
     centres = source.reals(3 * size).reshape(size, 3)
     for what, array in (
         ("cell", head.lattice),
@@ -236,7 +239,7 @@ def _parse_checkpoint(source: _Source, path: Path) -> Checkpoint:
             raise ValueError(f"the {what} hold a number that is not finite or not below {LARGEST:g}")
     if not np.abs(head.lattice @ head.reciprocal.T - 2 * np.pi * np.eye(3)).max() < _RECIPROCAL:
         raise ValueError("its reciprocal cell is not that of its cell")
-    return Checkpoint(head.lattice, mesh, kpoints, gauge, centres)
+    return Checkpoint(head.lattice, mesh, kpoints, gauge, centres, overlaps)
 
 
 _Disentanglement = tuple[NDArray[np.bool_], NDArray[np.complex128]]

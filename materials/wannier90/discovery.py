@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ _SUFFIXES = {
     "wout": (".wout",),
     "nnkp": (".nnkp",),
     "r": ("_r.dat",),
+    "mmn": (".mmn",),
 }
 #: Folder in which AiiDA keeps what a calculation wrote, beside "inputs".
 OUTPUTS = "outputs"
@@ -67,6 +68,10 @@ def find_files(source: str | Path) -> SourceFiles:
         stem = path.with_name(path.name[: match.start()])
         found = _with_seedname(stem)
         kind = next(k for k, names in _SUFFIXES.items() if match[1] in names)
+        if kind in ("chk", "eig") and {"chk", "eig"} <= set(found):
+            # Who names one of these wants them, not what was written of them.
+            for other in ("tb", "hr", "r", "wsvec"):
+                found.pop(other, None)
         if kind in ("tb", "hr"):
             # The file that was named is the Hamiltonian, not its sibling.
             for other in ("tb", "hr"):
@@ -84,13 +89,22 @@ def find_files(source: str | Path) -> SourceFiles:
 
 def seednames_in(folder: Path) -> list[str]:
     """Seednames of the Hamiltonians in a folder, sorted."""
-    return sorted(
-        {
-            match.string[: match.start()]
-            for file in visible(folder)
-            if (match := _ANY_SUFFIX.search(file.name)) and match[1] in ("_tb.dat", "_hr.dat")
-        }
-    )
+    return seednames_of(file.name for file in visible(folder))
+
+
+def seednames_of(names: Iterable[str]) -> list[str]:
+    """Of names of files, the seednames that have a Hamiltonian: in a file, or in .chk and .eig."""
+    kinds: dict[str, set[str]] = {}
+    for name in names:
+        match = _ANY_SUFFIX.search(name)
+        if match and not name.rpartition("/")[2].startswith("."):
+            kind = next(k for k, suffixes in _SUFFIXES.items() if match[1] in suffixes)
+            kinds.setdefault(name[: match.start()], set()).add(kind)
+    return sorted(seed for seed, found in kinds.items() if _has_hamiltonian(found))
+
+
+def _has_hamiltonian(kinds: Collection[str]) -> bool:
+    return "tb" in kinds or "hr" in kinds or {"chk", "eig"} <= set(kinds)
 
 
 def pairs_of_names(seednames: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -114,12 +128,7 @@ def hamiltonians_below(folder: Path) -> list[Path]:
     if place is None:
         outputs = folder / OUTPUTS
         return [outputs / name for name in seednames_in(outputs)] if outputs.is_dir() else []
-    found = set()
-    for name in names_in(*place, deep=True):
-        match = _ANY_SUFFIX.search(name)
-        if match and match[1] in ("_tb.dat", "_hr.dat") and not (folder / name).name.startswith("."):
-            found.add(folder / name[: match.start()])
-    return sorted(found)
+    return sorted(folder / stem for stem in seednames_of(names_in(*place, deep=True)))
 
 
 def companions(folder: Path, seedname: str) -> list[Path]:
@@ -152,7 +161,7 @@ def visible(folder: Path) -> list[Path]:
 def _with_borrowed(stem: Path, found: dict[str, Path]) -> SourceFiles:
     """Add what is missing where the folder has one such file, and no Hamiltonian but this one."""
     folder, borrowed = stem.parent, set()
-    names = seednames_in(folder) if {"tb", "hr"} & set(found) and is_folder(folder) else []
+    names = seednames_in(folder) if _has_hamiltonian(found) and is_folder(folder) else []
     if len(names) - len(pairs_of_names(names)) == 1:
         for kind in (kind for kind in _BORROWED if kind not in found):
             candidates = [
@@ -190,8 +199,8 @@ def _in_folder(folder: Path) -> SourceFiles:
     stems = [folder / name for name in seednames_in(folder)] or hamiltonians_below(folder)
     if not stems:
         raise InputError(
-            f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat; run "
-            "Wannier90 with write_tb = .true."
+            f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat, or "
+            "seedname.chk and seedname.eig; run Wannier90 with write_tb = .true."
         )
     if len(stems) > 1:
         names = [stem.relative_to(folder).as_posix() for stem in stems]

@@ -90,7 +90,9 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
     ]
     if lattice is None and files.cell_kind in ("wout", "nnkp"):
         notes.append(f"unit cell: from {files.files[files.cell_kind].name}")
-    if files.wigner_seitz.images is None:
+    if not files.is_text:
+        notes.append(f"Hamiltonian: made of {files.files['chk'].name} and {files.files['eig'].name}")
+    elif files.wigner_seitz.images is None:
         notes.append("no _wsvec.dat: R vectors as they stand in the file")
     if files.position_source == "centres" and files.centres_file is not None:
         notes.append(f"position: Wannier centres of {files.centres_file.name} only")

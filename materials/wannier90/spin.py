@@ -61,6 +61,19 @@ def to_lattice(
     return lattice_sum / len(checkpoint.kpoints)
 
 
+def hamiltonian_of_bands(checkpoint: Checkpoint, eig_file: Path) -> NDArray[np.complex128]:
+    """V^dagger(k) E(k) V(k), (k, wannier, wannier) eV. Raises InputError where the .eig does not fit."""
+    energies = read_eigenvalues(eig_file, len(checkpoint.kpoints) * checkpoint.band_count)
+    if energies.shape != checkpoint.gauge.shape[:2]:
+        raise InputError(
+            f"{eig_file}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "
+            f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
+        )
+    gauge = checkpoint.gauge
+    hamiltonian: NDArray[np.complex128] = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
+    return hamiltonian
+
+
 def check_same_calculation(
     checkpoint: Checkpoint,
     files: Mapping[str, Path],
@@ -79,14 +92,7 @@ def check_same_calculation(
         )
     if "eig" not in files:
         return
-    energies = read_eigenvalues(files["eig"], len(checkpoint.kpoints) * checkpoint.band_count)
-    if energies.shape != checkpoint.gauge.shape[:2]:
-        raise InputError(
-            f"{files['eig']}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "
-            f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
-        )
-    gauge = checkpoint.gauge
-    in_wannier_gauge = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
+    in_wannier_gauge = hamiltonian_of_bands(checkpoint, files["eig"])
     difference = to_lattice(in_wannier_gauge, checkpoint, wigner_seitz) - raw_hamiltonian
     largest = float(np.abs(difference).max())
     if largest > SAME_CALCULATION:
