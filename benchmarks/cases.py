@@ -13,6 +13,7 @@ import numpy as np
 from spinscreen.kernels import (
     LatticeOperators,
     LineSpan,
+    MeshPoints,
     Task,
     mesh_blocks,
     sum_span,
@@ -84,7 +85,11 @@ class Job:
 
     @property
     def kpoints(self) -> int:
-        return (self.span.stop - self.span.start) * self.task.mesh.line_length
+        return len(self.points.line)
+
+    @property
+    def points(self) -> MeshPoints:
+        return self.task.mesh.points(self.span)
 
 
 def job(model: WannierModel, quantities: tuple[str, ...], temperature: float, seconds: float = 0.2) -> Job:
@@ -115,7 +120,7 @@ def floor_functions(work: Job, count: int) -> dict[str, Callable[[], None]]:
     """Eigh alone and the 27 matrix products of the job, batched, on `count` of its k points."""
     size = work.operators.size
     blocks, found = [], 0
-    for bloch in mesh_blocks(work.operators, work.task.mesh, work.span, count):
+    for bloch in mesh_blocks(work.operators, work.task.mesh.full, work.points, count):
         blocks.append(bloch.hamiltonian)
         found += len(bloch.hamiltonian)
         if found >= count:

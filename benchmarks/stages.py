@@ -50,7 +50,7 @@ def _one_round(work) -> dict[str, float]:  # type: ignore[no-untyped-def]
         spent[name] += time.perf_counter() - started
         return value
 
-    blocks = mesh_blocks(work.operators, work.task.mesh, work.span, work.task.block_size)
+    blocks = mesh_blocks(work.operators, work.task.mesh.full, work.points, work.task.block_size)
     while True:
         bloch = timed("Fourier sums", lambda: next(blocks, None))
         if bloch is None:

@@ -39,7 +39,8 @@ def _kane_mele(ax: Axes, staggered: float, points: int) -> None:
     # The gap about 0 eV stays open up to here.
     couplings = np.linspace(0.005, 0.09, 18)
     models = [library.load("kane_mele", rashba=float(c), staggered=staggered) for c in couplings]
-    found = [compute(m, points, 0.0, degeneracy_threshold=1e-6, quantities=list(CURVES)) for m in models]
+    settings = {"degeneracy_threshold": 1e-6, "kshift": 0}
+    found = [compute(m, points, 0.0, quantities=list(CURVES), **settings) for m in models]
     for name, (label, style) in CURVES.items():
         numbers = [float(in_natural_units(d[name])[0][2, 0, 1, 0]) for d in found]
         ax.plot(couplings, numbers, style, label=label)
@@ -51,7 +52,8 @@ def _kane_mele(ax: Axes, staggered: float, points: int) -> None:
 def _platinum(ax: Axes, folder: Path, kmesh: int) -> None:
     # Kramers pairs of its raw Wannier functions are split by up to 0.1 eV.
     energies = np.linspace(10, 24, 141)
-    found = compute(load_model(folder), kmesh, energies, degeneracy_threshold=0.1, quantities=list(CURVES))
+    settings = {"degeneracy_threshold": 0.1, "kshift": 0}
+    found = compute(load_model(folder), kmesh, energies, quantities=list(CURVES), **settings)
     for name, (label, style) in CURVES.items():
         ax.plot(energies, found[name].sel(AT), style, label=label)
     ax.set_xlabel("Fermi energy (eV)")

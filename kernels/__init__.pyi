@@ -16,7 +16,9 @@ from .integration import (
     sum_span,
     terms_of,
     whole_sums,
+    whole_zone,
 )
+from .irreducible import IrreducibleMesh
 from .lattice import (
     BlochOperators,
     LatticeOperators,
@@ -25,7 +27,7 @@ from .lattice import (
     checked_kpoints,
     stacked_count,
 )
-from .mesh import KMesh, KPath, LineSpan, cell_measure, k_path
+from .mesh import KMesh, KPath, LineSpan, MeshPoints, cell_measure, k_path
 from .occupations import (
     BOLTZMANN,
     FULLY_OCCUPIED,
@@ -52,6 +54,8 @@ from .quantities import (
 )
 from .separable import mesh_blocks
 from .submeshes import WHOLE, Submeshes, submeshes
+from .symmetry import SymmetryGroup
+from .transformation import Transformation, transforms
 
 __all__ = [
     "BAND_QUANTITIES",
@@ -71,10 +75,12 @@ __all__ = [
     "FermiScan",
     "InputError",
     "Integral",
+    "IrreducibleMesh",
     "KMesh",
     "KPath",
     "LatticeOperators",
     "LineSpan",
+    "MeshPoints",
     "Occupations",
     "PartialSums",
     "Quantity",
@@ -84,7 +90,9 @@ __all__ = [
     "SlowPathWarning",
     "SpinscreenError",
     "Submeshes",
+    "SymmetryGroup",
     "Task",
+    "Transformation",
     "Vertex",
     "Weight",
     "add_sums",
@@ -114,6 +122,8 @@ __all__ = [
     "submeshes",
     "sum_span",
     "terms_of",
+    "transforms",
     "whole_number",
     "whole_sums",
+    "whole_zone",
 ]

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .bands import BlochBands, Resolution, solve_bands
+from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations, Weight, level_weights
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
 from .separable import mesh_blocks
 from .submeshes import WHOLE, Submeshes
+from .symmetry import SymmetryGroup
 
 #: Bytes of work arrays that a block of k should keep in cache.
 CACHE_BYTES = 8 * 2**20
@@ -39,7 +41,7 @@ class PartialSums:
 class Task:
     """What is summed over the mesh, the same for every span; split : sub-meshes that are summed apart."""
 
-    mesh: KMesh
+    mesh: IrreducibleMesh
     scan: FermiScan
     resolution: Resolution
     terms: tuple[Term, ...]
@@ -78,24 +80,41 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 
 
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
-    """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere."""
+    """Sums over the k points of a span (not divided by their number). Pure: rerun it anywhere.
+
+    A point counts as often as its weight says; `whole_zone` makes of it the sum over the zone.
+    """
     values: dict[Term, Real] = {}
     shares: dict[Term, Real] = {}
     slopes = any(term.needs_observable_slopes for term in task.terms)
     resolution = task.resolution.floored(operators)
     points, done = task.mesh.points(span), 0
-    numbers = task.split.of_points(task.mesh.indices(span))
+    indices = task.mesh.full.indices(points)
+    kpoints, numbers = task.mesh.full.reduced(indices), task.split.of_points(indices)
     # A number that is not finite is refused, with its reason, where the result is put together.
     with np.errstate(all="ignore"):
-        for bloch in mesh_blocks(operators, task.mesh, span, task.block_size, slopes):
+        for bloch in mesh_blocks(operators, task.mesh.full, points, task.block_size, slopes):
             bands = solve_bands(bloch, resolution)
             block = slice(done, done := done + len(bands.energy))
+            weight = points.weight[block]
             integrands = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
-            _add_block(values, bands, integrands, task, numbers[block])
+            _add_block(values, bands, integrands, task, numbers[block], weight)
             for term in task.terms:
-                part = _shares(integrands[term.kernel], bands.energy, points[block], term, task)
+                part = _shares(integrands[term.kernel], bands.energy, kpoints[block], weight, term, task)
                 shares[term] = _larger_shares(shares[term], part) if term in shares else part
     return PartialSums(values, shares)
+
+
+def whole_zone(sums: PartialSums, group: SymmetryGroup) -> PartialSums:
+    """Sums over irreducible points, each with its weight, as those over all points of the mesh.
+
+    Every sub-mesh must be one that the group maps to itself.
+    """
+
+    def averaged(term: Term, values: Real) -> Real:
+        return np.stack([term.transformation.averaged(part, group) for part in values])
+
+    return PartialSums({term: averaged(term, values) for term, values in sums.values.items()}, sums.shares)
 
 
 def _add_block(
@@ -104,6 +123,7 @@ def _add_block(
     integrands: Mapping[Kernel, Real],
     task: Task,
     numbers: Integer,
+    weight: Real,
 ) -> None:
     """Add a block to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
     for number in np.unique(numbers):
@@ -113,17 +133,17 @@ def _add_block(
             for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
         }
         for term in task.terms:
-            value = integrands[term.kernel][members]
+            value = (integrands[term.kernel][members].T * weight[members]).T
             rows = np.moveaxis(value, -1, 1).reshape(len(value) * value.shape[-1], -1)
             part = occupations[term.cold].sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
             if term not in sums:
                 sums[term] = np.zeros((task.split.count, *part.shape))
             sums[term][number] += part
     if bands.electrons is not None:
-        _add_filled_electrons(sums, bands.electrons, numbers)
+        _add_filled_electrons(sums, bands.electrons, numbers, weight)
 
 
-def _shares(value: Real, energy: Real, points: Real, term: Term, task: Task) -> Real:
+def _shares(value: Real, energy: Real, points: Real, weight: Real, term: Term, task: Task) -> Real:
     """What `PartialSums` keeps of a term's single k points; value : (k, components ..., band)."""
     watched = task.scan.energies[task.watched]
     thermal_energy = 0.0 if term.cold else task.scan.thermal_energy
@@ -131,12 +151,15 @@ def _shares(value: Real, energy: Real, points: Real, term: Term, task: Task) -> 
     added = np.matmul(value.reshape(len(value), -1, value.shape[-1]), occupied)
     sizes = np.sqrt(np.einsum("kce,kce->ke", added, added))
     largest = sizes.argmax(axis=0)
-    return np.column_stack([sizes.sum(axis=0), sizes.max(axis=0), points[largest]])
+    return np.column_stack([weight @ sizes, sizes.max(axis=0), points[largest]])
 
 
-def _add_filled_electrons(sums: dict[Term, Real], electrons: BlochBands, numbers: Integer) -> None:
+def _add_filled_electrons(
+    sums: dict[Term, Real], electrons: BlochBands, numbers: Integer, weight: Real
+) -> None:
     """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
-    filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
+    counted = np.broadcast_to(weight[:, None], electrons.energy.shape)
+    filled = {Weight.SEA: counted, Weight.GRAND_POTENTIAL: counted * electrons.energy}
     for term in sums:
         if term.filled_constant and term.weight in filled:
             constant = np.einsum("k...n,kn->k...", term.kernel(electrons), filled[term.weight])
@@ -178,7 +201,7 @@ def finish_error(integral: Integral, sums: PartialSums, task: Task, sample: Samp
         finish(
             integral,
             {term: parts[number] for term, parts in sums.values.items()},
-            task.mesh.size * share,
+            task.mesh.full.size * share,
             sample,
         )
         for number, share in enumerate(task.split.weights)
@@ -231,7 +254,7 @@ def band_values_on_mesh(
     block: int,
 ) -> dict[str, Real]:
     """Per-k quantities on a span of mesh lines, in the order of `KMesh.points`."""
-    blocks = mesh_blocks(operators, mesh, span, block, False)
+    blocks = mesh_blocks(operators, mesh, mesh.every_point(span), block)
     return _values_of(blocks, resolution.floored(operators), chosen)
 
 

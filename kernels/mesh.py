@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from .errors import InputError, short, whole_number
+from .errors import InputError, checked_number, short, whole_number
 from .lattice import Integer, Real
 
 #: Points along one axis, and of a whole mesh, beyond which a number is a slip: years on a thousand cores.
@@ -22,13 +22,15 @@ _MOST_POINTS_OF_A_PATH = 10**6
 
 @dataclass(frozen=True)
 class KMesh:
-    """Gamma-centred Monkhorst-Pack mesh k = i/N, cut into lines along its longest axis.
+    """Monkhorst-Pack mesh k = (i + shift)/N, cut into lines along its longest axis.
 
+    shape : points N along each reciprocal vector; shift : in steps of the mesh, 0 is Gamma-centred
     A line is the unit of work: what is computed on it does not depend on how lines are grouped,
-    so results do not depend on the chunks.
+    so results do not depend on the chunks. Raises InputError for numbers that make no sense.
     """
 
     shape: tuple[int, int, int]
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         counts = [whole_number(n) for n in self.shape]
@@ -44,6 +46,7 @@ class KMesh:
                 f"kmesh: expected at most {MOST_POINTS_PER_AXIS:,} points along an axis and {MOST_POINTS:,} "
                 f"in all, found {short(self.shape)}; use for example (48, 48, 48)."
             )
+        object.__setattr__(self, "shift", checked_shift(self.shift))
 
     @classmethod
     def of_spacing(cls, cell: Real, periodic: Sequence[bool], spacing: float) -> KMesh:
@@ -87,24 +90,53 @@ class KMesh:
         first, second = np.divmod(lines, self.shape[self.axis_order[1]])
         return first, second
 
-    def indices(self, span: LineSpan) -> Integer:
-        """Mesh indices of the k points of a span, (k, 3), line after line."""
-        first, second = self.line_coordinates(np.arange(span.start, span.stop))
-        along = np.arange(self.line_length)
-        found = np.empty((len(first), len(along), 3), dtype=np.int64)
-        for axis, index in zip(self.axis_order, (first[:, None], second[:, None], along[None]), strict=True):
-            found[..., axis] = index
-        return found.reshape(-1, 3)
+    def every_point(self, span: LineSpan | None = None) -> MeshPoints:
+        """All points of a span, line after line, each for itself."""
+        span = span or self.all_lines()
+        lines, length = np.arange(span.start, span.stop), self.line_length
+        along = np.tile(np.arange(length), len(lines))
+        return MeshPoints(np.repeat(lines, length), along, np.ones(len(along)))
+
+    def indices(self, points: MeshPoints) -> Integer:
+        """Mesh indices of points along the axes, (k, 3)."""
+        found = np.empty((len(points.line), 3), dtype=np.int64)
+        places = (*self.line_coordinates(points.line), points.along)
+        for axis, index in zip(self.axis_order, places, strict=True):
+            found[:, axis] = index
+        return found
+
+    def reduced(self, indices: Integer) -> Real:
+        """Reduced k points of mesh indices, (k, 3)."""
+        return (indices + self.shift) / self.shape
 
     def points(self, span: LineSpan | None = None) -> Real:
         """Reduced k points of a span, (k, 3), line after line."""
-        span = span or self.all_lines()
-        first, second = self.line_coordinates(np.arange(span.start, span.stop))
-        along = np.arange(self.line_length)
-        indices = np.empty((len(first), len(along), 3))
-        for axis, index in zip(self.axis_order, (first[:, None], second[:, None], along[None]), strict=True):
-            indices[..., axis] = index / self.shape[axis]
-        return indices.reshape(-1, 3)
+        return self.reduced(self.indices(self.every_point(span)))
+
+    def coordinate(self, axis: int, index: Integer) -> Real:
+        """Reduced coordinates of mesh indices along an axis."""
+        return (index + self.shift[axis]) / self.shape[axis]
+
+
+def checked_shift(shift: Sequence[float]) -> tuple[float, float, float]:
+    """Three steps, each from 0 to below 1. Raises InputError for anything else."""
+    expected = "a number of mesh steps from 0, Gamma-centred, to below 1, such as 0.5"
+    steps = tuple(0.0 + checked_number("kshift", step, expected) for step in shift)
+    if len(steps) != 3 or not all(0 <= step < 1 for step in steps):
+        raise InputError(f"kshift: expected {expected}, or three of them, found {short(shift)}.")
+    return steps
+
+
+@dataclass(frozen=True, eq=False)
+class MeshPoints:
+    """Points of a mesh, line after line, each for itself and for those that symmetry makes like it.
+
+    line, along : (k,) number of the mesh line and index on it; weight : (k,) points that it stands for
+    """
+
+    line: Integer
+    along: Integer
+    weight: Real
 
 
 @dataclass(frozen=True)

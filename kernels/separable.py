@@ -24,7 +24,7 @@ from .lattice import (
     RealSpaceOperator,
     stacked_count,
 )
-from .mesh import KMesh, LineSpan
+from .mesh import KMesh, MeshPoints
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,32 +56,40 @@ class _Lines:
 def mesh_blocks(
     operators: LatticeOperators,
     mesh: KMesh,
-    span: LineSpan,
+    points: MeshPoints,
     block_size: int,
     with_observable_slopes: bool = False,
 ) -> Iterator[BlochOperators]:
-    """Yield Bloch operators along the lines of a span, about `block_size` k points at a time.
+    """Yield Bloch operators at points of a mesh in their order, at most `block_size` k points at a time.
 
-    A block is several whole lines of one plane or a piece of one line, cut at places that depend on the
-    mesh alone. The values of a k point are the same bits whatever the span.
+    A block is of several whole lines of one plane or a piece of one line, cut at places that depend on the
+    points of each line alone. The values of a k point are the same bits in whatever span its line is.
     """
-    length = mesh.line_length
-    pieces = -(-length // block_size)
-    edges = np.linspace(0, length, pieces + 1).astype(int)
-    lines = np.arange(span.start, span.stop)
-    first, second = mesh.line_coordinates(lines)
     order = list(mesh.axis_order)
-    counts = [mesh.shape[axis] for axis in order]
+    first, second = mesh.line_coordinates(points.line)
     for plane_index in np.unique(first):
-        planes = _planes(operators, order, plane_index / counts[0], with_observable_slopes)
-        members = second[first == plane_index]
-        group = max(1, block_size // length)
-        for start in range(0, len(members), group):
-            chosen = members[start : start + group]
-            tables = _sum_second_axis(operators, order, planes, chosen / counts[1])
-            for begin, end in pairwise(edges):
-                along = np.arange(begin, end) / counts[2]
-                yield _sum_last_axis(tables, along, operators)
+        k = float(mesh.coordinate(order[0], plane_index))
+        planes = _planes(operators, order, k, with_observable_slopes)
+        start, stop = np.searchsorted(first, [plane_index, plane_index + 1])
+        for begin, end in _whole_lines(points.line[start:stop], block_size):
+            part = slice(start + begin, start + end)
+            lines, row = np.unique(second[part], return_inverse=True)
+            tables = _sum_second_axis(operators, order, planes, mesh.coordinate(order[1], lines))
+            along = mesh.coordinate(order[2], points.along[part])
+            pieces = -(-(end - begin) // block_size)
+            for here, there in pairwise(np.linspace(0, end - begin, pieces + 1).astype(int)):
+                yield _sum_last_axis(tables, row[here:there], along[here:there], operators)
+
+
+def _whole_lines(line: Integer, block_size: int) -> Iterator[tuple[int, int]]:
+    """Cut points into whole lines, as many as have together at most `block_size` points, at least one."""
+    edges = np.flatnonzero(np.diff(line, prepend=-1, append=-1))
+    begin = 0
+    for here, there in pairwise(edges.tolist()):
+        if there - begin > block_size and here > begin:
+            yield begin, here
+            begin = here
+    yield begin, len(line)
 
 
 def _planes(
@@ -174,12 +182,18 @@ def _value_and_gradient(plane: _Plane, cell: Real, k: Real) -> tuple[Complex, Co
     return value.reshape(shape), gradient.reshape(3, *shape)
 
 
-def _sum_last_axis(tables: _Lines, k: Real, operators: LatticeOperators) -> BlochOperators:
+def _sum_last_axis(tables: _Lines, row: Integer, k: Real, operators: LatticeOperators) -> BlochOperators:
+    """The points k of the lines `row`, which ascends: a product for each line with the points on it."""
     weights = np.exp(2j * np.pi * np.outer(k, tables.steps))
-    lines, steps, size, count, _ = tables.stacked.shape
+    edges = np.flatnonzero(np.diff(row, prepend=-1, append=-1)).tolist()
+    _, steps, size, count, _ = tables.stacked.shape
 
     def summed(table: Complex) -> Complex:
-        return np.matmul(weights, table.reshape(lines, steps, -1))
+        columns = table.reshape(len(table), steps, -1)
+        found = np.empty((len(k), columns.shape[2]), dtype=complex)
+        for here, there in pairwise(edges):
+            np.matmul(weights[here:there], columns[row[here]], out=found[here:there])
+        return found
 
     return BlochOperators(
         summed(tables.hamiltonian).reshape(-1, size, size),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from .irreducible import IrreducibleMesh
 from .lattice import Integer, Real
-from .mesh import KMesh
 
 #: Points between those of a sub-mesh along an axis, by preference: the densest ones say most.
 _STRIDES = (2, 3, 4, 5)
@@ -66,39 +67,50 @@ class Submeshes:
 WHOLE = Submeshes((1, 1, 1), np.zeros((1, 1, 1), dtype=np.int64))
 
 
-def submeshes(mesh: KMesh) -> Submeshes:
+def submeshes(mesh: IrreducibleMesh) -> Submeshes:
     """The sub-meshes of a mesh, itself alone where it has none along some axis.
 
     In a crystal with mirrors sub-meshes that are mirror images agree however coarse they are: they count as
     one, so that halves of a mesh that is shifted by half a step say nothing, and its thirds or quarters do.
+    So do those that an operation of the mesh turns into each other.
     """
-    chosen = [_stride(count) for count in mesh.shape]
+    full = mesh.full
+    chosen = [_stride(count, shift) for count, shift in zip(full.shape, full.shift, strict=True)]
     if None in chosen:
         return WHOLE
-    strides = tuple(stride or 1 for stride in chosen)
-    along = [_families(stride, 0.0) for stride in strides]
-    numbers: dict[tuple[int, ...], int] = {}
-    number = np.empty(strides, dtype=np.int64)
-    for place in product(*map(range, strides)):
-        family = tuple(families[i] for families, i in zip(along, place, strict=True))
-        number[place] = numbers.setdefault(family, len(numbers))
-    x, y, z = strides
-    return Submeshes((x, y, z), number)
+    x, y, z = (stride or 1 for stride in chosen)
+    images = mesh.images((x, y, z))
+    if images is None:
+        return WHOLE
+    every = np.indices((x, y, z))
+    numbers = np.arange(x * y * z)
+    for axis, (stride, shift) in enumerate(zip((x, y, z), full.shift, strict=True)):
+        mirrored = every.copy()
+        mirrored[axis] = _mirror(stride, shift)[every[axis]]
+        images = np.vstack([images, np.ravel_multi_index(tuple(mirrored.reshape(3, -1)), (x, y, z))])
+    links = coo_array((np.ones(images.size), (np.tile(numbers, len(images)), images.ravel())))
+    _, number = connected_components(links, directed=False)
+    return Submeshes((x, y, z), number.astype(np.int64).reshape(x, y, z))
 
 
-def _stride(points: int, shift: float = 0.0) -> int | None:
+def _stride(points: int, shift: float) -> int | None:
     """None where no number of points between those of a sub-mesh makes them differ."""
     if points == 1:
         return 1
-    return next((p for p in _STRIDES if points % p == 0 and len(set(_families(p, shift))) > 1), None)
+    return next((p for p in _STRIDES if points % p == 0 and _differ(p, shift)), None)
 
 
-def _families(stride: int, shift: float) -> tuple[int, ...]:
-    """Of each residue of the mesh index, the lower of itself and its mirror image about k = 0."""
+def _differ(stride: int, shift: float) -> bool:
+    """Whether the residues of the mesh index are more than two that are mirror images of each other."""
+    mirror = _mirror(stride, shift)
+    return stride > 2 or bool((mirror == np.arange(stride)).all())
+
+
+def _mirror(stride: int, shift: float) -> Integer:
+    """Residue of the mesh index of k -> -k for each residue of that of k; itself where it is off the mesh."""
+    residues = np.arange(stride)
     twice = 2 * shift
-    if not twice.is_integer():
-        return tuple(range(stride))
-    return tuple(min(i, (-i - int(twice)) % stride) for i in range(stride))
+    return (-residues - int(twice)) % stride if twice.is_integer() else residues
 
 
 def largest_nearby(values: Real, energies: Real, reach: float) -> Real:

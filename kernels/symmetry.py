@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .lattice import Integer, Real
 
@@ -24,8 +25,26 @@ class SymmetryGroup:
     rotations: Integer
     translations: Real
     cartesian: Real
-    time_reversal: np.ndarray
+    time_reversal: NDArray[np.bool_]
     observables: Real
+
+    @classmethod
+    def identity(cls, observable_count: int) -> SymmetryGroup:
+        """The operation that changes nothing, alone."""
+        one = np.eye(3)[None]
+        return cls(
+            one.astype(np.int64), np.zeros((1, 3)), one, np.zeros(1, bool), np.eye(observable_count)[None]
+        )
+
+    def subgroup(self, chosen: NDArray) -> SymmetryGroup:
+        """The operations that a mask or a list of indices names, which must be a group by themselves."""
+        return SymmetryGroup(
+            self.rotations[chosen],
+            self.translations[chosen],
+            self.cartesian[chosen],
+            self.time_reversal[chosen],
+            self.observables[chosen],
+        )
 
     @property
     def order(self) -> int:

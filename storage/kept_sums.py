@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,17 @@ from .place import Place, StoreLike
 class KeptSums:
     """Arrays of one result, by the number of the batch they are the sum of.
 
-    store, material_id : what they will become part of; equal ids have equal settings, hence equal batches
+    store, material_id : what they will become part of
+    cut : how the job is cut into batches; sums of another cut, as of another version, are not found
     """
 
     store: StoreLike
     material_id: str
+    cut: str = ""
+
+    def of_cut(self, fingerprint: str) -> KeptSums:
+        """The same for a job that is cut in a way known by its fingerprint."""
+        return replace(self, cut=fingerprint[:16])
 
     def load(self, batch: int) -> list[NDArray] | None:
         """The arrays of a batch in their order, or None where it is still to be computed.
@@ -65,4 +71,4 @@ class KeptSums:
         return self._place.partial / f"{group_name(self.material_id)}.sums"
 
     def _file(self, batch: int) -> Path:
-        return self._folder / f"batch-{batch:06d}.npz"
+        return self._folder / f"batch-{self.cut and self.cut + '-'}{batch:06d}.npz"

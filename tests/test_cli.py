@@ -274,7 +274,7 @@ def test_one_command_from_real_files_to_a_store_with_the_peers_numbers(
     tmp_path, reference_data, name, options, expected
 ):
     store = tmp_path / "results.zarr"
-    arguments = ("--kmesh", "25", "--degeneracy-threshold", "1e-6", "--symmetrize", "off")
+    arguments = ("--kmesh", "25", "--kshift", "0", "--degeneracy-threshold", "1e-6", "--symmetrize", "off")
     shown = spinscreen("run", str(reference_data / name), *arguments, "--store", str(store), *options)
     assert shown.returncode == 0, shown.stderr
     (material,) = published(store)

@@ -66,7 +66,7 @@ def test_init_writes_it_once_and_never_over_another(tmp_path):
             "source = 'x'\n[calculation]\nkmsh = 4",
             "'calculation.kmsh' is not a setting; did you mean 'kmesh'",
         ),
-        ("source = 'x'\n[calculation]\nzzzzzz = 4", "is not a setting; known: kmesh, half_width"),
+        ("source = 'x'\n[calculation]\nzzzzzz = 4", "is not a setting; known: kmesh, kshift"),
         ("source = 'x'\n[calculation]\nkmesh = -4", "calculation.kmesh: input should be .*found -4"),
         (
             "source = 'x'\n[calculation]\ntemperature = 'hot'",

@@ -71,7 +71,7 @@ def test_batches_that_were_kept_are_not_computed_again(tmp_path, monkeypatch):
     settings = make_settings(model, 60, np.linspace(-1, 1, 5))
     # Lines one by one, and few in a batch: a small mesh has many.
     spans = tuple(settings.mesh.spans(1))
-    plan = replace(make_plan(model.operators, settings), spans=spans, spans_per_batch=4)
+    plan = replace(make_plan(model.operators, settings), spans=spans, kpoints=(60,) * 60, spans_per_batch=4)
     checkpoints = Checkpoints(str(tmp_path / "results.zarr"), settings.material_id(model))
     computed = []
     sum_span = execution.sum_span

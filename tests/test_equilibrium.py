@@ -31,7 +31,7 @@ M = "circulation_magnetization"
 
 
 def magnetization(model, kmesh, energies, **options):
-    return compute(model, kmesh, energies, quantities=[M], **options)[M]
+    return compute(model, kmesh, energies, quantities=[M], kshift=0, **options)[M]
 
 
 @pytest.mark.parametrize("parameters", [{"mass": 0.2}, {"mass": 0.4, "phi": 0.8}])
@@ -86,7 +86,7 @@ def test_streda_in_three_dimensions(seed):
     low, high = energies[widest], energies[widest + 1]
     levels = low + np.array([0.3, 0.7]) * (high - low)
     names = [M, "conserved_hall_conductivity"]
-    found = compute(model, 4, levels, degeneracy_threshold=1e-9, quantities=names)
+    found = compute(model, 4, levels, degeneracy_threshold=1e-9, quantities=names, kshift=0)
     slope = np.diff(found[M].sum("part").values, axis=-1)[..., 0] / (levels[1] - levels[0])
     tensor = found["conserved_hall_conductivity"].values[..., 0] / (CONDUCTANCE * 1e8)
     expected = -np.stack([tensor[:, 1, 2], tensor[:, 2, 0], tensor[:, 0, 1]], axis=1)

@@ -10,6 +10,7 @@ from support import random_model
 
 from spinscreen.kernels import KMesh, LineSpan, bloch_operators, mesh_blocks
 
+SHIFTS = st.tuples(*[st.sampled_from([0.0, 0.5, 0.3])] * 3)
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 
 
@@ -33,11 +34,11 @@ def test_derivative_and_curl_are_those_of_the_matrices(onsite):
         np.testing.assert_allclose(at_k.stacked[:, :, 9 + c], curl, atol=1e-8)
 
 
-@given(shape=SHAPES, seed=st.integers(0, 5), block=st.integers(1, 40), onsite=st.booleans())
-def test_a_mesh_gives_what_direct_sums_give(shape, seed, block, onsite):
+@given(shape=SHAPES, shift=SHIFTS, seed=st.integers(0, 5), block=st.integers(1, 40), onsite=st.booleans())
+def test_a_mesh_gives_what_direct_sums_give(shape, shift, seed, block, onsite):
     operators = random_model(seed, size=2, onsite=onsite).operators
-    mesh = KMesh(shape)
-    blocks = list(mesh_blocks(operators, mesh, mesh.all_lines(), block))
+    mesh = KMesh(shape, shift)
+    blocks = list(mesh_blocks(operators, mesh, mesh.every_point(), block))
     hamiltonians = [bloch.hamiltonian for bloch in blocks]
     stacks = [bloch.stacked for bloch in blocks]
     direct = bloch_operators(operators, mesh.points())
@@ -46,10 +47,11 @@ def test_a_mesh_gives_what_direct_sums_give(shape, seed, block, onsite):
     np.testing.assert_allclose(np.concatenate(stacks), direct.stacked, atol=1e-12)
 
 
-@given(shape=SHAPES)
-def test_a_mesh_has_every_point_once(shape):
-    points = KMesh(shape).points()
-    indices = np.rint(points * shape).astype(int)
+@given(shape=SHAPES, shift=SHIFTS)
+def test_a_mesh_has_every_point_once(shape, shift):
+    points = KMesh(shape, shift).points()
+    indices = np.rint(points * shape - shift).astype(int)
+    np.testing.assert_allclose(points, (indices + shift) / shape, atol=1e-15)
     assert len(np.unique(indices, axis=0)) == np.prod(shape)
     assert (indices >= 0).all()
     assert (indices < np.array(shape)).all()
@@ -59,11 +61,11 @@ def test_a_mesh_has_every_point_once(shape):
 def test_a_k_point_has_the_same_bits_in_every_span(cut):
     operators = random_model(1).operators
     mesh = KMesh((5, 5, 9))
-    whole = [b.stacked for b in mesh_blocks(operators, mesh, mesh.all_lines(), 4)]
+    whole = [bloch.stacked for bloch in mesh_blocks(operators, mesh, mesh.every_point(), 4)]
     parts = [
-        b.stacked
+        bloch.stacked
         for span in (LineSpan(0, cut), LineSpan(cut, 25))
-        for b in mesh_blocks(operators, mesh, span, 4)
+        for bloch in mesh_blocks(operators, mesh, mesh.every_point(span), 4)
     ]
     np.testing.assert_array_equal(np.concatenate(whole), np.concatenate(parts))
 

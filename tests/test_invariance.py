@@ -20,6 +20,7 @@ from support import (
 
 from spinscreen.kernels import INTEGRALS, QUANTITIES, BandQuantity
 from spinscreen.materials import library
+from spinscreen.storage import is_error
 from spinscreen.storage.analysis.symmetry import rotated
 from spinscreen.workflows import compute
 
@@ -133,6 +134,9 @@ def integrals_of(model, kmesh, energies=(-0.4, 0.3), threshold=1e-6, temperature
 
 def assert_same_integrals(found, expected, tolerance=1e-9):
     for name in expected.data_vars:
+        if is_error(name):
+            # A bar is about the mesh, whose sub-meshes are others in another cell or frame.
+            continue
         scale = max(float(abs(expected[name]).max()), np.finfo(float).tiny)
         if name == "conserved_hall_conductivity_occupied":
             np.testing.assert_array_equal(found[name].isnull(), expected[name].isnull())

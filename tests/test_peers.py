@@ -99,6 +99,7 @@ def test_iron_anomalous_hall_scan(iron, reference_data):
         degeneracy_threshold=NO_MULTIPLETS,
         symmetrize="off",
         quantities=["anomalous_hall_conductivity", "carrier_density", "observable_density"],
+        kshift=0,
     )
     tensor = dataset["anomalous_hall_conductivity"].values
     for expected, (a, b) in zip(axial, ((1, 2), (2, 0), (0, 1)), strict=True):
@@ -118,6 +119,7 @@ def test_iron_anomalous_hall_at_the_fermi_level(iron):
         degeneracy_threshold=NO_MULTIPLETS,
         symmetrize="off",
         quantities=["anomalous_hall_conductivity"],
+        kshift=0,
     )
     assert float(dataset["anomalous_hall_conductivity"][0, 1, 0]) == pytest.approx(541.979541, abs=1e-2)
 
@@ -134,6 +136,7 @@ def test_platinum_spin_hall_scan(platinum, reference_data):
         symmetrize="off",
         broadening=0.1,
         quantities=["conventional_hall_conductivity"],
+        kshift=0,
     )
     here = dataset["conventional_hall_conductivity"].sel(
         observable="spin_z", current_axis="x", field_axis="y"
@@ -153,6 +156,7 @@ def test_gallium_arsenide_in_the_gap(gallium_arsenide):
         symmetrize="off",
         broadening=0.05,
         quantities=["conventional_hall_conductivity"],
+        kshift=0,
     )
     here = dataset["conventional_hall_conductivity"].sel(
         observable="spin_z", current_axis="x", field_axis="y"
@@ -171,6 +175,7 @@ def test_platinum_static_tensor_of_occupied_empty_pairs(platinum, reference_data
         degeneracy_threshold=1e-6,
         symmetrize="off",
         quantities=["conventional_hall_conductivity"],
+        kshift=0,
     )
     ours = np.einsum("sab->abs", dataset["conventional_hall_conductivity"].values[..., 0])
     expected = np.array(reference["simple_static"])
@@ -179,9 +184,8 @@ def test_platinum_static_tensor_of_occupied_empty_pairs(platinum, reference_data
 
 def test_conserved_differs_from_conventional_in_platinum(platinum):
     quantities = ["conventional_hall_conductivity", "conserved_hall_conductivity"]
-    dataset = compute(
-        platinum, (12, 12, 12), 18.3823, degeneracy_threshold=0.1, symmetrize="off", quantities=quantities
-    )
+    settings = {"symmetrize": "off", "quantities": quantities, "kshift": 0}
+    dataset = compute(platinum, 12, 18.3823, degeneracy_threshold=0.1, **settings)
     here = dataset.sel(observable="spin_z", current_axis="x", field_axis="y").isel(fermi_energy=0)
     conventional, conserved = (float(here[name]) for name in quantities)
     assert conventional > 1500

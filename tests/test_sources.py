@@ -354,7 +354,7 @@ def test_a_metal_is_filled_as_far_as_it_was_asked(filling):
     from spinscreen.materials.fermi_level import with_filling
 
     level = with_filling(model, count, "test").fermi_level
-    density = float(compute(model, 63, [level])["carrier_density"][0])
+    density = float(compute(model, 63, [level], kshift=0)["carrier_density"][0])
     # Of a mesh of 63 x 63 points, so many that a state more or less is 1/3969.
     assert density == pytest.approx(count, abs=3 / 63**2)
 

@@ -23,7 +23,8 @@ HALL = ("conventional_hall_conductivity", "conserved_hall_conductivity")
 
 def hall(model, kmesh, energy=0.0, threshold=1e-6, axes=("x", "y"), **options):
     """2 pi int_k f Omega of spin_z, conventional and conserved."""
-    dataset = compute(model, kmesh, energy, degeneracy_threshold=threshold, quantities=HALL, **options)
+    options |= {"degeneracy_threshold": threshold, "quantities": HALL, "kshift": 0}
+    dataset = compute(model, kmesh, energy, **options)
     here = dataset.sel(observable="spin_z", current_axis=axes[0], field_axis=axes[1])
     return tuple(IN_QUANTA * here[name].values.squeeze() for name in HALL)
 

@@ -192,8 +192,8 @@ def test_fermi_energies_come_back_in_the_order_given():
 def test_results_do_not_depend_on_how_the_mesh_is_cut(warm, cuts):
     operators = random_model(0).operators
     plan = make_plan(operators, warm)
-    assert plan.task.mesh.line_count == 20
-    whole = sum_span(operators, plan.task, plan.task.mesh.all_lines())
+    assert plan.task.mesh.full.line_count == 20
+    whole = sum_span(operators, plan.task, LineSpan(0, 20))
     edges = [0, *sorted(cuts), 20]
     total = None
     for start, stop in pairwise(edges):
@@ -223,12 +223,12 @@ def test_a_cluster_gives_the_bits_of_this_process(client):
         np.testing.assert_array_equal(here[name], there[name])
 
 
-def test_progress_counts_every_k_point_once(client):
+def test_progress_counts_every_k_point_that_is_computed_once(client):
     model = library.load("MoS2")
     for workers in (None, client):
         seen: list[int] = []
-        compute(model, (30, 20, 1), 0.0, client=workers, progress=seen.append)
-        assert sum(seen) == 600
+        found = compute(model, (30, 20, 1), 0.0, client=workers, progress=seen.append)
+        assert sum(seen) == found.attrs["evaluations"] <= 300
 
 
 def test_a_failing_worker_task_raises_its_own_error(client):

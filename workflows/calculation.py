@@ -36,6 +36,7 @@ from spinscreen.materials.symmetry import Symmetrize, with_symmetry
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
 from .settings import (
     DEFAULT_SCAN,
+    DEFAULT_SHIFT,
     Settings,
     as_energies,
     check_observables,
@@ -43,12 +44,22 @@ from .settings import (
     checked_integrals,
     checked_names,
     complete_kmesh,
+    complete_kshift,
     default_quantities,
     default_scan,
     several,
 )
-from .text import energies_of_text, mesh_of_text, names_of_text
-from .validation import AnyNumber, Count, NotNegative, Positive, Table, first_error, validation_sentence
+from .text import energies_of_text, mesh_of_text, names_of_text, shift_of_text
+from .validation import (
+    AnyNumber,
+    Count,
+    NotNegative,
+    Positive,
+    Step,
+    Table,
+    first_error,
+    validation_sentence,
+)
 
 #: Share of pairing and k_B T that the threshold of a superconductor may have.
 THRESHOLD_SHARE = 0.1
@@ -102,6 +113,19 @@ def _plain_mesh(value: Any) -> Any:
     return value
 
 
+def _plain_shift(value: Any) -> Any:
+    """Numbers of any kind one by one or alone; a fourth one is enough to see that there are too many."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return tuple(islice(value, 4))
+    return value
+
+
+def checked_kshift(kshift: Any) -> None:
+    """Raise InputError for what can be no shift of any mesh."""
+    steps = tuple(islice(kshift, 4)) if isinstance(kshift, Iterable) else (kshift,)
+    KMesh((1, 1, 1), steps * 3 if len(steps) == 1 else (*steps, 0.0) if len(steps) == 2 else steps)
+
+
 def _plain_energies(value: Any) -> Any:
     return None if value is None else tuple(as_energies(value).tolist())
 
@@ -111,6 +135,8 @@ def _plain_names(value: Any) -> Any:
 
 
 Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
+Shift = Step | Annotated[tuple[Step, ...], Field(min_length=1, max_length=3)]
+OptionalShift = Annotated[Shift | None, BeforeValidator(_plain_shift)]
 OptionalMesh = Annotated[Mesh | None, BeforeValidator(_plain_mesh)]
 Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
@@ -133,6 +159,20 @@ class Calculation(Table):
     ] = Field(
         None,
         description="k mesh, one number for all periodic axes or three; default: a spacing of 0.1/angstrom",
+    )
+    kshift: Annotated[
+        OptionalShift,
+        Option(
+            "Shift of the mesh in steps: 0.5 is half a step, 0 Gamma-centred. Default: 0.5 where --kmesh is "
+            "given.",
+            shift_of_text,
+            checked_kshift,
+            "0.5",
+        ),
+    ] = Field(
+        None,
+        description="shift of the k mesh in steps, one number or one for each axis, 0 is Gamma-centred; "
+        "default: 0.5 where kmesh is given",
     )
     half_width: NotNegative = Field(
         DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
@@ -333,6 +373,9 @@ class Calculation(Table):
         Raises InputError where it does not fit the model.
         """
         mesh = complete_kmesh(model, self.kmesh)
+        shift = self.kshift
+        if shift is None:
+            shift = 0.0 if self.kmesh is None else DEFAULT_SHIFT
         resolution = self.resolution(model)
         energies = self.fermi_energy
         if energies is None:
@@ -353,6 +396,7 @@ class Calculation(Table):
             resolution.degeneracy_threshold,
             resolution.broadening,
             names,
+            complete_kshift(model, mesh, shift),
         )
 
 

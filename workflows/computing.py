@@ -18,6 +18,7 @@ from spinscreen.kernels import (
     BandQuantity,
     InputError,
     Integral,
+    IrreducibleMesh,
     KMesh,
     KPath,
     Resolution,
@@ -151,7 +152,8 @@ def compute(
     settings : those of `Calculation` by name, and
     client : a Dask client or an `Engine`; None uses the threads of this process
     Among the settings are
-    kmesh : Gamma-centred mesh, three numbers or one for all periodic axes; None: spacing 0.1/angstrom
+    kmesh : three numbers or one for all periodic axes; None: spacing 0.1/angstrom, Gamma-centred
+    kshift : in steps of the mesh, 0.5 by default where kmesh is given; 0 is Gamma-centred
     fermi_energy : eV, number or array; None scans about the Fermi level, which is one of the energies
     fermi_level, electrons : eV, or what the bands hold per cell, instead of what the model says
     temperature : K; Fermi-surface and Nernst quantities need one above 0
@@ -168,7 +170,7 @@ def compute(
     >>> result = compute(library.load("kane_mele"), kmesh=24, fermi_energy=0.0)
     >>> hall = result["proper_hall_conductivity"].sel(observable="spin_z", current_axis="x", field_axis="y")
     >>> print(f"{hall.item():.2e} {hall.attrs['units']}")
-    -3.84e-05 (hbar/e) S
+    -3.75e-05 (hbar/e) S
     """
     given = positional(_POSITIONS, values, settings)
     engine = engine_of(given.pop("client", None))
@@ -178,7 +180,8 @@ def compute(
     calculation = Calculation.of(calculation, given)
     model = calculation.prepare(model)
     resolved = calculation.resolve(model)
-    if cost := costly(model.size, resolved.mesh, engine.threads):
+    mesh = IrreducibleMesh.of(resolved.mesh, model.symmetry_group)
+    if cost := costly(model.size, mesh, engine.threads):
         warnings.warn(f"{cost}; choose a smaller kmesh unless you mean it.", CostWarning, stacklevel=2)
     return compute_settings(model, resolved, engine, calculation.memory_budget, progress)
 
@@ -197,7 +200,7 @@ def compute_settings(
     """
     started = time.perf_counter()
     warn_of_threshold(model, settings)
-    plan = make_plan(model.operators, settings, memory_budget)
+    plan = make_plan(model.operators, settings, memory_budget, model.symmetry_group)
     sums = run_plan(model.operators, plan, engine_of(client), progress, checkpoints)
     sample = sample_of(model, settings.temperature)
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
@@ -227,6 +230,8 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
     check_integrals(model.name, model.operators, defined, settings.fermi_energy)
     attributes = model_attributes(model, settings.resolution) | {
         "k_mesh": list(settings.kmesh),
+        "k_shift": list(settings.kshift),
+        "kpoints": settings.mesh.size,
         "temperature": settings.temperature,
         "key": settings.key(model),
     }

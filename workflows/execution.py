@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from numpy.typing import NDArray
 
-from spinscreen.kernels import LatticeOperators, LineSpan, PartialSums, add_sums, sum_span
+from spinscreen.kernels import LatticeOperators, PartialSums, add_sums, sum_span, whole_zone
 from spinscreen.storage import KeptSums
 
 from .engine import Engine
@@ -28,16 +28,17 @@ def run_plan(
     checkpoints : where the job keeps the sums of its batches, and finds those of an earlier try
     """
     batches = list(plan.batches())
+    kpoints = dict(zip(plan.spans, plan.kpoints, strict=True))
+    if checkpoints is not None:
+        checkpoints = checkpoints.of_cut(plan.fingerprint)
     missing = [n for n in range(len(batches)) if _kept(checkpoints, plan, n) is None]
-    progress(
-        sum(_kpoints(plan, span) for n in set(range(len(batches))) - set(missing) for span in batches[n])
-    )
+    progress(sum(kpoints[span] for n in set(range(len(batches))) - set(missing) for span in batches[n]))
     computed = engine.sum_in_order(
         sum_span,
         [batches[n] for n in missing],
         add_sums,
         shared=(operators, plan.task),
-        done=lambda span: progress(_kpoints(plan, span)),
+        done=lambda span: progress(kpoints[span]),
     )
     total: PartialSums | None = None
     for n in range(len(batches)):
@@ -48,7 +49,7 @@ def run_plan(
                 checkpoints.save(n, _arrays(part, plan))
         total = part if total is None else add_sums(total, part)
     assert total is not None
-    return total
+    return whole_zone(total, plan.task.mesh.group)
 
 
 def _arrays(sums: PartialSums, plan: Plan) -> list[NDArray]:
@@ -63,7 +64,3 @@ def _kept(checkpoints: KeptSums | None, plan: Plan, batch: int) -> PartialSums |
         return None
     values, shares = arrays[: len(terms)], arrays[len(terms) :]
     return PartialSums(dict(zip(terms, values, strict=True)), dict(zip(terms, shares, strict=True)))
-
-
-def _kpoints(plan: Plan, span: LineSpan) -> int:
-    return (span.stop - span.start) * plan.task.mesh.line_length

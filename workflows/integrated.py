@@ -73,7 +73,7 @@ def integrated_on_mesh(
     chosen: Sequence[Integral], sums: PartialSums, plan: Plan, sample: Sample
 ) -> Integrated:
     """What the sums over a plain mesh come to."""
-    whole, count = whole_sums(sums), plan.task.mesh.size
+    whole, count = whole_sums(sums), plan.task.mesh.full.size
     with np.errstate(all="ignore"):
         values = {q.name: finish(q, whole, count, sample) for q in chosen}
         errors = {q.name: finish_error(q, sums, plan.task, sample) for q in chosen}
@@ -86,7 +86,7 @@ def integrated_on_mesh(
         if np.isfinite(errors[q.name]).any()
     }
     method = SUBMESHES if plan.task.split.count > 1 else UNKNOWN
-    return Integrated(values, errors, method, count, None, known, dominances)
+    return Integrated(values, errors, method, plan.kpoint_count, None, known, dominances)
 
 
 def is_within(

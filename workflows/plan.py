@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +16,10 @@ from spinscreen.kernels import (
     WHOLE,
     FermiScan,
     InputError,
-    KMesh,
+    IrreducibleMesh,
     LatticeOperators,
     LineSpan,
+    SymmetryGroup,
     Task,
     block_size,
     bytes_per_kpoint,
@@ -57,11 +60,28 @@ SPANS_PER_BATCH = 32
 
 @dataclass(frozen=True)
 class Plan:
-    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits."""
+    """A job cut into spans; it depends on model and settings alone, so equal jobs add up equal bits.
+
+    kpoints : computed in each span
+    """
 
     task: Task
     spans: tuple[LineSpan, ...]
+    kpoints: tuple[int, ...]
     spans_per_batch: int = SPANS_PER_BATCH
+
+    @property
+    def kpoint_count(self) -> int:
+        """Points that are computed in all."""
+        return sum(self.kpoints)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for plans whose batches have equal sums."""
+        mesh = self.task.mesh
+        cut = [self.spans_per_batch, *((span.start, span.stop) for span in self.spans)]
+        operations = [mesh.group.on_kpoints.tolist(), mesh.group.observables.tolist()]
+        return hashlib.sha256(json.dumps([cut, self.kpoints, operations]).encode()).hexdigest()
 
     def batches(self) -> Iterator[Sequence[LineSpan]]:
         for start in range(0, len(self.spans), self.spans_per_batch):
@@ -69,11 +89,19 @@ class Plan:
 
 
 def make_plan(
-    operators: LatticeOperators, settings: Settings, memory_budget: str | int = DEFAULT_MEMORY_BUDGET
+    operators: LatticeOperators,
+    settings: Settings,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    group: SymmetryGroup | None = None,
 ) -> Plan:
-    """Cut a job. Raises InputError where a worker's budget cannot even hold the model and one k point."""
-    mesh = settings.mesh
-    free = free_bytes(operators, mesh.line_length, memory_budget)
+    """Cut a job. Raises InputError where a worker's budget cannot even hold the model and one k point.
+
+    group : operations that the model obeys to rounding; of points that they relate one is computed
+    """
+    if group is None:
+        group = SymmetryGroup.identity(operators.observable_count)
+    mesh = IrreducibleMesh.of(settings.mesh, group)
+    free = free_bytes(operators, mesh.full.line_length, memory_budget)
     block = min(block_size(operators, free), int(free // _window_bytes(operators, settings.scan)))
     sums, most = _bytes_of_sums(operators, settings), max(budget_bytes(memory_budget), _LEAST_FOR_SUMS)
     if block < 1 or sums > most:
@@ -86,10 +114,30 @@ def make_plan(
     # Errors are left unknown rather than a scan refused that fits without them.
     split = split if split.count * sums <= most else WHOLE
     task = Task(mesh, settings.scan, settings.resolution, terms, block, split)
-    per_line = seconds_per_kpoint(operators.size) * mesh.line_length
-    whole = per_line * mesh.line_count
+    per_point = seconds_per_kpoint(operators.size)
+    whole = estimated_seconds(operators.size, mesh)
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)
-    return Plan(task, tuple(mesh.spans(max(1, round(target / per_line)))))
+    spans, counts = _spans(mesh, target / per_point)
+    return Plan(task, spans, counts)
+
+
+def _spans(mesh: IrreducibleMesh, points: float) -> tuple[tuple[LineSpan, ...], tuple[int, ...]]:
+    """Cut a mesh into spans of about as many points that are computed, and how many each has."""
+    if mesh.order == 1:
+        length = mesh.full.line_length
+        whole = tuple(mesh.full.spans(max(1, round(points / length))))
+        return whole, tuple((span.stop - span.start) * length for span in whole)
+    spans: list[LineSpan] = []
+    found: list[int] = []
+    start, held = 0, 0
+    for lines, counts in mesh.line_counts():
+        for line, count in zip(lines.tolist(), counts.tolist(), strict=True):
+            if held and held + count / 2 > points:
+                spans.append(LineSpan(start, line))
+                found.append(held)
+                start, held = line, 0
+            held += count
+    return (*spans, LineSpan(start, mesh.full.line_count)), (*found, held)
 
 
 def _bytes_of_sums(operators: LatticeOperators, settings: Settings) -> int:
@@ -114,19 +162,20 @@ class CostWarning(UserWarning):
     """A mesh will take more than a day on this machine."""
 
 
-def estimated_seconds(size: int, mesh: KMesh) -> float:
+def estimated_seconds(size: int, mesh: IrreducibleMesh) -> float:
     """Rough cost of a whole mesh on one core."""
-    return seconds_per_kpoint(size) * mesh.size
+    return seconds_per_kpoint(size) * mesh.full.size / mesh.order
 
 
-def costly(size: int, mesh: KMesh, cores: int) -> str | None:
+def costly(size: int, mesh: IrreducibleMesh, cores: int) -> str | None:
     """One sentence on a mesh that would take this many cores more than a day; None for any other."""
     hours = estimated_seconds(size, mesh) / max(1, cores) / 3600
     if hours <= COSTLY_HOURS:
         return None
+    points = mesh.full.size // mesh.order
     days = f"{hours / 24:,.0f} days" if hours > 48 else f"{hours:.0f} hours"
     return (
-        f"kmesh: {mesh.size:,} k points of {size} Wannier functions take about {days} on {cores} cores, "
+        f"kmesh: {points:,} k points of {size} Wannier functions take about {days} on {cores} cores, "
         f"expected at most {COSTLY_HOURS:.0f} hours"
     )
 

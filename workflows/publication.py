@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
+from spinscreen.kernels import IrreducibleMesh
 from spinscreen.materials import Source, WannierModel, composition
 from spinscreen.storage import (
     KeptSums,
@@ -72,10 +74,15 @@ class Work:
     def material_id(self) -> str:
         return self.settings.material_id(self.model)
 
+    @cached_property
+    def mesh(self) -> IrreducibleMesh:
+        """The k points that are computed."""
+        return IrreducibleMesh.of(self.settings.mesh, self.model.symmetry_group)
+
     @property
     def seconds(self) -> float:
         """Rough cost on one core."""
-        return estimated_seconds(self.model.size, self.settings.mesh)
+        return estimated_seconds(self.model.size, self.mesh)
 
     def is_published(self, store: str | Path | Store) -> bool:
         return is_published(store, self.material_id)

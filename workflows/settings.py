@@ -47,7 +47,16 @@ DEFAULT_SPACING = 0.1
 
 
 #: Settings that a result's key leaves out where they have these values.
-_DEFAULTS = {"temperature": 0.0, "degeneracy_threshold": DEFAULT_DEGENERACY_THRESHOLD, "broadening": 0.0}
+_DEFAULTS = {
+    "temperature": 0.0,
+    "degeneracy_threshold": DEFAULT_DEGENERACY_THRESHOLD,
+    "broadening": 0.0,
+    # Gamma-centred: what a key without a shift has always meant.
+    "kshift": (0.0, 0.0, 0.0),
+}
+
+#: Shift in steps of a mesh that the user names: a Gamma-centred one has the points of highest symmetry on it.
+DEFAULT_SHIFT = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ class Settings:
     """All that a result depends on beside the model. Raises InputError for values that make no sense.
 
     kmesh : points along each reciprocal vector; fermi_energy : eV; temperature : K;
-    degeneracy_threshold, broadening : eV; quantities : names of Brillouin-zone integrals
+    degeneracy_threshold, broadening : eV; quantities : names of Brillouin-zone integrals;
+    kshift : of the mesh, in steps, 0 where there is one point
     """
 
     kmesh: tuple[int, int, int]
@@ -64,6 +74,7 @@ class Settings:
     degeneracy_threshold: float
     broadening: float
     quantities: tuple[str, ...]
+    kshift: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if len(set(self.fermi_energy)) < len(self.fermi_energy):
@@ -75,7 +86,7 @@ class Settings:
 
     @property
     def mesh(self) -> KMesh:
-        return KMesh(self.kmesh)
+        return KMesh(self.kmesh, self.kshift)
 
     @property
     def scan(self) -> FermiScan:
@@ -192,6 +203,21 @@ def complete_kmesh(model: WannierModel, kmesh: int | Sequence[int] | None) -> tu
                 f"kmesh: axis {axis + 1} of model {model.name!r} does not repeat, expected 1 point along it, "
                 f"found {count}."
             )
+    return x, y, z
+
+
+def complete_kshift(
+    model: WannierModel, kmesh: tuple[int, int, int], kshift: float | Sequence[float]
+) -> tuple[float, float, float]:
+    """Three shifts in mesh steps, 0 along axes with one point. Raises InputError for anything else."""
+    given = [kshift] if isinstance(kshift, float | int) else list(kshift)
+    if len(given) == 1:
+        given *= 3
+    elif len(given) == model.dimension < 3:
+        along = iter(given)
+        given = [next(along) if repeats else 0.0 for repeats in model.periodic]
+    shift = KMesh(kmesh, tuple(given)).shift  # type: ignore[arg-type]
+    x, y, z = (step if count > 1 else 0.0 for step, count in zip(shift, kmesh, strict=True))
     return x, y, z
 
 

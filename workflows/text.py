@@ -19,6 +19,15 @@ def mesh_of_text(text: str) -> int | list[int]:
     return counts[0] if len(counts) == 1 else counts
 
 
+def shift_of_text(text: str) -> float | list[float]:
+    """0.5 or 0.5,0.5,0. Raises InputError for anything else."""
+    try:
+        steps = [float(word) for word in text.split(",")]
+    except ValueError:
+        raise InputError(f"--kshift: expected 0.5 or 0.5,0.5,0, found {short(text)}.") from None
+    return steps[0] if len(steps) == 1 else steps
+
+
 def energies_of_text(text: str) -> NDArray[np.float64]:
     """eV: 18.4, 18.4,18.5 or start:stop:step. Raises InputError for anything else."""
     try:

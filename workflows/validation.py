@@ -32,6 +32,7 @@ def plain_number(value: object) -> object:
 _Number = Annotated[float, BeforeValidator(plain_number), Field(strict=True, allow_inf_nan=False)]
 NotNegative = Annotated[_Number, Field(ge=0)]
 Positive = Annotated[_Number, Field(gt=0)]
+Step = Annotated[_Number, Field(ge=0, lt=1)]
 AnyNumber = _Number
 Count = Annotated[int, BeforeValidator(plain_number), Field(strict=True, gt=0)]
 

@@ -8,11 +8,13 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import CYCLIC, Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .hall import conserved_traces
 from .record import BandQuantity, Integral, Term, Unit, per_measure, side_by_side
 from .surface import flow_traces
 
 
+@transforms("observable", "axial", time_reversal=-1)
 def wave_packet_moment(bands: BlochBands) -> Real:
     """m_n,c = 1/2 Re Tr_N[r_a j_b - r_b j_a]/|N|, (a, b, c) cyclic, (k, observable, axis, band).
 
@@ -29,12 +31,14 @@ def wave_packet_moment(bands: BlochBands) -> Real:
     return np.moveaxis(contractions.shared(moment, bands.multiplet_label), 1, -1)
 
 
+@transforms("observable", "axial", time_reversal=-1)
 def packet_curvature(bands: BlochBands) -> Real:
     """T5 without any field: it is that of T11 in a superconductor as well, (k, observable, axis, band)."""
     tensor = bands.once(conserved_traces, bands.bare)
     return np.moveaxis(np.stack([tensor[..., a, b] for a, b in CYCLIC], axis=-1), 1, -1)
 
 
+@transforms("observable", "axial", time_reversal=-1)
 def carried_dipole(bands: BlochBands) -> Real:
     """1/2 (d x v)_n,c = 1/4 Re Tr_N[{d_a, v_b} - {d_b, v_a}]/|N|, (k, observable, axis, band).
 
@@ -45,12 +49,14 @@ def carried_dipole(bands: BlochBands) -> Real:
     return np.moveaxis(curl, 1, -1)
 
 
+@transforms("observable", "polar", time_reversal=-1)
 def texture_flow(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_a]/|N|, the bare part of T12, (k, observable, axis, band) Theta eV angstrom/hbar."""
     values, _ = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.velocity)
     return np.moveaxis(values, 1, -1)
 
 
+@transforms("observable", "polar", time_reversal=-1)
 def texture_slope(bands: BlochBands) -> Real:
     """d_a theta_n, the Berry-phase part of T12, (k, observable, axis, band) Theta angstrom.
 
@@ -119,6 +125,5 @@ RECORDS = (
         side_by_side,
         by_default=False,
         parts=("bare", "berry"),
-        polar=True,
     ),
 )

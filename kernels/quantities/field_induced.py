@@ -11,10 +11,12 @@ from .. import contractions
 from ..bands import BlochBands, Vertex
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .proper import BARE_BUBBLE
 from .record import BandQuantity, Integral, Term, Unit, density_units, per_measure, unchanged
 
 
+@transforms("observable", "polar")
 def field_texture(bands: BlochBands) -> Real:
     """Omega^Theta_n,b = -2 Im sum_{m not in N} Theta_nm (v_b)_mn/((eps_n - eps_m)^2 + eta^2).
 
@@ -36,11 +38,13 @@ def drift_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
     return contractions.texture_flow(bands.multiplet_label, bands.observable, vertex.velocity)
 
 
+@transforms("observable", "polar", time_reversal=-1)
 def texture_drift(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_b]/|N|, (k, observable, field_axis, band) Theta eV angstrom/hbar."""
     return np.moveaxis(bands.once(drift_traces, bands.field)[0], 1, -1)
 
 
+@transforms("observable", "polar", magnitude=True)
 def texture_drift_bound(bands: BlochBands) -> Real:
     """What `texture_drift` cannot exceed, whatever the phases and signs that symmetry makes cancel."""
     return np.moveaxis(bands.once(drift_traces, bands.field)[1], 1, -1)

@@ -8,6 +8,7 @@ from .. import contractions
 from ..bands import BlochBands, Vertex
 from ..lattice import CYCLIC, Complex, Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .levels import unity
 from .record import (
     CHARGE_CONDUCTIVITY,
@@ -22,6 +23,7 @@ from .record import (
 )
 
 
+@transforms("axial", time_reversal=-1)
 def berry_curvature(bands: BlochBands) -> Real:
     """T1: Omega_n,ab = Tr F_ab/|N| as a pseudovector, (k, axis, band) angstrom^2.
 
@@ -30,6 +32,7 @@ def berry_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(bands.curvature_traces[0], 1, -1)
 
 
+@transforms("axial", time_reversal=-1)
 def field_berry_curvature(bands: BlochBands) -> Real:
     """Integrand of T2: T1 with r^V_a and r^V_b of the field, (k, axis, band) angstrom^2."""
     if bands.field is bands.bare:
@@ -45,6 +48,7 @@ def field_berry_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(berry, 1, -1)
 
 
+@transforms("observable", "axial", time_reversal=-1)
 def conserved_curvature(bands: BlochBands) -> Real:
     """T5: Omega^cons_n,ab = Re Tr[theta_N F_ab]/|N|, (k, observable, axis, band) in Theta angstrom^2.
 
@@ -55,6 +59,7 @@ def conserved_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(np.stack(pseudovector, axis=-1), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def conserved_tensor(bands: BlochBands) -> Real:
     """T5 with all its components, (k, observable, current_axis, field_axis, band) in Theta angstrom^2."""
     return np.moveaxis(bands.once(conserved_traces, bands.field), 1, -1)
@@ -106,6 +111,7 @@ def _tensor_of(pseudovector: Real) -> Real:
     return tensor
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def conventional_curvature(bands: BlochBands) -> Real:
     """T3: -2 Im sum_{m not in N} (j_a)_nm (v_b)_mn/((eps_n - eps_m)^2 + eta^2).
 
@@ -127,6 +133,7 @@ def conventional_traces(bands: BlochBands, vertex: Vertex) -> Real:
     )
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def sensitivity(bands: BlochBands) -> Real:
     """T5 at `SENSITIVITY_FACTOR` times the degeneracy threshold minus T5, as `conserved_tensor`."""
     coarse = bands.at_threshold(SENSITIVITY_FACTOR * bands.resolution.degeneracy_threshold)
@@ -135,6 +142,7 @@ def sensitivity(bands: BlochBands) -> Real:
     return conserved_tensor(coarse) - conserved_tensor(bands)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def occupied_curvature(bands: BlochBands) -> Real:
     """What each band adds to Re Tr[theta_occ F_occ], all levels up to it being one multiplet.
 
@@ -151,6 +159,7 @@ def occupied_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(values, 1, -1)
 
 
+@transforms()
 def level_number(bands: BlochBands) -> Real:
     """2 n + 1 for n = 0, 1 ...: summed over the lowest N bands it is N^2. (k, band)."""
     number = np.broadcast_to(2.0 * np.arange(bands.energy.shape[1]) + 1, bands.energy.shape)

@@ -8,19 +8,23 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .record import BandQuantity, Integral, Term, electrons_per_cell, unchanged
 
 
+@transforms()
 def energy(bands: BlochBands) -> Real:
     """eps_n, (k, band) eV: the eigenvalues as they are, not averaged over a multiplet."""
     return bands.energy
 
 
+@transforms()
 def unity(bands: BlochBands) -> Real:
     """1 for every band, (k, band): what counts states."""
     return np.ones_like(bands.energy)
 
 
+@transforms()
 def electron_content(bands: BlochBands) -> Real:
     """Electrons in each band, (k, band): 1, or Tr_N tau_z/|N| in a superconductor."""
     if bands.charge_matrix is None:
@@ -29,6 +33,7 @@ def electron_content(bands: BlochBands) -> Real:
     return contractions.shared(diagonal, bands.multiplet_label)
 
 
+@transforms("polar", time_reversal=-1)
 def velocity(bands: BlochBands) -> Real:
     """Tr v_a,N/|N|, (k, axis, band) eV angstrom / hbar."""
     return bands.shared_diagonal(bands.velocity)
@@ -36,9 +41,7 @@ def velocity(bands: BlochBands) -> Real:
 
 RECORDS = (
     BandQuantity("energy", "band energy", "section 2", (), "eV", energy),
-    BandQuantity(
-        "velocity", "band velocity", "section 3", ("axis",), "eV angstrom / hbar", velocity, polar=True
-    ),
+    BandQuantity("velocity", "band velocity", "section 3", ("axis",), "eV angstrom / hbar", velocity),
     Integral(
         "carrier_density",
         "electrons per cell",

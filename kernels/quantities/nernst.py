@@ -8,6 +8,7 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .hall import berry_curvature, conserved_traces, conventional_traces
 from .proper import PROPER_NOTE, proper_traces, reversed_dipole_traces
 from .record import (
@@ -37,6 +38,7 @@ def _heat(sample: Sample) -> float:
     return -CONDUCTANCE * per_measure(sample) * per_metre / sample.temperature
 
 
+@transforms("axial", time_reversal=-1)
 def thermal_berry_curvature(bands: BlochBands) -> Real:
     """T1; in a superconductor that of the charge, Re Tr[(tau_z)_N F]/|N|, (k, axis, band) angstrom^2."""
     if bands.charge_matrix is None:
@@ -53,21 +55,25 @@ def thermal_berry_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(charge[:, :, 0], 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def thermal_conventional(bands: BlochBands) -> Real:
     """T3 of a temperature gradient, which drives electrons and holes alike: with the bare v_b."""
     return np.moveaxis(bands.once(conventional_traces, bands.bare), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def thermal_conserved(bands: BlochBands) -> Real:
     """T5 of a temperature gradient, (k, observable, current_axis, field_axis, band)."""
     return np.moveaxis(bands.once(conserved_traces, bands.bare), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def thermal_proper(bands: BlochBands) -> Real:
     """T14's sea of a temperature gradient."""
     return np.moveaxis(bands.once(proper_traces, bands.bare), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def thermal_proper_surface(bands: BlochBands) -> Real:
     """T14's surface part of a temperature gradient."""
     return np.moveaxis(bands.once(reversed_dipole_traces, bands.bare), 1, -1)

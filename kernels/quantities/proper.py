@@ -13,6 +13,7 @@ from .. import contractions
 from ..bands import BlochBands, Vertex
 from ..lattice import CYCLIC, Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .hall import CONVENTIONAL_SEA
 from .record import (
     THETA_CONDUCTIVITY,
@@ -59,6 +60,7 @@ def moment_traces(bands: BlochBands, vertex: Vertex) -> Real:
     )
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def proper_curvature(bands: BlochBands) -> Real:
     """T14's sea: Omega^P_n,ab = sum_{m not in N} (G_nm + G_mn)/(eps_n - eps_m), physics.md has G.
 
@@ -68,11 +70,13 @@ def proper_curvature(bands: BlochBands) -> Real:
     return np.moveaxis(bands.once(proper_traces, bands.field), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def proper_flow(bands: BlochBands) -> Real:
     """Integrand of T14's surface part: Re Tr_N[w_a d_b]/|N|, w_a being v_a inside N."""
     return np.moveaxis(bands.once(reversed_dipole_traces, bands.field), 1, -1)
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def accumulation_flow(bands: BlochBands) -> Real:
     """Integrand of T15: {Re Tr_N[d_a w_b] - eps_abc Re Tr_N[theta_N m_c]}/|N|."""
     values = bands.once(flow_traces, bands.field)[0].copy()

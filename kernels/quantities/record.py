@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import constants
@@ -11,6 +11,7 @@ from scipy import constants
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import Index, Transformation, transformation_of
 
 Kernel = Callable[[BlochBands], Real]
 
@@ -26,10 +27,7 @@ THETA_HALL_DIMS = ("observable", *HALL_DIMS)
 
 @dataclass(frozen=True)
 class BandQuantity:
-    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit.
-
-    polar : its dim `axis` is a vector; without, a curl, which keeps its sign under inversion
-    """
+    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit."""
 
     name: str
     long_name: str
@@ -37,11 +35,15 @@ class BandQuantity:
     dims: tuple[str, ...]
     units: str
     kernel: Kernel
-    polar: bool = False
 
     @property
     def needs_observable(self) -> bool:
         return "observable" in self.dims
+
+    @property
+    def transformation(self) -> Transformation:
+        """How its values turn, index by index of `dims`."""
+        return transformation_of(self.kernel)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Term:
     filled_constant: bool = True
     cold: bool = False
 
+    @property
+    def transformation(self) -> Transformation:
+        """How the sum turns, index by index of its components."""
+        return transformation_of(self.kernel)
+
 
 @dataclass(frozen=True)
 class Integral:
@@ -100,7 +107,6 @@ class Integral:
         0 stands for a term that is left out at T = 0
     by_default : computed where the user names no quantities
     parts : labels of the dim `part` of a quantity whose terms are stored side by side
-    polar : as for a BandQuantity
     can_be_undefined : NaN is an answer, where the note says so
     note : what a reader of the number must know, stored with it
     note_at_zero, note_superconducting, note_wannierized : the same, at T = 0, for a superconductor, and for
@@ -117,7 +123,6 @@ class Integral:
     combine: Callable[..., Real]
     by_default: bool = True
     parts: tuple[str, ...] = ()
-    polar: bool = False
     can_be_undefined: bool = False
     note: str = ""
     note_at_zero: str = ""
@@ -128,6 +133,18 @@ class Integral:
     @property
     def needs_observable(self) -> bool:
         return "observable" in self.dims
+
+    @property
+    def transformation(self) -> Transformation:
+        """How it turns, index by index of `dims` but for `part`: as its first term.
+
+        What a term gives as a curl may stand as the antisymmetric tensor of two vectors.
+        """
+        first = self.terms[0].transformation
+        if "axis" in self.dims:
+            return first
+        kinds: dict[str, Index] = {"observable": "observable", "current_axis": "polar", "field_axis": "polar"}
+        return replace(first, indices=tuple(kinds[dim] for dim in self.dims))
 
     @property
     def needs_temperature(self) -> bool:

@@ -8,6 +8,7 @@ from .. import contractions
 from ..bands import BlochBands, Vertex
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .record import (
     THETA_CONDUCTIVITY,
     THETA_HALL_DIMS,
@@ -27,11 +28,13 @@ def flow_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
     )
 
 
+@transforms("observable", "polar", "polar", time_reversal=-1)
 def dipole_flow(bands: BlochBands) -> Real:
     """Integrand of T8: Re Tr_N[d_a v_b]/|N|, d_n,a v_n,b for a single band; (k, observable, a, b, band)."""
     return np.moveaxis(bands.once(flow_traces, bands.field)[0], 1, -1)
 
 
+@transforms("observable", "polar", "polar")
 def drude_flow(bands: BlochBands) -> Real:
     """Integrand of T9: 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, observable, a, b, band)."""
     return np.moveaxis(bands.once(flow_traces, bands.field)[1], 1, -1)

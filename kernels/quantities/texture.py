@@ -8,14 +8,17 @@ from .. import contractions
 from ..bands import BlochBands
 from ..lattice import Real
 from ..occupations import Weight
+from ..transformation import transforms
 from .record import BandQuantity, Integral, Term, per_cell, unchanged
 
 
+@transforms("observable")
 def texture(bands: BlochBands) -> Real:
     """theta_n = Tr theta_N/|N|, (k, observable, band) in the observable's unit."""
     return bands.shared_diagonal(bands.observable)
 
 
+@transforms("observable", "polar")
 def wave_packet_dipole(bands: BlochBands) -> Real:
     """Tr d_a,N/|N| with d_a = 1/2 (Theta r_a + h.c.), (k, observable, axis, band) in Theta angstrom."""
     # Inside a multiplet r is zero, so the diagonal of d is that of Re(Theta r).
@@ -33,7 +36,6 @@ RECORDS = (
         ("observable", "axis"),
         "{theta} angstrom",
         wave_packet_dipole,
-        polar=True,
     ),
     Integral(
         "observable_density",

@@ -59,7 +59,7 @@ def _along(values: xr.DataArray, dim: str, matrix: NDArray) -> xr.DataArray:
 def _is_polar(variable: str) -> bool:
     """Whether the dim `axis` of a variable is a vector; else it is a curl, as of a variable of the user's."""
     quantity = QUANTITIES.get(variable.removesuffix("_error"))
-    return quantity is not None and quantity.polar
+    return quantity is not None and "polar" in quantity.transformation.indices
 
 
 def _of_observables(known: Mapping[str, Facts], rotation: NDArray, pseudo: NDArray) -> NDArray:

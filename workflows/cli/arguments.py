@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import typer
 
-from spinscreen.kernels import InputError, KMesh
+from spinscreen.kernels import InputError, IrreducibleMesh
 from spinscreen.materials import PathSegment, WannierModel
 
 from ..engine import core_count
@@ -37,7 +37,7 @@ def path_corners(text: str | None, model: WannierModel) -> list[Corner]:
     return corners
 
 
-def confirm_cost(model: WannierModel, mesh: KMesh, yes: bool) -> None:
+def confirm_cost(model: WannierModel, mesh: IrreducibleMesh, yes: bool) -> None:
     """Ask before a mesh that will take more than a day; where nobody can answer, raise InputError."""
     cost = None if yes else costly(model.size, mesh, core_count())
     if cost is None:

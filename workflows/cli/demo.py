@@ -45,7 +45,7 @@ def run_demo(folder: Path, workers: int | None, console: Terminal) -> None:
     store = folder / "results.zarr"
     Targets.checked(store)
     works = [_work(*entry) for entry in _MATERIALS]
-    total = sum(work.settings.mesh.size for work in works)
+    total = sum(work.mesh.size for work in works)
     console.print("starting a local Dask cluster ...")
     with (
         local_engine(workers) as engine,
@@ -53,7 +53,7 @@ def run_demo(folder: Path, workers: int | None, console: Terminal) -> None:
     ):
         for work in works:
             if work.is_published(store):
-                progress(work.settings.mesh.size)
+                progress(work.mesh.size)
             else:
                 folder.mkdir(parents=True, exist_ok=True)
                 work.result(engine, store, progress)
