@@ -113,16 +113,16 @@ def test_a_file_with_a_hole(tmp_path, name):
         # An .amn only adds: whatever it holds costs no model, and it is told.
         (lambda text: text + "1 1 1 0 0\n", "12 overlaps are missing"),
         (lambda text: text[: len(text) // 2], "are missing"),
-        (lambda text: text.replace("2 3 2", "2 3 900000000"), "cannot stand in it"),
+        (lambda text: text.replace("2 3 2", "2 3 900000000"), "by its header, the most"),
         (lambda text: text.replace("2 3 2", "2 3"), "expected 2 bands and 3 k points"),
         (lambda text: text.replace("2 3 2", "2 4 2"), "found '2 4 2'; it belongs to another"),
         (
             lambda text: text.replace("    2    2    1", "    2    7    1"),
-            "after line 3: expected the numbers",
+            "k point up to 2, 2, 3 on each line, found 2, 7, 1",
         ),
         (lambda text: text.replace("    2    2    1", "    2  x 2  1"), "line 6: expected 5 finite"),
         (lambda text: "", "ends in its header"),
-        (lambda text: "\0" * 100, "ends in its header"),
+        (lambda text: "\0" * 100, "found binary data"),
         (lambda text: text + "1 " * (1 << 22), "holds more than"),
     ],
 )
