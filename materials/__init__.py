@@ -1,7 +1,16 @@
 """How a material gets in: the frozen `WannierModel`, readers of real files, and the built-in library."""
 
 from . import library
-from .collection import ManifestEntry, MaterialCheck, SameIdWarning, check_material, find_materials
+from .collection import (
+    ManifestEntry,
+    MaterialCheck,
+    SameIdWarning,
+    check_material,
+    check_new_manifest,
+    checked_model,
+    find_materials,
+    write_manifest,
+)
 from .fermi_level import with_filling
 from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
@@ -48,6 +57,8 @@ __all__ = [
     "bcs_gap",
     "bogoliubov",
     "check_material",
+    "check_new_manifest",
+    "checked_model",
     "composition",
     "find_materials",
     "library",
@@ -64,5 +75,6 @@ __all__ = [
     "with_layer",
     "with_orbital_momentum",
     "with_spin_orbit",
+    "write_manifest",
     "write_wannier90",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import itertools
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from .companions import nine_numbers
 from .files import at_the_door, is_folder, is_there, is_unprintable, kind_of, printable, quoted
 from .manifests import read_rows
 from .matrices import LARGEST
+from .model import WannierModel
 from .packed import archive_stem, inside
 from .sources import FileSource, LibrarySource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
@@ -190,6 +192,7 @@ class ManifestEntry(BaseModel):
     )
     formula: str | None = None
     space_group: str | None = None
+    check: str | None = Field(None, description="what `spinscreen check --write` said; not looked at")
 
 
 #: Manifest columns that say how to load a material; all others become screening columns.
@@ -208,6 +211,7 @@ def _from_manifest(path: Path) -> Iterator[FileSource]:
             raise InputError(f"{path}, entry {number}: {problem}") from None
         content = entry.model_dump(exclude_none=True)
         name, place = content.pop("id"), content.pop("path")
+        content.pop("check", None)
         overrides = {key: content.pop(key) for key in _LOADING if key in content}
         if "lattice" in overrides:
             overrides["lattice"] = _cell(overrides["lattice"], path.parent)
@@ -257,16 +261,25 @@ def _plain(name: str, value: object) -> str | float:
 
 @dataclass(frozen=True)
 class MaterialCheck:
-    """What reading a material showed: `error` where it is broken, `missing` and `found` where it is not."""
+    """What reading a material showed: `error` where it is broken, the rest where it is not.
+
+    missing : what would make results better; found : the model in a few words; assumptions : its notes
+    """
 
     id: str
     error: str | None = None
     missing: tuple[str, ...] = ()
     found: str = ""
+    assumptions: tuple[str, ...] = ()
 
 
 def check_material(source: Source) -> MaterialCheck:
-    """Read a material without computing: what is broken, what is missing, what was found."""
+    """Read a material without computing: what is broken, what is missing, what was found and assumed."""
+    return checked_model(source)[0]
+
+
+def checked_model(source: Source) -> tuple[MaterialCheck, WannierModel | None]:
+    """The same and the model, None where it cannot be read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         try:
@@ -274,7 +287,7 @@ def check_material(source: Source) -> MaterialCheck:
             columns = {**composition(model, source), **source.columns}
         except Exception as problem:  # as a campaign, which records whatever a material does
             kind = "" if isinstance(problem, InputError) else f"{type(problem).__name__}: "
-            return MaterialCheck(source.id, printable(f"{kind}{problem}"))
+            return MaterialCheck(source.id, printable(f"{kind}{problem}")), None
     lacks = {
         "spin": model.provenance.spin_source == "none",
         "Fermi level": model.fermi_level is None,
@@ -285,4 +298,43 @@ def check_material(source: Source) -> MaterialCheck:
     found = f"{model.size} Wannier functions, {model.dimension}D, Fermi level {level}"
     if "formula" in columns:
         found = f"{columns['formula']} {columns.get('space_group', '')}, {found}"
-    return MaterialCheck(source.id, None, tuple(name for name, absent in lacks.items() if absent), found)
+    missing = tuple(name for name, absent in lacks.items() if absent)
+    return MaterialCheck(source.id, None, missing, found, model.provenance.notes), model
+
+
+#: Columns of a manifest that is to be filled in.
+_COLUMNS = ("id", "path", *_LOADING, "formula", "space_group", "check")
+
+
+def check_new_manifest(path: Path, sources: Sequence[Source]) -> None:
+    """Raises InputError where `write_manifest` would, before the sources are read."""
+    if path.suffix != ".csv":
+        raise InputError(f"{path}: expected a file name that ends in .csv.")
+    if is_there(path):
+        raise InputError(f"{path}: is there already, expected a new name; it was not touched.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: {path.parent} is no folder, expected the place of a new manifest.")
+    without = next((source.id for source in sources if not source.path), None)
+    if without is not None:
+        raise InputError(f"{path}: {without!r} has no files, expected materials of a tree or a manifest.")
+
+
+def write_manifest(path: Path, sources: Sequence[Source], checks: Sequence[MaterialCheck]) -> None:
+    """Write a manifest (.csv) of the sources with empty cells for what can be given, and what each lacks.
+
+    Raises InputError where the file is there already or cannot be written, or a source has no files.
+    """
+    check_new_manifest(path, sources)
+    rows = [_row(path, source, check) for source, check in zip(sources, checks, strict=True)]
+    names = dict.fromkeys([*_COLUMNS, *(name for row in rows for name in row)])
+    with at_the_door(path), path.open("x", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, list(names))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _row(manifest: Path, source: Source, check: MaterialCheck) -> dict[str, object]:
+    told = check.error or (f"missing: {', '.join(check.missing)}" if check.missing else "complete")
+    place = os.path.relpath(source.path or "", manifest.resolve().parent)
+    given = dict(source.overrides) if isinstance(source, FileSource) else {}
+    return {"id": source.id, "path": place, **given, **source.columns, "check": told}

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
+from command_line import spinscreen
 from damage import refused
 from inputs import SEED, write_ab_initio, write_tb
 
@@ -405,3 +407,41 @@ def test_a_path_with_breaks_is_drawn_with_breaks(tmp_path):
     assert [len(line.get_xdata()) for line in drawn] == [5] * model.size + [5] * model.size
     with pytest.raises(InputError, match="at least two labelled k points in each piece"):
         k_path(corners[:4], model.lattice)
+
+
+def test_check_says_what_will_be_computed_and_writes_a_manifest(tmp_path, monkeypatch):
+    chain(tmp_path / "tree" / "chain", "fermi_energy = -1.5\n")
+    write_tb_in(tmp_path / "tree" / "spin")
+    broken = tmp_path / "tree" / "broken"
+    chain(broken, "num_wann = 7\n")
+    monkeypatch.chdir(tmp_path)
+    shown = spinscreen("check", "tree", "--write", "list.csv")
+    assert shown.returncode == 1
+    lines = shown.stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("chain: good"))
+    assert "missing: spin" in lines[at]
+    assert "computes carrier_density, anomalous_hall_conductivity" in lines[at + 1]
+    assert "nothing of a spin; above 0 K also" in lines[at + 1]
+    assert "no spin: toy.win does not say spinors" in lines[at + 2]
+    at = next(n for n, line in enumerate(lines) if line.startswith("spin: good"))
+    assert "conserved_hall_conductivity" in lines[at + 1]
+    assert "of spin_x, spin_y, spin_z" in lines[at + 1]
+    assert "found by test" in lines[at + 2]
+    table = pd.read_csv(tmp_path / "list.csv").set_index("id")
+    assert table.loc["chain", "path"] == "tree/chain/toy"
+    assert table.loc["chain", "check"].startswith("missing: spin, position matrix")
+    assert "num_wann is 7" in table.loc["broken", "check"]
+    assert {"fermi_level", "electrons", "spin_ordering", "soc", "lattice"} <= set(table.columns)
+    # It is a manifest as it stands, and says the same.
+    again = spinscreen("check", "list.csv")
+    assert [line for line in again.stdout.splitlines() if "good" in line] == [
+        line for line in lines if "good" in line
+    ]
+    refused_now = spinscreen("check", "tree", "--write", "list.csv")
+    assert refused_now.returncode == 2
+    assert "list.csv: is there already" in refused_now.stderr
+
+
+def write_tb_in(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_tb(folder)

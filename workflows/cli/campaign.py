@@ -12,7 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import check_material, find_materials
+from spinscreen.materials import check_new_manifest, find_materials, write_manifest
 from spinscreen.storage import TABLES, Store, build_catalog, campaigns, checked_store, screen
 
 from ..batch import driver_script, submit_driver, worker_script
@@ -20,6 +20,7 @@ from ..campaign import Campaign, Outcome
 from ..clusters import local_engine, open_cluster
 from ..configuration import CampaignCalculation, CampaignFile, campaign_settings, read_campaign_file, template
 from ..driver import run_campaign
+from ..preview import Preview, preview_material
 from ..text import names_of_text
 from .log import driver_log
 from .options import takes_settings
@@ -52,20 +53,29 @@ def init(
 def check(
     source: Collection,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes that read; 0: this one.")] = 0,
+    write: Annotated[
+        Path | None,
+        typer.Option(help="Manifest (.csv) to write, with empty cells for what can be given."),
+    ] = None,
 ) -> None:
-    """Read every material without computing, and list what is missing or broken."""
+    """Read every material without computing: what is broken, missing, assumed, and what will be computed."""
     materials = find_materials(source)
-    broken = 0
+    if write is not None:
+        check_new_manifest(write, materials)
+    previews: dict[str, Preview] = {}
     with local_engine(workers) as engine, Progress(console=out, transient=True) as progress:
         bar = progress.add_task("reading", total=len(materials))
-        found = (done.result() for _, done in engine.map(check_material, materials, nested=True))
-        for result in found:
-            broken += result.error is not None
-            lacks = f"; missing: {', '.join(result.missing)}" if result.missing else ""
-            told = result.error or f"good: {result.found}{lacks}"
-            out.say(one_line(f"{result.id}: {told}"))
+        for material, done in engine.map(preview_material, materials, nested=True):
+            previews[material.id] = done.result()
+            for line in str(previews[material.id]).split("\n"):
+                out.say(one_line(line))
             progress.update(bar, advance=1)
+    broken = sum(preview.check.error is not None for preview in previews.values())
     out.print(f"{len(materials) - broken} of {len(materials)} can be computed")
+    if write is not None:
+        checks = [previews[material.id].check for material in materials]
+        write_manifest(write, materials, checks)
+        out.say(f"written: {write}; next: fill in what is missing, then spinscreen submit {write}")
     if broken:
         raise typer.Exit(1)
 
