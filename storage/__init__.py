@@ -9,7 +9,7 @@ from .analysis import (
     plot_hall,
 )
 from .band_stream import BandStream
-from .catalog import open_catalog, screen
+from .catalog import errors_of, open_catalog, screen
 from .component import Component
 from .fermi_level import at_level, place_of_level
 from .files import StoreError, group_name
@@ -69,6 +69,7 @@ __all__ = [
     "check_hall",
     "checked_store",
     "error_name",
+    "errors_of",
     "failures",
     "forget_absent",
     "forget_failure",

@@ -149,9 +149,10 @@ class Store(Place):
         sort: str | None = None,
         top: int | None = None,
         columns: Sequence[str] | None = None,
+        quality: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Materials of the catalog as a table, see `spinscreen.storage.screen`."""
-        return catalog.screen(self, where, sort, top, columns)
+        return catalog.screen(self, where, sort, top, columns, quality)
 
     def tree(self) -> xr.DataTree:
         """All of the store as a lazy tree, see `spinscreen.storage.open_store`."""

@@ -6,16 +6,21 @@ import warnings
 
 import numpy as np
 import pytest
+from command_line import spinscreen
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from support import IN_QUANTA, random_model
 
-from spinscreen.kernels import IrreducibleMesh, KMesh, submeshes
+from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, submeshes
 from spinscreen.kernels.submeshes import largest_nearby
-from spinscreen.materials import library
-from spinscreen.workflows import compute
+from spinscreen.materials import find_materials, library
+from spinscreen.storage import build_catalog, open_store, published, screen
+from spinscreen.storage.catalog import building
+from spinscreen.storage.results import rows
+from spinscreen.workflows import Campaign, compute, run_campaign
 from spinscreen.workflows.alarms import DominantPointWarning
+from spinscreen.workflows.cli.numbers import with_error
 
 HALL = "conventional_hall_conductivity"
 
@@ -123,3 +128,98 @@ def test_the_point_that_carries_silicene_is_named():
     assert abs(value + 1) < bar
     assert found.attrs["converged"] is False
     assert found[HALL].attrs["largest_share_of_one_kpoint"] == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (1536.2345, 2.31, "1536.2±2.3"),
+        (1536.2345, 231, "1540±230"),
+        (-3.84e-5, 1.2e-6, "(-3.84±0.12)e-05"),
+        (-0.001, 0.96, "0.00±0.96"),
+        (0.5, 0.0, "0.5"),
+        (1.23456789, None, "1.23457"),
+        (1.23456789, float("nan"), "1.23457±?"),
+        (float("nan"), 0.1, "nan"),
+        (1e9, 2e3, "(1.0000000±0.0000020)e+09"),
+    ],
+)
+def test_numbers_are_printed_one_digit_beyond_the_error(value, error, text):
+    assert with_error(value, error) == text
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """One material that is converged to 1 %, one that is not, one of which that is not known."""
+    place = tmp_path_factory.mktemp("quality") / "results.zarr"
+    sources = {source.id: source for source in find_materials("library")}
+    names = ["carrier_density", HALL, "conserved_hall_conductivity"]
+    # In its gap MoS2 is converged on few points; the default scan of MoSe2 has metals in it.
+    for name, settings in (
+        ("MoS2", {"kmesh": 48, "scan_points": 1}),
+        ("MoSe2", {"kmesh": 8, "scan_points": 5}),
+        ("WS2", {"kmesh": 7, "scan_points": 1}),
+    ):
+        run_campaign(Campaign([sources[name]], quantities=names, **settings), place)
+    return place
+
+
+def test_the_catalog_has_errors_and_qualities(store):
+    table = screen(
+        store, columns=["name", "conserved_xy_z", "conserved_xy_z_error", "quality", "evaluations"]
+    )
+    table = table.set_index("name")
+    assert dict(table["quality"]) == {"MoS2": "converged", "MoSe2": "unconverged", "WS2": "unknown"}
+    assert table["conserved_xy_z_error"].isna().to_dict() == {"MoS2": False, "MoSe2": False, "WS2": True}
+    # Of each pair k and -k one is computed, of others that symmetry relates too.
+    assert 0 < table.loc["MoS2", "evaluations"] <= 48**2 / 2 + 48
+    for name in published(store):
+        dataset = open_store(store)[f"materials/{name}"].to_dataset()
+        here = dataset.spinscreen.at_fermi_level()
+        bar = here.spinscreen.component("conserved_hall_conductivity_error", "xy_z")
+        found = table.loc[dataset.attrs["model_name"], "conserved_xy_z_error"]
+        np.testing.assert_equal(found, float(bar))
+
+
+def test_rows_are_kept_by_quality_and_counted_if_not(store):
+    good = screen(store, quality=["converged"])
+    assert list(good["name"]) == ["MoS2"]
+    assert good.attrs["left_out"] == {"unconverged": 1, "unknown": 1}
+    assert len(screen(store, "name != 'WS2'", quality=["unknown"])) == 0
+    assert list(screen(store, sort="conserved_xy_z_error", top=1)["name"]) == ["MoSe2"]
+    with pytest.raises(InputError, match=r"quality: expected some of converged, .*, found 'good'"):
+        screen(store, quality=["good"])
+
+
+def test_the_command_line_shows_values_with_errors_and_says_what_it_left_out(store):
+    shown = spinscreen("screen", str(store), "--quality", "converged,unknown").stdout
+    assert "1 left out for their quality: 1 unconverged" in shown
+    assert "±" in shown
+    assert "±?" in shown
+    assert "conserved_xy_z_error" not in shown
+    shown = spinscreen("screen", str(store), "--columns", "name,conserved_xy_z").stdout
+    assert "±" in shown
+    assert "left out" not in shown
+
+
+def test_rows_of_an_earlier_version_are_made_anew(store, monkeypatch):
+    """A catalog that knows all materials, but not the columns of today."""
+    columns = set(open_store(store)["catalog"].to_dataset().data_vars)
+    monkeypatch.setattr(building, "ROW_VERSION", rows.ROW_VERSION + 1)
+    monkeypatch.setattr(rows, "ROW_VERSION", rows.ROW_VERSION + 1)
+    found = build_catalog(store)
+    assert found.attrs["row_version"] == rows.ROW_VERSION
+    assert set(found.data_vars) == columns
+
+
+def test_figures_show_the_component_of_the_level_with_its_band():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DominantPointWarning)
+        dataset = compute(library.load("kane_mele"), 20, np.linspace(-1, 1, 11), quantities=[HALL])
+    largest = dataset.spinscreen.largest_component()
+    assert str(largest) in ("xy_z", "yx_z")
+    # Elsewhere in the scan another one is larger: that of the level is shown all the same.
+    changed = dataset.copy(deep=True)
+    changed[HALL][0, 0, 0, 0] = 10 * float(abs(dataset[HALL]).max())
+    assert changed.spinscreen.largest_component() == largest
+    assert len(dataset.spinscreen.plot().axes[0].collections) == 1

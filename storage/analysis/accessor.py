@@ -134,7 +134,7 @@ class IntegralsAccessor(SpinscreenAccessor):
         return symmetrized(self._dataset, rotations)
 
     def largest_component(self) -> Component:
-        """The largest Hall component in the scan; unpacks as observable, current_axis, field_axis."""
+        """The largest Hall component at the Fermi level; unpacks as observable, current_axis, field_axis."""
         return largest_component(self._dataset)
 
     def plot(self, name: str | None = None) -> Figure:
@@ -178,9 +178,15 @@ class CatalogAccessor(SpinscreenAccessor):
 
     phrase = "a catalog"
 
-    def screen(self, where: str | None = None, sort: str | None = None, top: int | None = None) -> xr.Dataset:
+    def screen(
+        self,
+        where: str | None = None,
+        sort: str | None = None,
+        top: int | None = None,
+        quality: Sequence[str] | None = None,
+    ) -> xr.Dataset:
         """The materials that pass, sorted and cut as by `screen`, with all their arrays."""
-        return select(self._dataset, where, sort, top)
+        return select(self._dataset, where, sort, top, quality)
 
     def plot_scatter(self, component: str = "xy_z") -> Figure:
         """Conserved against conventional Hall conductivity of all materials."""

@@ -12,11 +12,16 @@ import xarray as xr
 from spinscreen.kernels import CONDUCTANCE, InputError
 
 from ..component import Component
+from ..fermi_level import at_level
 from ..observables import Observables, short_name
+from ..schema import error_name
 from .units import units_of_one
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+#: Share of the largest value below which all components at the Fermi level are rounding.
+_ROUNDING = 1e-6
 
 #: Materials that are still labelled in a scatter plot.
 _LABELLED = 40
@@ -61,11 +66,17 @@ def hall_variable(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def largest_component(dataset: xr.Dataset) -> Component:
-    """The component of the conventional Hall conductivity that is largest in the scan.
+    """The component of the conventional Hall conductivity that is largest at the Fermi level.
 
-    Raises InputError where the dataset has no Hall conductivity of an observable.
+    In the whole scan where that does not contain the level, or where all components vanish at it. Raises
+    InputError where the dataset has no Hall conductivity of an observable.
     """
-    values = abs(hall_variable(dataset)).max("fermi_energy")
+    scan = hall_variable(dataset)
+    here, largest = at_level(dataset), abs(scan).max("fermi_energy")
+    at = None if here is None else abs(here[scan.name])
+    # What is left of a component by rounding is no answer.
+    vanishes = at is None or not float(at.max()) > _ROUNDING * float(largest.max())
+    values = largest if at is None or vanishes else at
     place = np.unravel_index(int(np.argmax(values.values)), values.shape)
     observable, current, field = (
         str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
@@ -88,8 +99,10 @@ def chosen_component(dataset: xr.Dataset, component: Component | Sequence[str] |
 def plot_hall(dataset: xr.Dataset, component: Component | Sequence[str] | str | None = None) -> Figure:
     """Conventional beside conserved Hall conductivity against Fermi energy.
 
-    component : "xy_z" or "z_xy", or labels (observable, current_axis, field_axis); by default the largest
-    2D results are drawn in units of e/(2 pi). Raises InputError without matplotlib or a Hall conductivity.
+    component : "xy_z" or "z_xy", or labels (observable, current_axis, field_axis); by default the largest at
+        the Fermi level
+    Errors are drawn as bands, 2D results in units of e/(2 pi). Raises InputError without matplotlib or a Hall
+    conductivity.
     """
     shown = chosen_component(dataset, component)
     label = _label(dataset, shown)
@@ -102,7 +115,11 @@ def plot_hall(dataset: xr.Dataset, component: Component | Sequence[str] | str | 
             continue
         numbers, units = in_natural_units(shown.select(dataset[name]))
         marker = "o" if dataset.sizes["fermi_energy"] == 1 else None
-        ax.plot(dataset["fermi_energy"], numbers, style, label=text, marker=marker)
+        (line,) = ax.plot(dataset["fermi_energy"], numbers, style, label=text, marker=marker)
+        if error_name(name) in dataset:
+            bars, _ = in_natural_units(shown.select(dataset[error_name(name)]))
+            band = {"color": line.get_color(), "alpha": 0.2, "linewidth": 0}
+            ax.fill_between(dataset["fermi_energy"], numbers - bars, numbers + bars, **band)
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     level = dataset.attrs.get("fermi_level")
     if level is not None:
@@ -196,7 +213,10 @@ def plot_scatter(catalog: xr.Dataset, component: str = "xy_z") -> Figure:
     largest = float(np.nanmax(np.abs([x, y]), initial=0.0)) or 1.0
     near_zero = largest * 1e-3
     ax.plot([-largest, largest], [-largest, largest], color="0.8", linewidth=0.8, zorder=0)
-    ax.scatter(x, y, s=18)
+    across, along = (
+        catalog[f"{name}_error"].fillna(0).values if f"{name}_error" in catalog else None for name in names
+    )
+    ax.errorbar(x, y, along, across, fmt="o", markersize=4, elinewidth=0.8)
     if catalog.sizes["material"] <= _LABELLED:
         for name, a, b in zip(catalog["name"].values, x, y, strict=True):
             ax.annotate(

@@ -3,7 +3,7 @@
 from .building import RowReader, build_catalog, rows_of
 from .building import _build as _build
 from .reading import open_catalog, scalar_columns
-from .screening import screen, select
+from .screening import errors_of, screen, select
 
 #: For one version: how it was called before.
 read_rows = rows_of
@@ -11,6 +11,7 @@ read_rows = rows_of
 __all__ = [
     "RowReader",
     "build_catalog",
+    "errors_of",
     "open_catalog",
     "read_rows",
     "rows_of",

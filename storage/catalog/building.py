@@ -23,7 +23,16 @@ from ..files.whole import StoreError, abandoned, link_to, make_folder, write_jso
 from ..observables import AXES, Facts, Observables
 from ..place import CATALOG as LINK
 from ..place import Place, StoreLike
-from ..results import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, published, read_rows, tensor_units
+from ..results import (
+    RELATIVE_ENERGY,
+    ROW_VERSION,
+    TENSORS,
+    CatalogRow,
+    column_units,
+    published,
+    read_rows,
+    tensor_units,
+)
 from ..results.column_names import unused
 from ..schema import CATALOG, SCHEMA_VERSION, labels
 from .reading import (
@@ -126,6 +135,8 @@ class _Old:
             check_whole(folder)
             found = xr.open_zarr(folder, consolidated=True, chunks=None)
             if found.attrs.get("schema_version") != SCHEMA_VERSION:
+                return None
+            if found.attrs.get("row_version") != ROW_VERSION:
                 return None
             return cls(folder, found.drop_vars([v for v in TENSORS.values() if v in found]).load())
         except Exception:
@@ -267,6 +278,7 @@ class _Writer:
                 "kind": CATALOG,
                 "relative_to": "Fermi level of each material",
                 "schema_version": SCHEMA_VERSION,
+                "row_version": ROW_VERSION,
                 "replaces": replaces,
             },
         )

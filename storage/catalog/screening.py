@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError, short, whole_number
 
 from ..place import StoreLike
+from ..results import QUALITIES
 from .reading import damaged_catalog, open_catalog, scalar_columns
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -38,7 +39,20 @@ _COMPARISONS: Mapping[type, Callable[[Any, Any], Any]] = {
 _FUNCTIONS: Mapping[str, Callable[[Any], Any]] = {"abs": np.abs, "sqrt": np.sqrt, "log": np.log}
 
 #: Columns that are shown where none are asked for.
-_SHOWN = ("name", "formula", "gap", "conventional_xy_z", "conserved_xy_z", "conserved_xy_z_max")
+_SHOWN = (
+    "name",
+    "formula",
+    "gap",
+    "conventional_xy_z",
+    "conventional_xy_z_error",
+    "conserved_xy_z",
+    "conserved_xy_z_error",
+    "conserved_xy_z_max",
+    "quality",
+)
+
+#: What is behind the name of a column in that of its error.
+_ERROR = "_error"
 
 #: A power beyond this is no screening expression.
 _HIGHEST_POWER = 10
@@ -56,12 +70,15 @@ def screen(
     sort: str | None = None,
     top: int | None = None,
     columns: Sequence[str] | None = None,
+    quality: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Materials of a store's catalog as a table, one row each.
 
     where : for example "gap < 0.05 and abs(conserved_xy_z) > 100"; numbers, texts in quotes, columns,
         + - * / **, comparisons, and, or, not, abs, sqrt, log
     sort : an expression, the largest first; "-" before it for the smallest first; top : rows to keep
+    quality : which to keep of "converged", "unconverged" and "unknown"; the attribute `left_out` of the table
+        says how many rows of each other one pass `where`
     Raises InputError for an expression that cannot be understood or an unknown column.
 
     >>> from tempfile import TemporaryDirectory
@@ -86,11 +103,29 @@ def screen(
         chosen = list(known) if list(columns) == ["all"] else list(dict.fromkeys(columns))
     for column in chosen:
         _check_column(column, known, "columns")
-    return select(catalog, where, sort, top)[chosen].to_dataframe()[chosen]
+    found = select(catalog, where, sort, top, quality)
+    table = found[chosen].to_dataframe()[chosen]
+    table.attrs["left_out"] = found.attrs.get("left_out", {})
+    return table
 
 
-def select(catalog: xr.Dataset, where: str | None, sort: str | None, top: int | None) -> xr.Dataset:
-    """Materials of a catalog that pass, in order; only the columns of the expressions are read."""
+def errors_of(store: StoreLike, columns: Sequence[str]) -> list[str]:
+    """Those columns of a store's catalog that are the errors of some of its columns."""
+    known = set(scalar_columns(open_catalog(store)))
+    return [column + _ERROR for column in columns if column + _ERROR in known]
+
+
+def select(
+    catalog: xr.Dataset,
+    where: str | None,
+    sort: str | None,
+    top: int | None,
+    quality: Sequence[str] | None = None,
+) -> xr.Dataset:
+    """Materials of a catalog that pass, in order; only the columns of the expressions are read.
+
+    Where qualities are asked for, the attribute `left_out` counts the rows that were left out by quality.
+    """
     count = whole_number(top)
     if top is not None and (count is None or count < 1):
         raise InputError(f"top: expected a number of rows of at least 1, found {short(top)}.")
@@ -101,10 +136,25 @@ def select(catalog: xr.Dataset, where: str | None, sort: str | None, top: int | 
         if keep.dtype != bool:
             raise InputError(f"where: expected a condition such as 'gap < 0.05', found {short(where)}.")
         rows = rows[np.broadcast_to(keep, len(rows))]
+    left_out: dict[str, int] = {}
+    if quality is not None:
+        found = columns.values("quality", "quality")[rows]
+        good = np.isin(found, _checked_qualities(quality))
+        left_out = {name: int((found[~good] == name).sum()) for name in QUALITIES if name in found[~good]}
+        rows = rows[good]
     if sort is not None:
         values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), len(columns)))
         rows = values.iloc[rows].sort_values(ascending=False, kind="stable").index.to_numpy()
-    return catalog.isel(material=rows[:count])
+    selected = catalog.isel(material=rows[:count])
+    return selected if quality is None else selected.assign_attrs(left_out=left_out)
+
+
+def _checked_qualities(quality: Sequence[str]) -> list[str]:
+    wanted = [quality] if isinstance(quality, str) else list(quality)
+    for name in wanted:
+        if name not in QUALITIES:
+            raise InputError(f"quality: expected some of {', '.join(QUALITIES)}, found {short(name)}.")
+    return wanted
 
 
 class _Columns:

@@ -18,10 +18,20 @@ from .published import (
     read_rows,
     write_material,
 )
-from .rows import RELATIVE_ENERGY, TENSORS, CatalogRow, column_units, tensor_units
+from .rows import (
+    QUALITIES,
+    RELATIVE_ENERGY,
+    ROW_VERSION,
+    TENSORS,
+    CatalogRow,
+    column_units,
+    tensor_units,
+)
 
 __all__ = [
+    "QUALITIES",
     "RELATIVE_ENERGY",
+    "ROW_VERSION",
     "TENSORS",
     "CatalogRow",
     "DamagedResultError",

@@ -20,10 +20,11 @@ from ..component import Component
 from ..fermi_level import place_of_level
 from ..files.sealed import DamagedError
 from ..observables import AXES, Facts, Observables, is_spin
+from ..schema import error_name
 from .column_names import column_names
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
-_ROW_VERSION = 2
+ROW_VERSION = 3
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
@@ -46,6 +47,11 @@ _NEGLIGIBLE = 1e-3
 #: tau/hbar in 1/eV for the relaxation time of 10 fs that the spin Hall angle assumes.
 _TAU_OVER_HBAR = 10 * femto / (hbar / physical_constants["electron volt"][0])
 
+#: Qualities of results by their attribute `converged`; without it, as earlier versions stored them, unknown.
+_QUALITIES: Mapping[Any, str] = {True: "converged", False: "unconverged", None: "unknown"}
+
+QUALITIES = tuple(_QUALITIES.values())
+
 #: Attributes of a result that become columns.
 _ATTRIBUTES = (
     "temperature",
@@ -59,6 +65,10 @@ _ATTRIBUTES = (
     "minimal_images",
     "symmetry_deviation",
     "pair_splitting",
+    "evaluations",
+    "tolerance",
+    "largest_share_of_one_kpoint",
+    "symmetry_residual",
     "elapsed_seconds",
     "spinscreen_version",
     "campaign",
@@ -91,6 +101,9 @@ _UNITS = {
     "temperature": "K",
     "elapsed_seconds": "s",
     "carrier_density": "1/cell",
+    "carrier_density_error": "1/cell",
+    "largest_share_of_one_kpoint": "1",
+    "symmetry_residual": "1",
 }
 
 
@@ -130,10 +143,12 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
 
     known = Observables.in_dataset(dataset)
     observables = known.names
-    columns = _run_columns(attributes, energies, level)
+    columns = _run_columns(attributes, energies, level) | {"quality": quality_of(attributes)}
     if "carrier_density" in dataset:
         density = ascending("carrier_density")
         columns["carrier_density"] = float(here(density))
+        if (bar := error_name("carrier_density")) in dataset:
+            columns["carrier_density_error"] = float(here(ascending(bar)))
         columns["gap"] = np.nan if at is None else _gap(energies[order], density, at)
     on_grid = {}
     for short, variable in TENSORS.items():
@@ -141,6 +156,8 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
             values = ascending(variable)
             on_grid[variable] = _on_common_grid(energies[order], values, level)
             columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
+            if error_name(variable) in dataset:
+                columns |= _error_columns(short, here(ascending(error_name(variable))), observables)
     columns |= _ratio_columns(columns, observables)
     if "drude_weight" in dataset and "charge" in observables:
         drude = here(ascending("drude_weight"))[observables.index("charge")]
@@ -158,7 +175,7 @@ def packed_row(row: CatalogRow) -> bytes:
     """A row as bytes that are kept beside the arrays it was made of: one line of JSON, then the tensors."""
     shapes = {name: list(values.shape) for name, values in row.tensors.items()}
     header = {
-        "version": _ROW_VERSION,
+        "version": ROW_VERSION,
         "columns": dict(row.columns),
         "observables": row.observables.names,
         "observable_units": row.observables.units,
@@ -178,7 +195,7 @@ def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
     line, _, packed = content.partition(b"\n")
     try:
         header = json.loads(line)
-        if header["version"] != _ROW_VERSION:
+        if header["version"] != ROW_VERSION:
             return None
         shapes = {str(name): tuple(shape) for name, shape in header["tensors"].items()}
         values = np.frombuffer(Zstd().decode(packed), dtype="<f8") if shapes else np.empty(0)
@@ -255,6 +272,17 @@ def _tensor_columns(
         columns[f"{short}_{ending}"] = float(here[index])
         columns[f"{short}_{ending}_max"] = float(peak[index])
     return columns
+
+
+def _error_columns(short: str, bars: NDArray, observables: tuple[str, ...]) -> dict[str, float]:
+    """kind_ab[_s]_error, the bar of the component at the Fermi level."""
+    endings = _components(observables if bars.ndim == 3 else None)
+    return {f"{short}_{ending}_error": float(bars[index]) for ending, index in endings}
+
+
+def quality_of(attributes: Mapping[str, Any]) -> str:
+    """What is known of the errors of a result: "converged", "unconverged" or "unknown"."""
+    return _QUALITIES[attributes.get("converged")]
 
 
 def _components(observables: tuple[str, ...] | None) -> list[tuple[str, tuple[int, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_new_manifest, find_materials, write_manifest
-from spinscreen.storage import TABLES, Store, build_catalog, campaigns, checked_store, screen
+from spinscreen.storage import TABLES, Store, build_catalog, campaigns, checked_store, errors_of, screen
 
 from ..batch import driver_script, submit_driver, worker_script
 from ..campaign import Campaign, Outcome
@@ -23,8 +23,12 @@ from ..driver import run_campaign
 from ..preview import Preview, preview_material
 from ..text import names_of_text
 from .log import driver_log
+from .numbers import with_error
 from .options import takes_settings
 from .terminal import one_line, out
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Collection = Annotated[
     str,
@@ -255,6 +259,10 @@ def screen_store(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Rows to keep.")] = None,
     columns: Annotated[str | None, typer.Option(help="Columns to show, with commas between; 'all'.")] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="Rows to keep, with commas between: converged, unconverged, unknown."),
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table as CSV.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the table as JSON records.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the table as Parquet (needs pyarrow).")] = None,
@@ -264,17 +272,35 @@ def screen_store(
     for option, path in files.items():
         if path is not None:
             TABLES[option].check(path)
-    found = screen(store, where, sort, top, None if columns is None else names_of_text(columns))
+    kept = None if quality is None else names_of_text(quality)
+    found = screen(store, where, sort, top, None if columns is None else names_of_text(columns), kept)
     for option, path in files.items():
         if path is not None:
             TABLES[option].write(found, path)
+    errors = errors_of(store, list(found.columns))
+    bars = screen(store, where, sort, top, errors, kept) if errors else found
+    out.print(_screened_table(found, bars))
+    if left_out := found.attrs["left_out"]:
+        told = ", ".join(f"{count} {name}" for name, count in left_out.items())
+        out.say(f"{sum(left_out.values())} left out for their quality: {told}")
+
+
+def _screened_table(found: pd.DataFrame, bars: pd.DataFrame) -> Table:
+    """One column for a value and its error, whether or not the error was asked for."""
+    merged = {f"{name}_error" for name in found.columns} & set(bars.columns)
+    shown = [name for name in found.columns if name not in merged]
     table = Table(title=f"{len(found)} materials", title_justify="left")
-    for column in ("material", *found.columns):
+    for column in ("material", *shown):
         table.add_column(one_line(column), overflow="fold")
-    for name, row in found.iterrows():
-        cells = [f"{v:.6g}" if isinstance(v, float) else one_line(v) for v in row]
+    for n, name in enumerate(found.index):
+        cells = []
+        for column in shown:
+            value = found[column].iloc[n]
+            bar = bars.get(f"{column}_error")
+            error = None if bar is None else float(bar.iloc[n])
+            cells.append(with_error(value, error) if isinstance(value, float) else one_line(value))
         table.add_row(one_line(name), *cells)
-    out.print(table)
+    return table
 
 
 def add_commands(app: typer.Typer) -> None:
