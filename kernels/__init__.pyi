@@ -53,6 +53,7 @@ from .quantities import (
     integrals,
 )
 from .separable import mesh_blocks
+from .shapes import TensorShape, symmetry_residual, tensor_shape
 from .submeshes import WHOLE, Submeshes, submeshes
 from .symmetry import SymmetryGroup
 from .transformation import Transformation, transforms
@@ -92,6 +93,7 @@ __all__ = [
     "Submeshes",
     "SymmetryGroup",
     "Task",
+    "TensorShape",
     "Transformation",
     "Vertex",
     "Weight",
@@ -121,6 +123,8 @@ __all__ = [
     "stacked_count",
     "submeshes",
     "sum_span",
+    "symmetry_residual",
+    "tensor_shape",
     "terms_of",
     "transforms",
     "whole_number",

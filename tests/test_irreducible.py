@@ -22,6 +22,7 @@ from spinscreen.kernels import (
     Submeshes,
     SymmetryGroup,
     Task,
+    Transformation,
     bloch_operators,
     dominance,
     finish,
@@ -29,6 +30,8 @@ from spinscreen.kernels import (
     solve_bands,
     submeshes,
     sum_span,
+    symmetry_residual,
+    tensor_shape,
     terms_of,
     whole_sums,
     whole_zone,
@@ -143,3 +146,56 @@ def test_half_a_step_of_a_face_centred_cell_keeps_a_quarter_of_the_operations():
     for shift, kept, points in ((0.0, 48, 29), (0.5, 12, 60)):
         mesh = IrreducibleMesh.of(KMesh((8, 8, 8), (shift,) * 3), group)
         assert (mesh.group.order, mesh.size) == (kept, points)
+
+
+def point_group(name, generators=None, magnetic=False):
+    operations = HOLOHEDRIES[name] if generators is None else generators
+    found = [(operation, False) for operation in operations]
+    return generated(LATTICES[name], found if magnetic else [*found, (np.eye(3, dtype=int), True)])
+
+
+SPIN_HALL = Transformation(("observable", "polar", "polar"), -1)
+
+
+def test_a_cube_allows_one_spin_hall_conductivity():
+    """3 x 3 x 3 of them are +-sigma^z_xy or zero; the charge has none, as time reversal forbids it."""
+    shape = tensor_shape(SPIN_HALL, point_group("fcc"))
+    assert shape.independent == ((2, 0, 1),)
+    levi_civita = np.zeros((3, 3, 3))
+    for even in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        levi_civita[even] = 1
+        levi_civita[even[0], even[2], even[1]] = -1
+    np.testing.assert_allclose(shape.relations[:3, :, :, 0], levi_civita, atol=1e-12)
+    assert not shape.allowed[3].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    # Numbers of independent intrinsic spin Hall components of the Laue groups m-3m, 4/mmm, 6/mmm and -1:
+    # Seemann et al., PRB 92, 155138 (2015), table I, without magnetism.
+    [("fcc", 1), ("tetragonal", 3), ("hexagonal", 3), ("triclinic", 27)],
+)
+def test_numbers_of_independent_components_are_those_of_the_tables(name, count):
+    assert len(tensor_shape(SPIN_HALL, point_group(name)).independent) == count
+
+
+def test_a_magnet_along_z_has_one_anomalous_hall_conductivity():
+    """4/mm'm': fourfold axis along the moment, mirrors through it only with time reversed."""
+    quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    moves = [(quarter, False), (-np.eye(3, dtype=int), False), (np.diag([-1, 1, 1]), True)]
+    group = generated(LATTICES["tetragonal"], moves)
+    shape = tensor_shape(Transformation(("axial",), -1), group)
+    assert shape.independent == ((2,),)
+    assert shape.allowed.tolist() == [False, False, True]
+    assert tensor_shape(Transformation(("axial",), -1), point_group("tetragonal")).independent == ()
+
+
+def test_what_a_group_forbids_is_measured():
+    group = point_group("fcc")
+    values = np.zeros((4, 3, 3, 1))
+    for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        values[a, b, c], values[a, c, b] = 10, -10
+    assert symmetry_residual(values, SPIN_HALL, group, 1.0) < 1e-14
+    values[0, 0, 0] = 0.5
+    assert symmetry_residual(values, SPIN_HALL, group, 1.0) == pytest.approx(0.05)
+    assert symmetry_residual(1e-20 * values, SPIN_HALL, group, 1.0) < 1e-20
