@@ -36,6 +36,8 @@ from spinscreen.kernels import (
     whole_sums,
     whole_zone,
 )
+from spinscreen.materials import library
+from spinscreen.workflows import compute
 
 HOLOHEDRIES = {name: holohedry(lattice) for name, lattice in LATTICES.items()}
 
@@ -199,3 +201,39 @@ def test_what_a_group_forbids_is_measured():
     values[0, 0, 0] = 0.5
     assert symmetry_residual(values, SPIN_HALL, group, 1.0) == pytest.approx(0.05)
     assert symmetry_residual(1e-20 * values, SPIN_HALL, group, 1.0) < 1e-20
+
+
+def test_a_result_says_what_its_crystal_allows():
+    found = compute(library.load("stanene"), 12, 0.0, kshift=0)
+    for name in ("conventional_hall_conductivity", "conserved_hall_conductivity"):
+        assert found[name].attrs["independent_components"].startswith("xy_z")
+        # Rounding: this mesh and the model obey the group.
+        assert found[name].attrs["symmetry_residual"] < 1e-9
+    assert found["anomalous_hall_conductivity"].attrs["independent_components"] == ""
+    # Trigonal: the field along a twofold axis is not that across it.
+    assert found.attrs["spin_current_types"] == "I, II, III, IV"
+    assert found.attrs["symmetry_operations"] == 24
+    assert "mesh_note" not in found.attrs
+    shifted = compute(library.load("stanene"), 12, 0.0)
+    assert (
+        "operations of the model: tensors have less symmetry than the crystal; kshift 0"
+        in (shifted.attrs["mesh_note"])
+    )
+    assert shifted.attrs["symmetry_residual"] > 1e-6
+
+
+@pytest.mark.parametrize("name", ["haldane", "kane_mele", "MoS2", "rashba_ferromagnet"])
+def test_models_of_the_library_give_the_numbers_of_the_whole_mesh(name, monkeypatch):
+    settings = {"kmesh": (10, 10, 1), "fermi_energy": [-0.3, 0.4], "temperature": 600.0, "kshift": 0}
+    less = compute(library.load(name), **settings)
+    whole = library.load(name)
+    identity = SymmetryGroup.identity(len(whole.observables))
+    monkeypatch.setitem(whole.__dict__, "symmetry_group", identity)
+    every = compute(whole, **settings)
+    assert less.attrs["evaluations"] < every.attrs["evaluations"] / 4 < 100
+    sample = Sample(2, whole.cell_measure, 600.0)
+    for q in INTEGRALS:
+        if q.name in every:
+            # 1e-10 of the largest component, or of what is as good as zero.
+            scale = max(float(abs(every[q.name]).max()), q.absolute_tolerance(sample))
+            np.testing.assert_allclose(less[q.name], every[q.name], atol=1e-10 * scale, rtol=0)

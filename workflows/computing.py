@@ -43,6 +43,7 @@ from .integrated import Integrated, integrated_on_mesh
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
 from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
 from .settings import Settings, check_observables, checked_names, left_out_at_zero
+from .shapes import add_shapes, mesh_note
 
 
 def silent(kpoints: int) -> None:
@@ -206,6 +207,9 @@ def compute_settings(
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
     dataset = _labelled(model, settings, found)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
+    add_shapes(dataset, model, settings.integrals, sample)
+    if note := mesh_note(plan.task.mesh, model.symmetry_group):
+        dataset.attrs["mesh_note"] = note
     note_unchecked_torque(dataset, model)
     if RATE in dataset:
         bars = found.errors[RATE] / integrals([RATE])[0].unit.factor(sample)

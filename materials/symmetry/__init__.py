@@ -3,6 +3,7 @@
 from .average import AUTOMATIC_LIMIT, SymmetryDeviation, symmetrize, symmetrized, symmetry_deviation
 from .group import symmetry_group
 from .naming import group_name
+from .selection import meant_group
 from .setting import Symmetrize, with_symmetry
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Symmetrize",
     "SymmetryDeviation",
     "group_name",
+    "meant_group",
     "symmetrize",
     "symmetrized",
     "symmetry_deviation",

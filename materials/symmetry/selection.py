@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, SymmetryGroup
 
 from ..model import WannierModel
 from ..observable import Observable
 from ..spin import PAULI
-from .candidates import Candidates
+from .candidates import Candidates, candidates_of
 from .group import observable_mixing, whole_mixing
 from .operations import closed_group
 from .orbitals import Action, OrbitalBasis
@@ -71,6 +73,21 @@ def obeyed_within_limits(
         raise InputError(_refusal(model, changes[1:], fields[1:], limit))
     _check_refused(model, changes, fields, rows)
     return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
+
+
+def meant_group(model: WannierModel) -> SymmetryGroup:
+    """The group that a model obeys or, where it obeys hardly any, that of its crystal, which it was meant to.
+
+    The latter as `symmetrize` measures it; where that is not known it stays the former.
+    """
+    group = model.symmetry_group
+    if group.order > 2 or model.trial_orbitals is None:
+        return group
+    try:
+        candidates, mixing = obeyed_within_limits(model, candidates_of(model))
+    except InputError:
+        return group
+    return replace(candidates.operations, observables=mixing)
 
 
 def _check_refused(

@@ -22,7 +22,7 @@ from spinscreen.kernels import QUANTITIES, InputError, Integral
 from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state, symmetry_deviation
 from spinscreen.materials.spin import check_orderings
 from spinscreen.materials.symmetry import group_name
-from spinscreen.storage import at_level, error_name, in_natural_units, is_error, place_of_level
+from spinscreen.storage import Component, at_level, error_name, in_natural_units, is_error, place_of_level
 
 from ..execution import Progress as Report
 from .numbers import with_error
@@ -183,7 +183,7 @@ def answers_table(here: xr.Dataset) -> Table | None:
         table.add_column(heading, justify="right", no_wrap=True)
     largest = max(float(np.abs(values).max(initial=0.0)) for values, _ in numbers.values())
     dims = here[present[0][0]]
-    for place in np.ndindex(dims.shape):
+    for place in _independent(dims):
         row = [(float(values[place]), errors, place) for values, errors in numbers.values()]
         if any(abs(value) > _NEGLIGIBLE * largest for value, _, _ in row):
             observable, *axes = (str(dims[d].values[i]) for d, i in zip(dims.dims, place, strict=True))
@@ -257,6 +257,9 @@ def result_table(here: xr.Dataset) -> Table:
         values = here[name]
         numbers, errors = _with_errors(here, str(name))
         unit = in_natural_units(values)[1]
+        if values.attrs.get("independent_components") == "":
+            table.add_row(str(name), "all", "0 by symmetry", unit)
+            continue
         for label, place in _components(values, numbers):
             error = None if errors is None else float(errors[place])
             table.add_row(str(name), label, with_error(float(numbers[place]), error), unit)
@@ -266,12 +269,24 @@ def result_table(here: xr.Dataset) -> Table:
 
 def _components(values: xr.DataArray, numbers: np.ndarray) -> Iterator[tuple[str, tuple[int, ...]]]:
     largest = np.abs(numbers).max(initial=0.0)
-    for place in np.ndindex(numbers.shape):
+    for place in _independent(values):
         if abs(float(numbers[place])) <= _NEGLIGIBLE * largest and numbers.size > 1:
             continue
         labels = [str(values[d].values[i]) for d, i in zip(values.dims, place, strict=True)]
         observable = labels.pop(0) if "observable" in values.dims else ""
         yield f"{observable} {''.join(labels)}".strip(), place
+
+
+def _independent(values: xr.DataArray) -> list[tuple[int, ...]]:
+    """Where the components stand from which the others follow; all of them where that is not known."""
+    named = values.attrs.get("independent_components")
+    if not named or "part" in values.dims or values.ndim == 0:
+        return list(np.ndindex(values.shape))
+    found = []
+    for name in str(named).split(", "):
+        labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
+        found.append(tuple(values.indexes[dim].get_loc(labels[str(dim)]) for dim in values.dims))
+    return sorted(found)
 
 
 def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Table:

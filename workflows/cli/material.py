@@ -213,6 +213,8 @@ def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
             if (answers := answers_table(here)) is not None:
                 attempt(out.print, answers)
             attempt(out.print, result_table(here))
+        if "mesh_note" in dataset.attrs:
+            attempt(out.say, f"note: {dataset.attrs['mesh_note']}")
         if file is not None:
             attempt(out.say, f'published: xr.open_zarr("zip::{file}")')
         if targets.plot is not None:

@@ -1,0 +1,101 @@
+"""What symmetry says of the tensors of a result: components, what it forbids, kinds of spin current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import xarray as xr
+
+from spinscreen.kernels import (
+    Integral,
+    IrreducibleMesh,
+    KMesh,
+    Sample,
+    SymmetryGroup,
+    TensorShape,
+    symmetry_residual,
+    tensor_shape,
+)
+from spinscreen.kernels.irreducible import kept_by
+from spinscreen.materials import WannierModel
+from spinscreen.materials.symmetry import meant_group
+from spinscreen.storage import Component
+from spinscreen.storage.observables import is_spin
+
+#: The answers to "what spin current", of which the kinds are told and the residual decides.
+_KINDS_OF = ("conserved_hall_conductivity", "conventional_hall_conductivity", "proper_hall_conductivity")
+
+
+def add_shapes(
+    dataset: xr.Dataset, model: WannierModel, chosen: tuple[Integral, ...], sample: Sample
+) -> None:
+    """Attributes of each variable: its independent components, and how far it breaks the crystal's symmetry.
+
+    By the group that the model obeys or, where it has less symmetry than its crystal, was meant to obey.
+    """
+    group = meant_group(model)
+    residuals: dict[str, float] = {}
+    for integral in chosen:
+        values = dataset[integral.name]
+        if not integral.transformation.indices:
+            continue
+        shape = tensor_shape(integral.transformation, group)
+        names = [str(component) for component in _named(values, shape)]
+        # One text, as some formats hold no empty list.
+        values.attrs["independent_components"] = ", ".join(names)
+        plain = values.values if not integral.parts else np.moveaxis(values.values, 0, -1)
+        residual = symmetry_residual(
+            plain, integral.transformation, group, integral.absolute_tolerance(sample)
+        )
+        values.attrs["symmetry_residual"] = residual
+        residuals[integral.name] = residual
+        if integral.name in _KINDS_OF:
+            dataset.attrs["spin_current_types"] = spin_current_types(values, shape)
+    dataset.attrs["symmetry_operations"] = group.order
+    # Differences and derivatives are small and noisy: they say nothing of the answers.
+    answers = [residuals[name] for name in _KINDS_OF if name in residuals] or [*residuals.values()]
+    dataset.attrs["symmetry_residual"] = max(answers, default=0.0)
+
+
+def mesh_note(mesh: IrreducibleMesh, group: SymmetryGroup) -> str | None:
+    """One sentence where a mesh breaks the symmetry of the model, and which shift keeps more of it."""
+    kept = mesh.group.order
+    if kept == group.order:
+        return None
+    shifts = [
+        KMesh(mesh.full.shape, (x, y, z))
+        for x, y, z in product(*([0.0, 0.5] if n > 1 else [0.0] for n in mesh.full.shape))
+    ]
+    best = max(shifts, key=lambda other: int(kept_by(other, group).sum()))
+    most = int(kept_by(best, group).sum())
+    told = f"the mesh keeps {kept} of the {group.order} operations of the model"
+    if most == kept:
+        return told
+    steps = ",".join(f"{step:g}" for step in best.shift) if any(best.shift) else "0"
+    return f"{told}: tensors have less symmetry than the crystal; kshift {steps} keeps {most}"
+
+
+def _named(values: xr.DataArray, shape: TensorShape) -> Iterator[Component]:
+    dims = [str(dim) for dim in values.dims if dim not in ("part", "fermi_energy")]
+    for place in shape.independent:
+        labels = [str(values[dim].values[i]) for dim, i in zip(dims, place, strict=True)]
+        observable = labels.pop(0) if "observable" in dims else None
+        yield Component(observable, "".join(labels))
+
+
+def spin_current_types(values: xr.DataArray, shape: TensorShape) -> str:
+    """Types of the spin Hall database that symmetry allows in Cartesian axes (s41524-021-00635-0).
+
+    I : spin, current and field along three axes; II : spin along the current, across the field; III : current
+    along the field; IV : spin along the field, across the current. "" where no spin current is allowed.
+    """
+    found = set()
+    names = [str(name) for name in values["observable"].values]
+    for s, a, b in np.argwhere(shape.allowed):
+        if is_spin(names[s]):
+            spin, current, field = names[s][-1], "xyz"[a], "xyz"[b]
+            kinds = {spin == current: "II", spin == field: "IV", current == field: "III"}
+            found.add(kinds.get(True, "I"))
+    return ", ".join(kind for kind in ("I", "II", "III", "IV") if kind in found)
