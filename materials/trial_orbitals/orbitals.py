@@ -100,7 +100,7 @@ class TrialOrbital:
         if self.spin is None:
             raise InputError(f"trial orbital {self.label} has no spin, expected one of a spinor calculation.")
         x, y, z = np.array(self.spin_axis) / np.linalg.norm(self.spin_axis)
-        # Phases as pw2wannier90 has them: along +-z pure up and down, else (z +- 1, x + i y).
+        # Phases as EPW and pw2wannier90 document them: along +-z pure up and down, else (z +- 1, x + i y).
         if abs(z) > 1 - 1e-6:
             return np.eye(2, dtype=complex)[0 if self.spin * z > 0 else 1]
         spinor = np.array([z + self.spin, x + 1j * y])

@@ -42,7 +42,7 @@ from .wigner_seitz import WignerSeitz, read_minimal_images
 from .win import WinFile, read_win
 from .wout import Log, read_wout
 
-#: Of <psi|g> over the bands, for a normalized g; pw2wannier90 has spinors of norm sqrt(2) along skew axes.
+#: Of <psi|g> over the bands, for a normalized g; interfaces have spinors of norm sqrt(2) along skew axes.
 _LARGEST_NORM = 1.5
 
 #: angstrom^3: what is smaller is no cell.

@@ -94,7 +94,7 @@ def model_table(model: WannierModel) -> Table:
 
 def trial_orbitals_table(trial: TrialOrbitals) -> Table:
     """What each Wannier function is made of: the leading trial orbitals, with their weights."""
-    table = Table(title="Wannier functions by their trial orbitals, |<w|g>|^2", title_justify="left")
+    table = Table(title="Trial orbitals, |<w|g>|^2", title_justify="left")
     table.add_column("", justify="right")
     table.add_column("leading trial orbitals")
     for number in range(min(len(trial), MOST_FUNCTIONS)):
