@@ -21,6 +21,7 @@ from spinscreen.kernels import InputError
 from . import library
 from .companions import nine_numbers
 from .files import at_the_door, is_folder, is_there, is_unprintable, kind_of, printable, quoted
+from .foreign import is_wannierberri
 from .manifests import read_rows
 from .matrices import LARGEST
 from .model import WannierModel
@@ -126,11 +127,15 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:
 def _from_tree(root: Path) -> Iterator[FileSource]:
     unreadable: dict[Path, Exception] = {}
     stems: set[Path] = set()
+    # Materials that are folders themselves.
+    whole: set[Path] = set()
     for place, names in [(root.parent, [root.name])] if root.is_file() else _walk(root):
         if isinstance(names, OSError):
             unreadable[place] = names
             continue
         stems |= {place / seedname for seedname in seednames_of(names)}
+        if is_wannierberri(names):
+            whole.add(place)
         for archive in (place / name for name in names if archive_stem(name) is not None):
             try:
                 stems |= set(hamiltonians_below(archive)) if archive.is_file() else set()
@@ -139,8 +144,9 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
     if root in unreadable:
         raise unreadable[root]
     folders: dict[Path, list[Path]] = {}
-    for stem in sorted(stems | set(unreadable)):
-        folders.setdefault(stem if stem in unreadable else stem.parent, []).append(stem)
+    whole |= set(unreadable)
+    for stem in sorted(stems | whole):
+        folders.setdefault(stem if stem in whole else stem.parent, []).append(stem)
     for folder, found in folders.items():
         label = _label(folder, root)
         members = _with_pairs(folder, found)

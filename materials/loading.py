@@ -18,7 +18,8 @@ from .archive import is_archive, load_archive
 from .collinear import join_channels
 from .companions import cell_beside, read_cell
 from .fermi_level import with_filling
-from .files import at_the_door, hashes, is_folder, is_there, printable, reason
+from .files import at_the_door, entries, hashes, is_folder, is_there, printable, reason
+from .foreign import is_wannierberri, model_of_library, read_wannierberri
 from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
@@ -69,8 +70,9 @@ class Overrides:
 def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> WannierModel:
     """Read a material.
 
-    source : a seedname, a folder, a single file of a Wannier90 calculation (gzipped or not), a model saved by
-        `WannierModel.save`, a TBmodels HDF5 file, or a `tbmodels.Model`
+    source : a seedname, a folder, an archive, a single file of a Wannier90 calculation (packed or not), a
+        model saved by `WannierModel.save`, a TBmodels HDF5 file, a folder that WannierBerri saved, or a model
+        of TBmodels, PythTB or sisl
     overrides : see `Overrides`
     Spin comes from .chk + .spn where they are; else from the spinor order, which is tested and said in a
     `SpinOrderingWarning`. Raises InputError for anything missing, damaged or contradictory.
@@ -103,12 +105,16 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
 
 def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierModel:
     if not isinstance(source, str | os.PathLike):
+        found = model_of_library(source, wanted.name or type(source).__name__)
+        if found is not None:
+            return _with_coupling(_apply(found, wanted), wanted)
         # Imported where it is needed: it takes longer than many a model.
         import tbmodels
 
         if not isinstance(source, tbmodels.Model):
             raise InputError(
-                f"load_model: expected a path or a tbmodels.Model, found {type(source).__name__}."
+                "load_model: expected a path, or a model of TBmodels, PythTB or sisl, found "
+                f"{type(source).__name__}."
             )
         return _from_tbmodels(
             source, wanted, wanted.name or "tbmodels", Provenance(position_source="centres")
@@ -117,6 +123,8 @@ def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierMode
     reader = FORMATS.get(path.suffix.lower())
     if reader is not None and is_there(path) and not is_folder(path):
         return reader(path, wanted)
+    if is_folder(path) and is_wannierberri(entry.name for entry in entries(path)):
+        return _with_coupling(_apply(read_wannierberri(path, printable(path.name)), wanted), wanted)
     pair = channels_of(path)
     if pair is not None:
         return _from_channels(pair, wanted)

@@ -104,8 +104,8 @@ def test_a_level_and_electrons_are_one_too_many():
         InputError, match=r"electrons: expected electrons or fermi_level, found both, 2 and 0\.5"
     ):
         Calculation(electrons=2, fermi_level=0.5)
-    with pytest.raises(InputError, match="electrons is 4, expected more than 0 and less than the 4"):
-        compute(library.load("kane_mele"), 4, electrons=4)
+    with pytest.raises(InputError, match="electrons is 5, expected more than 0 and at most the 4"):
+        compute(library.load("kane_mele"), 4, electrons=5)
 
 
 def test_a_campaign_takes_one_level_for_all(tmp_path):

@@ -28,7 +28,7 @@ from spinscreen.materials import (
 )
 from spinscreen.materials.wannier90.scf_outputs import level_of_outputs
 from spinscreen.storage import screen
-from spinscreen.workflows import compute, run_campaign
+from spinscreen.workflows import compute, evaluate, run_campaign
 
 ROWS = [
     {"id": "first", "path": "km/kane_mele", "fermi_level": 0.1, "spin_ordering": "interlaced", "tc": 4.2},
@@ -343,7 +343,13 @@ def test_the_fermi_level_of_an_electron_count(folder):
     with (place / "kane_mele.win").open("a") as win:
         win.write("\nnum_valence_bands = 2\n")
     assert load_model(place).fermi_level == half.fermi_level
-    with pytest.raises(InputError, match="electrons is 9, expected more than 0 and less than the 4"):
+    # Valence bands alone may be all that there is.
+    full = load_model(place, electrons=4)
+    assert full.fermi_level == pytest.approx(
+        float(evaluate(full, [[0, 0, 0]], ["energy"])["energy"].max()) + 0.1
+    )
+    assert any("above all bands" in note for note in full.provenance.notes)
+    with pytest.raises(InputError, match="electrons is 9, expected more than 0 and at most the 4"):
         load_model(place, electrons=9)
 
 
