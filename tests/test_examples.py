@@ -38,6 +38,10 @@ def test_the_fermi_surface_of_iron_is_drawn(tmp_path, reference_data):
     assert_drawn(drawn)
 
 
+def test_the_symmetry_of_platinum_is_drawn(tmp_path, reference_data):
+    assert_drawn(script("symmetry_of_platinum").main(reference_data / "Pt", tmp_path, kmesh=3, thresholds=2))
+
+
 def test_every_example_is_listed_and_run():
     page = (EXAMPLES / "README.md").read_text()
     for path in EXAMPLES.glob("*.py"):

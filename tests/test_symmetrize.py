@@ -9,10 +9,12 @@ import pytest
 from command_line import spinscreen
 from hypothesis import given
 from hypothesis import strategies as st
+from support import supercell
 from symmetric import CRYSTALS, crystal_model, turned_axes
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import library, load_model, symmetrize, symmetry_deviation, symmetry_group
+from spinscreen.materials.model import hermitian_part, opposite_rows
 from spinscreen.materials.symmetry import group_name, symmetrized
 from spinscreen.materials.symmetry.levels import levels
 from spinscreen.workflows import Calculation, compute, evaluate
@@ -231,7 +233,7 @@ def test_other_projections_or_atoms_are_refused_in_a_sentence(platinum):
 
 
 def test_forbidden_components_vanish(symmetric_platinum, iron):
-    """One spin Hall component of Pt, antisymmetric in all three axes; the Hall effect of Fe along z alone."""
+    """One spin Hall component of Pt, antisymmetric in all axes; the Hall effect of Fe along z alone."""
     energy, settings = 18.3823, {"degeneracy_threshold": 1e-6, "quantities": ["proper_hall_conductivity"]}
     found = compute(symmetric_platinum[0], 6, energy, **settings)["proper_hall_conductivity"]
     tensor = found.values[..., 0]
@@ -264,3 +266,31 @@ def test_information_shows_the_group(reference_data):
     assert "0.051 eV, rms 0.0037 eV" in shown
     assert "averaged away before anything is computed" in shown
     assert "P3m1 and time reversal, 12 operations" in spinscreen("info", "kane_mele").stdout
+
+
+def test_two_cells_are_one_crystal():
+    """Graphene, two cells along a1: half a translation is an operation, and noise is averaged over it as well."""
+    model = library.load("graphene")
+    trial = model.trial_orbitals
+    shifted = [np.add(orbital.position, model.lattice[0]) for orbital in trial.orbitals]
+    second = [replace(o, position=tuple(p)) for o, p in zip(trial.orbitals, shifted, strict=True)]
+    atoms = [replace(a, position=tuple(np.add(a.position, model.lattice[0]))) for a in model.atoms]
+    double = replace(
+        supercell(model, 0),
+        atoms=(*model.atoms, *atoms),
+        trial_orbitals=replace(trial, orbitals=(*trial.orbitals, *second)),
+    )
+    group = double.symmetry_group
+    # D2h, which is what the long cell leaves of D6h, twice for the half translation, and with time reversed.
+    assert group.order == 8 * 2 * 2
+    unmoved = (group.rotations == np.eye(3)).all(axis=(1, 2)) & ~group.time_reversal
+    np.testing.assert_allclose(sorted(group.translations[unmoved, 0] % 1), [0, 0.5], atol=ROUNDING)
+    rng = np.random.default_rng(1)
+    noise = hermitian_part(
+        1e-3 * rng.normal(size=double.hamiltonian.shape), opposite_rows(double.translations)
+    )[0]
+    noisy = replace(double, hamiltonian=double.hamiltonian + noise)
+    assert noisy.symmetry_group.order == 1
+    averaged = symmetrize(noisy)
+    assert averaged.symmetry_group.order == 32
+    assert symmetry_deviation(averaged).hamiltonian < ROUNDING
