@@ -17,6 +17,7 @@ from spinscreen.materials import library, load_model, symmetrize, symmetry_devia
 from spinscreen.materials.model import hermitian_part, opposite_rows
 from spinscreen.materials.symmetry import group_name, symmetrized
 from spinscreen.materials.symmetry.levels import levels
+from spinscreen.storage import open_store
 from spinscreen.workflows import Calculation, compute, evaluate
 
 #: Sums of some hundred products of numbers of order 1 to 30.
@@ -232,32 +233,72 @@ def test_other_projections_or_atoms_are_refused_in_a_sentence(platinum):
         symmetrize(replace(platinum, atoms=moved))
 
 
+@pytest.mark.filterwarnings("ignore:.*one k point")
 def test_forbidden_components_vanish(symmetric_platinum, iron):
     """One spin Hall component of Pt, antisymmetric in all axes; the Hall effect of Fe along z alone."""
-    energy, settings = 18.3823, {"degeneracy_threshold": 1e-6, "quantities": ["proper_hall_conductivity"]}
-    found = compute(symmetric_platinum[0], 6, energy, **settings)["proper_hall_conductivity"]
-    tensor = found.values[..., 0]
+    # Without its orbitals nothing is known of its group: every point of the mesh counts for itself.
+    model = replace(symmetric_platinum[0], trial_orbitals=None)
+    settings = {"degeneracy_threshold": 1e-6, "kshift": 0.0, "quantities": ["proper_hall_conductivity"]}
+    found = compute(model, 6, 18.3823, **settings)
+    assert found.attrs["evaluations"] == 6**3
+    tensor = found["proper_hall_conductivity"].values[..., 0]
     levi_civita = np.zeros((3, 3, 3))
     for even in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         levi_civita[even], levi_civita[even[0], even[2], even[1]] = 1, -1
     # Sums of 216 points, whose terms are a hundred times their sum.
     np.testing.assert_allclose(tensor, tensor[2, 0, 1] * levi_civita, atol=1e-7 * np.abs(tensor).max())
-    hall = compute(iron, 8, 12.6279, quantities=["anomalous_hall_conductivity"])
+    model = replace(symmetrize(iron), trial_orbitals=None)
+    hall = compute(model, 8, 12.6279, kshift=0.0, quantities=["anomalous_hall_conductivity"])
     tensor = hall["anomalous_hall_conductivity"].values[..., 0]
     forbidden = np.abs(tensor - tensor[0, 1] * levi_civita[2]).max()
     assert forbidden < 1e-7 * abs(tensor[0, 1])
 
 
-@pytest.mark.parametrize("threshold", [1e-6, 5e-2])
-def test_platinum_no_longer_depends_on_the_threshold(symmetric_platinum, threshold):
-    """Theory note, section 8, last row: 16^3 Gamma-centred, to the digits that are printed."""
-    names = ["conventional_hall_conductivity", "proper_hall_conductivity"]
-    found = compute(symmetric_platinum[0], 16, 18.3823, degeneracy_threshold=threshold, quantities=names)
-    here = found.sel(observable="spin_z").isel(fermi_energy=0)
-    for name, value in zip(names, (1787.0, 1438.8), strict=True):
-        tensor = here[name].values
-        assert tensor[0, 1] == pytest.approx(value, abs=0.05)
-        assert tensor[1, 0] == pytest.approx(-tensor[0, 1], rel=1e-9)
+#: Last row of section 8 of the theory note: T4, T14 and, at a threshold of 1e-6 eV, T6; as printed.
+THEORY = [
+    (16, 0.0, 1787.0, 1438.8, 80937),
+    (24, 0.0, 1975.4, 1473.1, 52254),
+    (24, 0.5, 2017.1, 1514.4, 1518),
+    (32, 0.5, 1990.3, 1503.7, 1495),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*one k point")
+@pytest.mark.parametrize(("kmesh", "kshift", "conventional", "proper", "conserved"), THEORY)
+def test_symmetric_platinum_of_the_theory_note(
+    symmetric_platinum, kmesh, kshift, conventional, proper, conserved
+):
+    names = ["conventional_hall_conductivity", "proper_hall_conductivity", "conserved_hall_conductivity"]
+    found = {
+        threshold: compute(symmetric_platinum[0], kmesh, 18.3823, 0.0, threshold, names, kshift=kshift).sel(
+            observable="spin_z"
+        )
+        for threshold in (1e-6, 5e-2)
+    }
+    for name, expected in zip(names[:2], (conventional, proper), strict=True):
+        for dataset in found.values():
+            tensor = dataset[name].values[..., 0]
+            assert tensor[0, 1] == pytest.approx(expected, abs=0.05)
+            # Sums of some thousand terms a hundred times as large.
+            assert tensor[1, 0] == pytest.approx(-tensor[0, 1], rel=1e-9)
+    packets = found[1e-6]["conserved_hall_conductivity"].values[0, 1, 0]
+    assert packets == pytest.approx(conserved, abs=0.5)
+
+
+def test_a_fortieth_of_the_points_from_the_command_line(tmp_path, reference_data):
+    store = tmp_path / "results.zarr"
+    shown = spinscreen(
+        "run", str(reference_data / "Pt"), "--symmetrize", "on", "--kmesh", "48", "--kshift", "0",
+        "--fermi-level", "18.3823", "--quantities", "conventional_hall_conductivity",
+        "--store", str(store),
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    (dataset,) = (node.to_dataset() for node in open_store(store)["materials"].children.values())
+    assert dataset.attrs["evaluations"] <= 48**3 / 20
+    value = dataset["conventional_hall_conductivity"].sel(
+        observable="spin_z", current_axis="x", field_axis="y"
+    )
+    assert float(value.sel(fermi_energy=18.3823)) == pytest.approx(2017.6, abs=1)
 
 
 def test_information_shows_the_group(reference_data):
@@ -269,7 +310,7 @@ def test_information_shows_the_group(reference_data):
 
 
 def test_two_cells_are_one_crystal():
-    """Graphene, two cells along a1: half a translation is an operation, and noise is averaged over it as well."""
+    """Graphene, two cells along a1: half a translation is an operation over which noise is averaged too."""
     model = library.load("graphene")
     trial = model.trial_orbitals
     shifted = [np.add(orbital.position, model.lattice[0]) for orbital in trial.orbitals]
