@@ -26,6 +26,9 @@ DEFAULT_DEGENERACY_THRESHOLD = 5e-3
 _ROUNDING = 64 * np.finfo(float).eps
 
 
+#: Properties of `BlochBands` that other multiplets leave as they are.
+_INDEPENDENT_OF_MULTIPLETS = ("half_rotated", "slopes_and_positions", "observable")
+
 Result = TypeVar("Result")
 
 
@@ -79,18 +82,37 @@ class Vertex:
 
 
 @dataclass(frozen=True, eq=False)
+class Doubt:
+    """Neighbouring levels that may be one multiplet or two elsewhere in the cell around a k.
+
+    reach : (k, band - 1) eV, how far their distance may change within the cell
+    resolved : whether pairs whose distance is within `reach` of the threshold count as two levels or as one
+    """
+
+    reach: Real
+    resolved: bool
+
+    def split(self, gap: Real, threshold: float) -> NDArray[np.bool_]:
+        """Where neighbours count as two levels, (k, band - 1)."""
+        open_to_doubt = np.abs(gap - threshold) < self.reach
+        return (gap >= threshold) & ~open_to_doubt | open_to_doubt & self.resolved
+
+
+@dataclass(frozen=True, eq=False)
 class BlochBands:
     """Bands of a batch of k. Axes (k, band, operator or axis, band) for matrices between bands.
 
     energy : (k, band) eV, ascending
     states : (k, wannier, band), columns are eigenvectors
     operators : Bloch operators in the Wannier gauge
+    doubt : how levels near the threshold are grouped, where that is asked for
     """
 
     energy: Real
     states: Complex
     operators: BlochOperators
     resolution: Resolution
+    doubt: Doubt | None = None
 
     @cached_property
     def half_rotated(self) -> Complex:
@@ -135,7 +157,8 @@ class BlochBands:
     @cached_property
     def multiplet_label(self) -> Integer:
         """Number of the multiplet that a band belongs to, (k, band)."""
-        split = np.diff(self.energy, axis=1) >= self._threshold
+        gap = np.diff(self.energy, axis=1)
+        split = gap >= self._threshold if self.doubt is None else self.doubt.split(gap, self._threshold)
         label = np.zeros(self.energy.shape, dtype=np.int64)
         np.cumsum(split, axis=1, out=label[:, 1:])
         return frozen(label)
@@ -204,9 +227,20 @@ class BlochBands:
     def at_threshold(self, degeneracy_threshold: float) -> BlochBands:
         """The same bands with other multiplets; energies, states and rotated operators are shared."""
         resolution = replace(self.resolution, degeneracy_threshold=degeneracy_threshold)
-        bands = BlochBands(self.energy, self.states, self.operators, resolution)
-        for name in ("half_rotated", "slopes_and_positions", "observable"):
+        # What two thresholds make different differs most where one joins what the other takes apart.
+        doubt = None if self.doubt is None else replace(self.doubt, resolved=not self.doubt.resolved)
+        bands = BlochBands(self.energy, self.states, self.operators, resolution, doubt)
+        for name in _INDEPENDENT_OF_MULTIPLETS:
             bands.__dict__[name] = getattr(self, name)
+        return bands
+
+    def doubted(self, rows: Integer, reach: Real, resolved: bool) -> BlochBands:
+        """Some of the k points, (row,), with levels near the threshold joined or taken apart; see `Doubt`."""
+        operators = self.operators.at(rows)
+        doubt = Doubt(reach, resolved)
+        bands = BlochBands(self.energy[rows], self.states[rows], operators, self.resolution, doubt)
+        for name in _INDEPENDENT_OF_MULTIPLETS:
+            bands.__dict__[name] = frozen(getattr(self, name)[rows])
         return bands
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -117,6 +117,16 @@ class BlochOperators:
     @property
     def has_curl(self) -> bool:
         return self.stacked.shape[2] > self.rotated_count
+
+    def at(self, rows: Integer) -> BlochOperators:
+        """Those of some of the k points, (row,)."""
+        slopes = self.observable_slopes
+        return replace(
+            self,
+            hamiltonian=self.hamiltonian[rows],
+            stacked=self.stacked[rows],
+            observable_slopes=None if slopes is None else slopes[rows],
+        )
 
     def electrons(self) -> BlochOperators:
         """The block of the electrons alone: the normal state that a superconductor was made of."""

@@ -59,6 +59,11 @@ class Weight(Enum):
         """True for weights that are a delta function or vanish at T = 0."""
         return self not in (Weight.SEA, Weight.GRAND_POTENTIAL)
 
+    @property
+    def is_thermal(self) -> bool:
+        """True for weights that vanish at T = 0, however finely k space is resolved."""
+        return self in (Weight.SURFACE_ENTROPY, Weight.ENTROPY, Weight.HEAT)
+
 
 @dataclass(frozen=True, eq=False)
 class FermiScan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -14,6 +14,7 @@ from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage import at_level
 
+from .adaptive import Shortfall
 from .calculation import THRESHOLD_SHARE
 from .integrated import MOST_OF_ONE_POINT
 from .premise import CONSERVED, RATE
@@ -121,3 +122,27 @@ def warn_of_scan(dataset: xr.Dataset) -> None:
             ScanWarning,
             stacklevel=4,
         )
+
+
+class ToleranceWarning(UserWarning):
+    """The adaptive integration has spent its budget before all error bars were small."""
+
+
+def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> None:
+    """Where the quantity that is farthest from its goal is not within the tolerance."""
+    if not shortfalls:
+        return
+    worst = shortfalls[0]
+    values = dataset[worst.name]
+    labels = [str(values[dim].values[i]) for dim, i in zip(values.dims, worst.component, strict=False)]
+    points = ", ".join("(" + " ".join(f"{x:.4g}" for x in point) + ")" for point in worst.kpoints)
+    more = f" and {len(shortfalls) - 1} more quantities" if len(shortfalls) > 1 else ""
+    where = f" {'_'.join(labels)}" if labels else ""
+    warnings.warn(
+        f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
+        f"{worst.bar:.3g} {values.attrs['units']}, expected at most {worst.goal:.3g}, after "
+        f"{dataset.attrs['evaluations']:,} k points, the largest errors being at k = {points}{more}; give a "
+        "larger budget or tolerance, or raise degeneracy_threshold or temperature.",
+        ToleranceWarning,
+        stacklevel=4,
+    )

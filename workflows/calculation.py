@@ -18,6 +18,7 @@ from spinscreen.kernels import (
     InputError,
     KMesh,
     Resolution,
+    checked_number,
     checked_temperature,
     short,
     whole_number,
@@ -35,8 +36,10 @@ from spinscreen.materials.symmetry import Symmetrize, with_symmetry
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
 from .settings import (
+    DEFAULT_BUDGET,
     DEFAULT_SCAN,
     DEFAULT_SHIFT,
+    DEFAULT_TOLERANCE,
     Settings,
     as_energies,
     check_observables,
@@ -49,7 +52,7 @@ from .settings import (
     default_scan,
     several,
 )
-from .text import energies_of_text, mesh_of_text, names_of_text, shift_of_text
+from .text import energies_of_text, mesh_of_text, names_of_text, share_of_text, shift_of_text
 from .validation import (
     AnyNumber,
     Count,
@@ -126,6 +129,23 @@ def checked_kshift(kshift: Any) -> None:
     KMesh((1, 1, 1), steps * 3 if len(steps) == 1 else (*steps, 0.0) if len(steps) == 2 else steps)
 
 
+def checked_tolerance(tolerance: Any) -> None:
+    """Raise InputError for what is no share between 0 and 1."""
+    value = checked_number("tolerance", tolerance, "a share such as 0.01")
+    if not 0 < value < 1:
+        raise InputError(f"tolerance: expected a share between 0 and 1, for example 0.01, found {value:g}.")
+
+
+def checked_budget(budget: Any) -> None:
+    """Raise InputError for what is no number of k points."""
+    if (whole_number(budget) or 0) < 1:
+        raise InputError(f"budget: expected a number of k points of at least 1, found {short(budget)}.")
+
+
+def _plain_share(value: Any) -> Any:
+    return share_of_text(value) if isinstance(value, str) and value.strip().endswith("%") else value
+
+
 def _plain_energies(value: Any) -> Any:
     return None if value is None else tuple(as_energies(value).tolist())
 
@@ -138,6 +158,7 @@ Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
 Shift = Step | Annotated[tuple[Step, ...], Field(min_length=1, max_length=3)]
 OptionalShift = Annotated[Shift | None, BeforeValidator(_plain_shift)]
 OptionalMesh = Annotated[Mesh | None, BeforeValidator(_plain_mesh)]
+Share = Annotated[Positive | None, BeforeValidator(_plain_share), Field(lt=1)]
 Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
 
@@ -198,6 +219,24 @@ class Calculation(Table):
             example="18",
         ),
     ] = Field(None, description="electrons per cell in the bands of the Wannier functions, to find the level")
+    tolerance: Annotated[
+        Share,
+        Option(
+            "Adaptive integration instead of a mesh: error bars below this share of each quantity's largest "
+            "value, 0.01 or 1%.",
+            share_of_text,
+            checked_tolerance,
+            "0.01",
+        ),
+    ] = Field(
+        None,
+        description="adaptive integration instead of a mesh, until the error bars of each quantity are below "
+        "this share of its largest value; 0.01 or '1%'",
+    )
+    budget: Annotated[
+        Count | None,
+        Option("k points of the adaptive integration, at most.", check=checked_budget, example="200000"),
+    ] = Field(None, description=f"k points of the adaptive integration, at most; default: {DEFAULT_BUDGET}")
     temperature: Annotated[
         NotNegative,
         Option("K; Fermi-surface and Nernst quantities need one above 0.", check=checked_temperature),
@@ -303,8 +342,14 @@ class Calculation(Table):
         # Said once here, not once for each material.
         budget_bytes(self.memory_budget)
         checked_temperature(self.temperature)
+        if self.kmesh is not None and (self.tolerance is not None or self.budget is not None):
+            given = "tolerance" if self.tolerance is not None else "budget"
+            raise InputError(
+                f"kmesh: is given together with {given}, expected one of them; a plain mesh has no {given}, "
+                "the adaptive integration chooses its own points."
+            )
         if self.quantities is not None:
-            check_temperature(checked_integrals(self.quantities), self.temperature)
+            check_temperature(checked_integrals(self.quantities), self.temperature, self.is_adaptive)
         if self.fermi_level is not None and self.electrons is not None:
             raise ValueError(
                 f"electrons: expected electrons or fermi_level, found both, {self.electrons:g} and "
@@ -315,6 +360,11 @@ class Calculation(Table):
         if self.pairing is None:
             self._without_pairing()
         return self
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether k points are chosen until errors are small."""
+        return self.kmesh is None and (self.tolerance is not None or self.budget is not None)
 
     def _without_pairing(self) -> None:
         """What only a superconductor has would be without effect."""
@@ -372,7 +422,8 @@ class Calculation(Table):
 
         Raises InputError where it does not fit the model.
         """
-        mesh = complete_kmesh(model, self.kmesh)
+        adaptive = self.is_adaptive
+        mesh = None if adaptive else complete_kmesh(model, self.kmesh)
         shift = self.kshift
         if shift is None:
             shift = 0.0 if self.kmesh is None else DEFAULT_SHIFT
@@ -381,7 +432,9 @@ class Calculation(Table):
         if energies is None:
             energies = tuple(default_scan(model, self.scan_points, self.half_width).tolist())
         temperature = checked_temperature(self.temperature)
-        names = default_quantities(model, temperature) if self.quantities is None else self.quantities
+        names = self.quantities
+        if names is None:
+            names = default_quantities(model, temperature, adaptive)
         for name in names:
             check_observables(model, name)
         if model.is_bogoliubov and any(energies):
@@ -396,7 +449,9 @@ class Calculation(Table):
             resolution.degeneracy_threshold,
             resolution.broadening,
             names,
-            complete_kshift(model, mesh, shift),
+            (0.0, 0.0, 0.0) if mesh is None else complete_kshift(model, mesh, shift),
+            (self.tolerance or DEFAULT_TOLERANCE) if adaptive else None,
+            (self.budget or DEFAULT_BUDGET) if adaptive else None,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, SkipValidation, ValidationError
 
-from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, SpinscreenError
+from spinscreen.kernels import InputError, KMesh, SpinscreenError
 from spinscreen.materials import Source, WannierModel
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
@@ -161,7 +161,6 @@ def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...
     mesh = KMesh(complete_kmesh(model, kmesh))
     # The model is prepared already.
     how = asdict(resolution) | {"memory_budget": campaign.memory_budget}
-    seconds = estimated_seconds(model.size, IrreducibleMesh.whole(mesh))
-    with engine_of_task(seconds > campaign.spread_after) as engine:
+    with engine_of_task(estimated_seconds(model.size, mesh.size) > campaign.spread_after) as engine:
         stream_bands(model, kmesh, store, campaign.band_quantities, engine, **how)
     return True

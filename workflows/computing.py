@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from distributed import Client
 from distributed.system import MEMORY_LIMIT
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spinscreen.kernels import (
     BandQuantity,
@@ -31,10 +31,20 @@ from spinscreen.kernels import (
     integrals,
     whole_sums,
 )
+from spinscreen.kernels.quantities import Term
 from spinscreen.materials import WannierModel
 from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
 
-from .alarms import warn_of_equilibrium, warn_of_points, warn_of_scan, warn_of_threshold, warn_of_torque
+from .adaptive import run_adaptive
+from .adaptive_plan import make_adaptive_plan
+from .alarms import (
+    warn_of_equilibrium,
+    warn_of_points,
+    warn_of_scan,
+    warn_of_threshold,
+    warn_of_tolerance,
+    warn_of_torque,
+)
 from .calculation import PER_BAND, Calculation, positional
 from .engine import Engine, engine_of
 from .execution import Progress, run_plan
@@ -181,9 +191,12 @@ def compute(
     calculation = Calculation.of(calculation, given)
     model = calculation.prepare(model)
     resolved = calculation.resolve(model)
-    mesh = IrreducibleMesh.of(resolved.mesh, model.symmetry_group)
-    if cost := costly(model.size, mesh, engine.threads):
-        warnings.warn(f"{cost}; choose a smaller kmesh unless you mean it.", CostWarning, stacklevel=2)
+    setting, kpoints = "budget", resolved.budget
+    if kpoints is None:
+        mesh = IrreducibleMesh.of(resolved.mesh, model.symmetry_group)
+        setting, kpoints = "kmesh", mesh.full.size // mesh.order
+    if cost := costly(model.size, kpoints, engine.threads, setting):
+        warnings.warn(f"{cost}; choose a smaller {setting} unless you mean it.", CostWarning, stacklevel=2)
     return compute_settings(model, resolved, engine, calculation.memory_budget, progress)
 
 
@@ -201,24 +214,73 @@ def compute_settings(
     """
     started = time.perf_counter()
     warn_of_threshold(model, settings)
-    plan = make_plan(model.operators, settings, memory_budget, model.symmetry_group)
-    sums = run_plan(model.operators, plan, engine_of(client), progress, checkpoints)
     sample = sample_of(model, settings.temperature)
-    found = integrated_on_mesh(settings.integrals, sums, plan, sample)
-    dataset = _labelled(model, settings, found)
+    compute_one = _adaptively if settings.is_adaptive else _on_mesh
+    dataset = compute_one(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     add_shapes(dataset, model, settings.integrals, sample)
+    warn_of_equilibrium(dataset)
+    warn_of_scan(dataset)
+    return dataset
+
+
+def _on_mesh(
+    model: WannierModel,
+    settings: Settings,
+    sample: Sample,
+    engine: Engine,
+    memory_budget: str | int,
+    progress: Progress,
+    checkpoints: KeptSums | None,
+) -> xr.Dataset:
+    plan = make_plan(model.operators, settings, memory_budget, model.symmetry_group)
+    sums = run_plan(model.operators, plan, engine, progress, checkpoints)
+    found = integrated_on_mesh(settings.integrals, sums, plan, sample)
+    dataset = _labelled(model, settings, found)
     if note := mesh_note(plan.task.mesh, model.symmetry_group):
         dataset.attrs["mesh_note"] = note
+    _check_torque(model, dataset, found, whole_sums(sums), settings.mesh.size, sample)
+    warn_of_points(dataset, found.dominances)
+    return dataset
+
+
+def _adaptively(
+    model: WannierModel,
+    settings: Settings,
+    sample: Sample,
+    engine: Engine,
+    memory_budget: str | int,
+    progress: Progress,
+    checkpoints: KeptSums | None,
+) -> xr.Dataset:
+    assert settings.tolerance is not None
+    assert settings.budget is not None
+    plan = make_adaptive_plan(
+        model.operators, settings, sample, model.periodic, model.symmetry_group, memory_budget
+    )
+    found = run_adaptive(
+        model.operators, plan, settings.tolerance, settings.budget, engine, progress, checkpoints
+    )
+    dataset = _labelled(model, settings, found.integrated)
+    dataset.attrs["budget"] = settings.budget
+    _check_torque(model, dataset, found.integrated, found.raw, 1, sample)
+    warn_of_tolerance(dataset, found.shortfalls)
+    return dataset
+
+
+def _check_torque(
+    model: WannierModel,
+    dataset: xr.Dataset,
+    found: Integrated,
+    sums: Mapping[Term, NDArray[np.float64]],
+    kpoint_count: float,
+    sample: Sample,
+) -> None:
+    """The premise of a conserved current, from the sums over so many k points."""
     note_unchecked_torque(dataset, model)
     if RATE in dataset:
         bars = found.errors[RATE] / integrals([RATE])[0].unit.factor(sample)
-        forbidden = forbidden_by_crystal(dataset)
-        warn_of_torque(dataset, has_net_torque(whole_sums(sums), settings.mesh.size, bars, forbidden))
-    warn_of_equilibrium(dataset)
-    warn_of_points(dataset, found.dominances)
-    warn_of_scan(dataset)
-    return dataset
+        warn_of_torque(dataset, has_net_torque(sums, kpoint_count, bars, forbidden_by_crystal(dataset)))
 
 
 def sample_of(model: WannierModel, temperature: float) -> Sample:
@@ -233,12 +295,12 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
     defined = {q.name: found.values[q.name] for q in settings.integrals if not q.can_be_undefined}
     check_integrals(model.name, model.operators, defined, settings.fermi_energy)
     attributes = model_attributes(model, settings.resolution) | {
-        "k_mesh": list(settings.kmesh),
-        "k_shift": list(settings.kshift),
-        "kpoints": settings.mesh.size,
         "temperature": settings.temperature,
         "key": settings.key(model),
     }
+    if settings.kmesh is not None:
+        attributes["k_mesh"], attributes["k_shift"] = list(settings.kmesh), list(settings.kshift)
+        attributes["kpoints"] = settings.mesh.size
     dataset = integral_dataset(
         found.values,
         settings.integrals,
@@ -251,7 +313,7 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
     _add_quality(dataset, found)
     for integral in settings.integrals:
         wannierized = bool(model.provenance.files)
-        note = integral.note_of(settings.temperature, model.is_bogoliubov, wannierized)
+        note = integral.note_of(settings.temperature, model.is_bogoliubov, wannierized, settings.is_adaptive)
         if note:
             dataset[integral.name].attrs["note"] = note
     _say_per_spin(dataset, settings.integrals, model.spin_degeneracy)

@@ -234,6 +234,7 @@ class DaskEngine(Engine):
         capacity: int = 0,
     ) -> None:
         self._client, self._tell, self._patience, self._capacity = client, tell, patience, capacity
+        self._last_sent: tuple[tuple[Any, ...], list[Future]] = ((), [])
 
     @property
     def threads(self) -> int:
@@ -322,7 +323,10 @@ class DaskEngine(Engine):
 
     def _sent(self, shared: tuple[Any, ...]) -> list[Future]:
         _ = self._where  # workers that are not admitted get nothing
-        return [share(self._client, value) for value in shared]
+        # Work in rounds shares the same values in each of them.
+        if shared is not self._last_sent[0]:
+            self._last_sent = (shared, [share(self._client, value) for value in shared])
+        return self._last_sent[1]
 
     @contextmanager
     def alive(self) -> Iterator[None]:

@@ -20,9 +20,7 @@ from spinscreen.kernels import (
 )
 
 from .plan import Plan
-
-#: Share of the largest value of a quantity below which its error must be for it to count as converged.
-DEFAULT_TOLERANCE = 0.01
+from .settings import DEFAULT_TOLERANCE
 
 #: Share of a quantity that one k point may carry: 3 % in converged sums, 10 % and more in wrong ones.
 MOST_OF_ONE_POINT = 0.05

@@ -46,10 +46,10 @@ _TASKS = 64
 _MOST_TASKS = 100_000
 
 #: Partial sums that a process holds at a time: those of the spans of two batches, and one that grows.
-_SUMS_HELD = 65
+SUMS_HELD = 65
 
 #: Bytes for them that every process has, however small the budget of its work arrays.
-_LEAST_FOR_SUMS = 256 * 2**20
+LEAST_FOR_SUMS = 256 * 2**20
 
 #: Arrays of the shape (level, Fermi energy) that the occupation of a block of levels needs.
 _WINDOWS_HELD = 5
@@ -103,7 +103,7 @@ def make_plan(
     mesh = IrreducibleMesh.of(settings.mesh, group)
     free = free_bytes(operators, mesh.full.line_length, memory_budget)
     block = min(block_size(operators, free), int(free // _window_bytes(operators, settings.scan)))
-    sums, most = _bytes_of_sums(operators, settings), max(budget_bytes(memory_budget), _LEAST_FOR_SUMS)
+    sums, most = _bytes_of_sums(operators, settings), max(budget_bytes(memory_budget), LEAST_FOR_SUMS)
     if block < 1 or sums > most:
         raise InputError(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
@@ -115,7 +115,7 @@ def make_plan(
     split = split if split.count * sums <= most else WHOLE
     task = Task(mesh, settings.scan, settings.resolution, terms, block, split)
     per_point = seconds_per_kpoint(operators.size)
-    whole = estimated_seconds(operators.size, mesh)
+    whole = estimated_seconds(operators.size, mesh.full.size // mesh.order)
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)
     spans, counts = _spans(mesh, target / per_point)
     return Plan(task, spans, counts)
@@ -147,7 +147,7 @@ def _bytes_of_sums(operators: LatticeOperators, settings: Settings) -> int:
         math.prod(lengths.get(dim, 3) for dim in integral.dims) * len(integral.terms)
         for integral in settings.integrals
     )
-    return 8 * components * len(settings.fermi_energy) * _SUMS_HELD
+    return 8 * components * len(settings.fermi_energy) * SUMS_HELD
 
 
 def _window_bytes(operators: LatticeOperators, scan: FermiScan) -> int:
@@ -162,20 +162,22 @@ class CostWarning(UserWarning):
     """A mesh will take more than a day on this machine."""
 
 
-def estimated_seconds(size: int, mesh: IrreducibleMesh) -> float:
-    """Rough cost of a whole mesh on one core."""
-    return seconds_per_kpoint(size) * mesh.full.size / mesh.order
+def estimated_seconds(size: int, kpoints: int) -> float:
+    """Rough cost of so many k points on one core."""
+    return seconds_per_kpoint(size) * kpoints
 
 
-def costly(size: int, mesh: IrreducibleMesh, cores: int) -> str | None:
-    """One sentence on a mesh that would take this many cores more than a day; None for any other."""
-    hours = estimated_seconds(size, mesh) / max(1, cores) / 3600
+def costly(size: int, kpoints: int, cores: int, setting: str = "kmesh") -> str | None:
+    """One sentence on k points that would take this many cores more than a day; None for fewer.
+
+    setting : where their number comes from
+    """
+    hours = estimated_seconds(size, kpoints) / max(1, cores) / 3600
     if hours <= COSTLY_HOURS:
         return None
-    points = mesh.full.size // mesh.order
     days = f"{hours / 24:,.0f} days" if hours > 48 else f"{hours:.0f} hours"
     return (
-        f"kmesh: {points:,} k points of {size} Wannier functions take about {days} on {cores} cores, "
+        f"{setting}: {kpoints:,} k points of {size} Wannier functions take about {days} on {cores} cores, "
         f"expected at most {COSTLY_HOURS:.0f} hours"
     )
 

@@ -82,7 +82,17 @@ class Work:
     @property
     def seconds(self) -> float:
         """Rough cost on one core."""
-        return estimated_seconds(self.model.size, self.mesh)
+        return estimated_seconds(self.model.size, self.rough_kpoints)
+
+    @property
+    def rough_kpoints(self) -> int:
+        """About how many k points are computed, at most."""
+        return self.settings.budget or self.mesh.full.size // self.mesh.order
+
+    @property
+    def most_kpoints(self) -> int:
+        """How many k points are computed, at most."""
+        return self.settings.budget or self.mesh.size
 
     def is_published(self, store: str | Path | Store) -> bool:
         return is_published(store, self.material_id)

@@ -53,39 +53,60 @@ _DEFAULTS = {
     "broadening": 0.0,
     # Gamma-centred: what a key without a shift has always meant.
     "kshift": (0.0, 0.0, 0.0),
+    # Of a plain mesh, which has neither.
+    "tolerance": None,
+    "budget": None,
 }
 
 #: Shift in steps of a mesh that the user names: a Gamma-centred one has the points of highest symmetry on it.
 DEFAULT_SHIFT = 0.5
+
+#: Share of the largest value of a quantity below which its error must be for it to count as converged.
+DEFAULT_TOLERANCE = 0.01
+
+#: K points of an adaptive integration at most.
+DEFAULT_BUDGET = 200_000
 
 
 @dataclass(frozen=True)
 class Settings:
     """All that a result depends on beside the model. Raises InputError for values that make no sense.
 
-    kmesh : points along each reciprocal vector; fermi_energy : eV; temperature : K;
-    degeneracy_threshold, broadening : eV; quantities : names of Brillouin-zone integrals;
+    kmesh : points along each reciprocal vector of a plain mesh; None: adaptive integration
+    fermi_energy : eV; temperature : K; degeneracy_threshold, broadening : eV
+    quantities : names of Brillouin-zone integrals
     kshift : of the mesh, in steps, 0 where there is one point
+    tolerance, budget : of the adaptive integration, a share of the largest value and k points
     """
 
-    kmesh: tuple[int, int, int]
+    kmesh: tuple[int, int, int] | None
     fermi_energy: tuple[float, ...]
     temperature: float
     degeneracy_threshold: float
     broadening: float
     quantities: tuple[str, ...]
     kshift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tolerance: float | None = None
+    budget: int | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.fermi_energy)) < len(self.fermi_energy):
             twice = next(e for e, count in Counter(self.fermi_energy).items() if count > 1)
             raise InputError(f"fermi_energy: {twice!r} is given twice, expected each energy once.")
         chosen = checked_integrals(self.quantities)
-        _ = self.mesh, self.resolution, self.scan
-        check_temperature(chosen, self.temperature)
+        if self.kmesh is not None:
+            _ = self.mesh
+        _ = self.resolution, self.scan
+        check_temperature(chosen, self.temperature, self.is_adaptive)
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether k points are chosen until errors are small, not given by a mesh."""
+        return self.kmesh is None
 
     @property
     def mesh(self) -> KMesh:
+        assert self.kmesh is not None
         return KMesh(self.kmesh, self.kshift)
 
     @property
@@ -123,13 +144,19 @@ class Settings:
         return f"{group_name(name)}-{self.key_of(fingerprint)[:10]}"
 
 
-def check_temperature(chosen: Sequence[Integral], temperature: float) -> None:
-    """Raise InputError where a quantity has no limit of zero temperature on a mesh."""
+def check_temperature(chosen: Sequence[Integral], temperature: float, adaptive: bool = False) -> None:
+    """Raise InputError where a quantity has no limit of zero temperature, or none on a mesh."""
     for integral in chosen:
-        if integral.needs_temperature and temperature == 0:
+        if adaptive and integral.is_thermal and temperature == 0:
+            raise InputError(
+                f"quantities: {integral.name!r} vanishes at 0 K and is divided by the temperature, expected "
+                "one above 0 K; give for example temperature=300."
+            )
+        if not adaptive and integral.needs_temperature and temperature == 0:
             raise InputError(
                 f"quantities: {integral.name!r} is a Fermi-surface quantity and needs a temperature "
-                "above 0 K; give one, for example temperature=300."
+                "above 0 K on a plain mesh; give one, for example temperature=300, or a tolerance instead of "
+                "kmesh."
             )
 
 
@@ -166,20 +193,25 @@ def check_observables(model: WannierModel, name: str) -> None:
         )
 
 
-def default_quantities(model: WannierModel, temperature: float) -> tuple[str, ...]:
-    """All integrals that the model and the temperature allow, but for those only done on demand."""
+def default_quantities(model: WannierModel, temperature: float, adaptive: bool = False) -> tuple[str, ...]:
+    """All integrals that the model and the temperature allow, but for those only done on demand.
+
+    adaptive : with Fermi-surface terms at T = 0 as well
+    """
     return tuple(
         q.name
         for q in INTEGRALS
         if q.by_default
         and (model.observables or not q.needs_observable)
-        and (temperature > 0 or not q.needs_temperature)
+        and (temperature > 0 or not (q.is_thermal if adaptive else q.needs_temperature))
     )
 
 
 def left_out_at_zero(model: WannierModel, settings: Settings) -> tuple[str, ...]:
     """Fermi-surface quantities that a default calculation of this model would have above 0 K."""
-    if settings.quantities != default_quantities(model, 0.0) or settings.temperature > 0:
+    if settings.is_adaptive or settings.temperature > 0:
+        return ()
+    if settings.quantities != default_quantities(model, 0.0):
         return ()
     return tuple(name for name in default_quantities(model, 1.0) if name not in settings.quantities)
 

@@ -53,6 +53,15 @@ def energies_of_text(text: str) -> NDArray[np.float64]:
     return energies
 
 
+def share_of_text(text: str) -> float:
+    """0.01 or 1%. Raises InputError for anything else."""
+    try:
+        number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+        return float(number) / (100 if percent else 1)
+    except ValueError:
+        raise InputError(f"--tolerance: expected a share such as 0.01 or 1%, found {short(text)}.") from None
+
+
 def names_of_text(text: str) -> list[str]:
     """Words with commas between."""
     return [word.strip() for word in text.split(",") if word.strip()]

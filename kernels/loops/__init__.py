@@ -1,16 +1,26 @@
 """Formulas that NumPy can only do in many passes over memory, as loops; compiled by `compiled.loop`."""
 
+from .cells import cell_weights, meeting_levels
 from .curvature import curvature_traces, occupied_increments
 from .flows import flow_traces, moment_traces, texture_flow
+from .leaves import accumulate, add_children, add_leaves, add_levels, add_meetings, add_sizes
 from .matrices import conventional, interband
 from .proper import proper
 from .sums import scatter, spread
 
 __all__ = [
+    "accumulate",
+    "add_children",
+    "add_leaves",
+    "add_levels",
+    "add_meetings",
+    "add_sizes",
+    "cell_weights",
     "conventional",
     "curvature_traces",
     "flow_traces",
     "interband",
+    "meeting_levels",
     "moment_traces",
     "occupied_increments",
     "proper",

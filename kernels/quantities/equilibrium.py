@@ -10,7 +10,7 @@ from ..lattice import CYCLIC, Real
 from ..occupations import Weight
 from ..transformation import transforms
 from .hall import conserved_traces
-from .record import BandQuantity, Integral, Term, Unit, per_measure, side_by_side
+from .record import BandQuantity, Hidden, Integral, Term, Unit, per_measure, side_by_side
 from .surface import flow_traces
 
 
@@ -104,7 +104,7 @@ RECORDS = (
         (
             Term(wave_packet_moment, Weight.SEA),
             Term(carried_dipole, Weight.SEA),
-            Term(packet_curvature, Weight.GRAND_POTENTIAL),
+            Term(packet_curvature, Weight.GRAND_POTENTIAL, hidden=Hidden.CURVATURE),
         ),
         side_by_side,
         by_default=False,

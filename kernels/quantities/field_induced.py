@@ -13,7 +13,7 @@ from ..lattice import Real
 from ..occupations import Weight
 from ..transformation import transforms
 from .proper import BARE_BUBBLE
-from .record import BandQuantity, Integral, Term, Unit, density_units, per_measure, unchanged
+from .record import BandQuantity, Hidden, Integral, Term, Unit, density_units, per_measure, unchanged
 
 
 @transforms("observable", "polar")
@@ -54,8 +54,8 @@ def _first(rate: Real, bound: Real) -> Real:
     return rate
 
 
-_RATE = Term(texture_drift, Weight.SURFACE)
-_BOUND = Term(texture_drift_bound, Weight.SURFACE)
+_RATE = Term(texture_drift, Weight.SURFACE, needed_alone=True)
+_BOUND = Term(texture_drift_bound, Weight.SURFACE, needed_alone=True)
 
 #: Share of the bound that is left where symmetry forbids a torque: raw Wannier models break it by a few per
 #: mille. It decides where nothing is known of the error of the mesh, or the crystal is more symmetric.
@@ -110,7 +110,7 @@ RECORDS = (
         "T16",
         ("observable", "field_axis"),
         Unit(density_units("/(V"), per_measure),
-        (Term(field_texture, Weight.SEA, filled_constant=False),),
+        (Term(field_texture, Weight.SEA, filled_constant=False, hidden=Hidden.RESPONSE),),
         unchanged,
         note_superconducting=BARE_BUBBLE,
     ),

@@ -16,6 +16,7 @@ from .record import (
     THETA_CONDUCTIVITY,
     THETA_HALL_DIMS,
     BandQuantity,
+    Hidden,
     Integral,
     Term,
     negative_antisymmetric,
@@ -181,8 +182,8 @@ _GAP_VARIANCE = 1e-8
 #: The sensitivity of T6 compares thresholds that differ by this factor.
 SENSITIVITY_FACTOR = 4.0
 
-CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=False)
-_CONSERVED_SEA = Term(conserved_tensor, Weight.SEA)
+CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE)
+_CONSERVED_SEA = Term(conserved_tensor, Weight.SEA, hidden=Hidden.CURVATURE)
 
 RECORDS = (
     BandQuantity("berry_curvature", "Berry curvature", "T1", ("axis",), "angstrom^2", berry_curvature),
@@ -208,7 +209,7 @@ RECORDS = (
         "T2",
         HALL_DIMS,
         CHARGE_CONDUCTIVITY,
-        (Term(field_berry_curvature, Weight.SEA, filled_constant=False),),
+        (Term(field_berry_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE),),
         negative_antisymmetric,
     ),
     Integral(
@@ -241,6 +242,7 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (Term(sensitivity, Weight.SEA),),
         unchanged,
+        judged_by="conserved_hall_conductivity",
     ),
     Integral(
         "conserved_hall_conductivity_occupied",
@@ -249,7 +251,7 @@ RECORDS = (
         THETA_HALL_DIMS,
         THETA_CONDUCTIVITY,
         (
-            Term(occupied_curvature, Weight.SEA),
+            Term(occupied_curvature, Weight.SEA, hidden=Hidden.CURVATURE),
             Term(unity, Weight.SEA, filled_constant=False, cold=True),
             Term(level_number, Weight.SEA, filled_constant=False, cold=True),
         ),

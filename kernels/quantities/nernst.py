@@ -15,6 +15,7 @@ from .record import (
     CONDUCTANCE,
     HALL_DIMS,
     THETA_HALL_DIMS,
+    Hidden,
     Integral,
     Sample,
     Term,
@@ -93,7 +94,7 @@ RECORDS = (
         "T10",
         HALL_DIMS,
         _CHARGE_NERNST,
-        (Term(thermal_berry_curvature, Weight.ENTROPY),),
+        (Term(thermal_berry_curvature, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         negative_antisymmetric,
     ),
     Integral(
@@ -102,7 +103,7 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(thermal_conventional, Weight.ENTROPY),),
+        (Term(thermal_conventional, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         unchanged,
     ),
     Integral(
@@ -111,7 +112,7 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(thermal_conserved, Weight.ENTROPY),),
+        (Term(thermal_conserved, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         unchanged,
     ),
     Integral(
@@ -120,7 +121,10 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(thermal_proper, Weight.ENTROPY), Term(thermal_proper_surface, Weight.SURFACE_ENTROPY)),
+        (
+            Term(thermal_proper, Weight.ENTROPY, hidden=Hidden.CURVATURE),
+            Term(thermal_proper_surface, Weight.SURFACE_ENTROPY),
+        ),
         _sum,
         note=PROPER_NOTE,
     ),
@@ -130,7 +134,7 @@ RECORDS = (
         "Wiedemann-Franz integral of T2",
         HALL_DIMS,
         Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat),
-        (Term(berry_curvature, Weight.HEAT),),
+        (Term(berry_curvature, Weight.HEAT, hidden=Hidden.CURVATURE),),
         antisymmetric,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 import numpy as np
 from scipy import constants
@@ -76,6 +77,14 @@ class Unit:
     counts_electrons: bool = False
 
 
+class Hidden(Enum):
+    """What a small distance of two levels, eps_m - eps_n, can hide from a mesh, per pair of bands."""
+
+    NOTHING = "no more than elsewhere"
+    CURVATURE = "2 |v_a,nm| |v_b,nm|/(eps_n - eps_m)^2, for an observable times |Theta| of the pair"
+    RESPONSE = "2 |Theta_nm| |v_b,nm|/(eps_n - eps_m)^2"
+
+
 @dataclass(frozen=True)
 class Term:
     """One sum over bands and k: an integrand and how its bands are occupied.
@@ -84,6 +93,8 @@ class Term:
     filled_constant : a superconductor's sum lacks half of what all electron bands, filled, give (theory
         section 6); False where that is 0 after the sum over k, and for what counts levels
     cold : bands are occupied as at T = 0 whatever the temperature, for what asks where the levels are
+    needed_alone : its own sum decides what is said of a result
+    hidden : how large the integrand may become where two levels nearly meet between the points of a mesh
     """
 
     kernel: Kernel
@@ -92,6 +103,8 @@ class Term:
     left_out_at_zero: bool = False
     filled_constant: bool = True
     cold: bool = False
+    needed_alone: bool = False
+    hidden: Hidden = Hidden.NOTHING
 
     @property
     def transformation(self) -> Transformation:
@@ -108,6 +121,7 @@ class Integral:
     by_default : computed where the user names no quantities
     parts : labels of the dim `part` of a quantity whose terms are stored side by side
     can_be_undefined : NaN is an answer, where the note says so
+    judged_by : the quantity by whose size its error is judged, for what measures a change of it
     note : what a reader of the number must know, stored with it
     note_at_zero, note_superconducting, note_wannierized : the same, at T = 0, for a superconductor, and for
         Wannier functions of files, outside of which there is more
@@ -124,6 +138,7 @@ class Integral:
     by_default: bool = True
     parts: tuple[str, ...] = ()
     can_be_undefined: bool = False
+    judged_by: str = ""
     note: str = ""
     note_at_zero: str = ""
     note_superconducting: str = ""
@@ -147,8 +162,13 @@ class Integral:
         return replace(first, indices=tuple(kinds[dim] for dim in self.dims))
 
     @property
+    def is_thermal(self) -> bool:
+        """True where nothing is left at T = 0, on whatever points."""
+        return any(term.weight.is_thermal for term in self.terms)
+
+    @property
     def needs_temperature(self) -> bool:
-        """True where nothing is left at T = 0."""
+        """True where nothing is left at T = 0 on a plain mesh."""
         return any(term.weight.needs_temperature and not term.left_out_at_zero for term in self.terms)
 
     def terms_at(self, temperature: float) -> tuple[Term, ...]:
@@ -160,12 +180,21 @@ class Integral:
         own = self.unit.smallest.get(sample.dimension)
         return own if own is not None else _SMALL_AVERAGE * abs(self.unit.factor(sample))
 
-    def note_of(self, temperature: float, superconducting: bool = False, wannierized: bool = False) -> str:
-        """What a reader of the number at a temperature (K) must know."""
+    def note_of(
+        self,
+        temperature: float,
+        superconducting: bool = False,
+        wannierized: bool = False,
+        adaptive: bool = False,
+    ) -> str:
+        """What a reader of the number at a temperature (K) must know.
+
+        adaptive : of the adaptive integration, which leaves no term out
+        """
         notes = (
             self.note,
             self.note_wannierized if wannierized else "",
-            self.note_at_zero if temperature == 0 else "",
+            self.note_at_zero if temperature == 0 and not adaptive else "",
             self.note_superconducting if superconducting else "",
         )
         return "; ".join(note for note in notes if note)

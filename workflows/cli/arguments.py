@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import typer
 
-from spinscreen.kernels import InputError, IrreducibleMesh
+from spinscreen.kernels import InputError
 from spinscreen.materials import PathSegment, WannierModel
 
 from ..engine import core_count
@@ -37,13 +37,16 @@ def path_corners(text: str | None, model: WannierModel) -> list[Corner]:
     return corners
 
 
-def confirm_cost(model: WannierModel, mesh: IrreducibleMesh, yes: bool) -> None:
-    """Ask before a mesh that will take more than a day; where nobody can answer, raise InputError."""
-    cost = None if yes else costly(model.size, mesh, core_count())
+def confirm_cost(model: WannierModel, kpoints: int, yes: bool, setting: str = "kmesh") -> None:
+    """Ask before k points, from a setting, that will take more than a day.
+
+    Raises InputError where nobody can answer.
+    """
+    cost = None if yes else costly(model.size, kpoints, core_count(), setting)
     if cost is None:
         return
     if not sys.stdin.isatty():
-        raise InputError(f"{cost}; choose a smaller --kmesh, or go on with --yes.")
+        raise InputError(f"{cost}; choose a smaller --{setting}, or go on with --yes.")
     if not typer.confirm(f"{cost}. Go on?", err=True):
         raise typer.Exit(1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -12,6 +13,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -32,6 +34,22 @@ from .terminal import one_line
 _NEGLIGIBLE = 1e-3
 
 
+@dataclass(frozen=True)
+class _Bar:
+    """Moves a bar of k points, and says in front of it how the largest error bar shrinks."""
+
+    progress: Progress
+    task: TaskID
+    label: str
+
+    def __call__(self, kpoints: int) -> None:
+        self.progress.update(self.task, advance=kpoints)
+
+    def aim(self, bar: float, tolerance: float) -> None:
+        told = f"{100 * bar:.2g}" if bar < 1 else "over 100"
+        self.progress.update(self.task, description=f"{self.label}: {told} % -> {100 * tolerance:.2g} %")
+
+
 @contextmanager
 def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
     """A bar over k points; gives the function that moves it."""
@@ -50,7 +68,7 @@ def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
     with suppress(OSError, SystemExit):
         progress.start()
     try:
-        yield lambda kpoints: progress.update(task, advance=kpoints)
+        yield _Bar(progress, task, one_line(label))
     finally:
         with suppress(OSError, SystemExit):
             progress.stop()

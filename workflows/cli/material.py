@@ -13,7 +13,7 @@ import typer
 import xarray as xr
 from rich.table import Table
 
-from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, fast_path, k_path
+from spinscreen.kernels import InputError, KMesh, fast_path, k_path
 from spinscreen.materials import (
     MaterialSource,
     SpinOrderingWarning,
@@ -188,13 +188,14 @@ def run(
         if plot is not None:
             _draw(read_material(targets.store, work.material_id), plot)
         return
-    confirm_cost(work.model, work.mesh, yes)
+    setting = "budget" if work.settings.is_adaptive else "kmesh"
+    confirm_cost(work.model, work.rough_kpoints, yes, setting)
     if calculation.pairing is not None:
         _announce(superconductor_table(work.model, calculation.reduced_gap), targets)
     _announce(model_table(work.model), targets)
     with (
         local_engine(workers or 0) as engine,
-        progress_bar(out, work.model.name, work.mesh.size) as progress,
+        progress_bar(out, work.model.name, work.most_kpoints) as progress,
     ):
         dataset = work.result(engine, targets.store, progress)
     _show(work, dataset, targets)
@@ -309,7 +310,7 @@ def stream(
     targets = Targets.checked(store)
     _, model = read_source(source, spin_ordering, lattice, soc)
     mesh = complete_kmesh(model, settings.pop("kmesh", None))
-    confirm_cost(model, IrreducibleMesh.whole(KMesh(mesh)), yes)
+    confirm_cost(model, KMesh(mesh).size, yes)
     with (
         local_engine(workers or 0) as engine,
         progress_bar(out, model.name, int(np.prod(mesh))) as progress,

@@ -1,0 +1,144 @@
+"""What one point of a cell cannot know of it: levels that meet, or cross the degeneracy threshold, elsewhere.
+
+Two estimates, both of diagonalizations that are made anyway. Where the distance of two levels may pass the
+threshold within the cell, the integrand is computed with them joined and taken apart. Where they may meet, as
+much as the narrowest avoided crossing could hide is assumed: a curvature of 2 pi times half a quantum in 2D.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import loops
+from ..bands import BlochBands
+from ..lattice import CYCLIC, Integer, Real
+from ..quantities import Term
+from ..quantities.hall import SENSITIVITY_FACTOR, sensitivity
+from ..quantities.record import Hidden, Kernel
+
+#: How much further than linearly the distance of two levels is expected to change within a cell.
+_MARGIN = 1.1
+
+#: Of an estimate for a cell whose centre is far closer to the meeting point than its corners.
+_NEARNESS = 4.0
+
+#: What meeting levels hide, times (reach/speed)^2 of the cell: in 2D it is the half quantum of a Dirac cone.
+_HIDDEN = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """Distances of consecutive levels in a batch of cells, (k, band - 1), eV.
+
+    reach : how far the distance may change between the centre of a cell and its corners
+    """
+
+    gap: Real
+    reach: Real
+
+    @classmethod
+    def of(cls, energy: Real, slopes: Real) -> Neighbours:
+        """Slopes : (k, band, d), change of each level along each axis of its cell."""
+        gap = np.diff(energy, axis=1)
+        return cls(gap, _MARGIN / 2 * np.abs(np.diff(slopes, axis=1)).sum(axis=2))
+
+    def crossing(self, threshold: float) -> NDArray[np.bool_]:
+        """Pairs whose distance may pass the threshold."""
+        return np.abs(self.gap - threshold) < self.reach
+
+
+@dataclass(frozen=True, eq=False)
+class Jumps:
+    """What the grouping of levels decides at some k points.
+
+    rows : (row,) numbers of these points; values : by kernel, (row, components ..., band); share : (row,)
+    """
+
+    rows: Integer
+    values: dict[Kernel, Real]
+    share: Real
+
+
+def jumps(bands: BlochBands, neighbours: Neighbours, kernels: Sequence[Kernel], highest: float) -> Jumps:
+    """Integrands with doubtful pairs taken apart minus the same with them joined.
+
+    highest : levels above it, with what they may change by, are empty at every Fermi energy
+    """
+    threshold = bands.resolution.degeneracy_threshold
+    crossing = neighbours.crossing(threshold)
+    if sensitivity in kernels:
+        crossing |= neighbours.crossing(SENSITIVITY_FACTOR * threshold)
+    crossing &= bands.energy[:, :-1] <= highest
+    rows = np.flatnonzero(crossing.any(axis=1))
+    if not len(rows):
+        return Jumps(rows, {}, np.zeros(0))
+    reach = np.where(crossing, neighbours.reach, 0.0)[rows]
+    apart, joined = (bands.doubted(rows, reach, resolved) for resolved in (True, False))
+    values = {}
+    for kernel in kernels:
+        difference = kernel(apart) - kernel(joined)
+        # Levels that meet exactly at the point have no value apart.
+        values[kernel] = np.where(np.isfinite(difference), difference, 0.0)
+    nearness = _NEARNESS * (neighbours.gap[rows] / np.maximum(reach, np.finfo(float).tiny)) ** 2
+    share = np.where(crossing[rows], np.minimum(1.0, nearness), 1.0).min(axis=1)
+    return Jumps(rows, values, share)
+
+
+@dataclass(frozen=True, eq=False)
+class Meetings:
+    """Pairs of levels that may meet within their cell.
+
+    rows : (row,) numbers of the points; bound : (row, pair) of a curvature, as factors of `speed`
+    speed : (row, pair, 3) eV angstrom; size, overlap : (row, pair, observable) of Theta, see `meeting_levels`
+    """
+
+    rows: Integer
+    bound: Real
+    speed: Real
+    size: Real
+    overlap: Real
+
+    def components(self, term: Term, shape: tuple[int, ...]) -> Real:
+        """Bound of a term per pair, (row, component, pair)."""
+        count = int(np.prod(shape, dtype=int))
+        if term.hidden is Hidden.NOTHING:
+            return np.zeros((len(self.rows), count, self.bound.shape[1]))
+        if term.hidden is Hidden.RESPONSE:
+            found = self.overlap[..., :, None] * (self.speed * self.bound[..., None])[..., None, :]
+        else:
+            found = self.speed[..., :, None] * self.speed[..., None, :] * self.bound[..., None, None]
+            if shape[-2:] != (3, 3):
+                found = np.stack([found[..., a, b] for a, b in CYCLIC], axis=-1)
+            if len(shape) > found.ndim - 2:
+                sizes = self.size.reshape(*self.size.shape, *[1] * (found.ndim - 2))
+                found = sizes * found[:, :, None]
+        return found.reshape(*self.bound.shape, count).swapaxes(1, 2)
+
+
+def meetings(bands: BlochBands, neighbours: Neighbours, lowest: float, highest: float) -> Meetings:
+    """Pairs whose levels may meet, at energies (eV) between the lowest and the highest of the scan."""
+    apart = np.diff(bands.multiplet_label, axis=1) != 0
+    near = (neighbours.gap < neighbours.reach) & apart
+    near &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
+    rows = np.flatnonzero(near.any(axis=1))
+    near = near[rows]
+    shape, observables = near.shape, bands.observable.shape[2]
+    speeds, turns = np.zeros((*shape, 3)), np.zeros((*shape, 3))
+    sizes, overlaps = np.zeros((*shape, observables)), np.zeros((*shape, observables))
+    loops.meeting_levels(
+        bands.multiplet_label[rows],
+        bands.velocity[rows],
+        bands.observable[rows],
+        near.astype(np.int64),
+        speeds,
+        turns,
+        sizes,
+        overlaps,
+    )
+    reach = np.where(near, neighbours.reach[rows], 1.0)
+    bound = np.where(near, _HIDDEN / reach**2, 0.0)
+    return Meetings(rows, bound, np.maximum(speeds, turns), sizes, overlaps)

@@ -1,0 +1,160 @@
+"""Occupation of a level that is linear in k, averaged over a cell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compiled import helper, loop
+from ..lattice import Complex, Integer, Real
+from .multiplets import end_of_multiplet
+
+
+@helper
+def ramp(y: float, polynomial: Real, table: Real, step: float, parity: float) -> float:
+    """A function that is `table` below zero and `polynomial` plus `parity` times its mirror image above."""
+    place = abs(y) / step
+    low = int(place)
+    tail = 0.0
+    if low < len(table) - 1:
+        # Cubic Hermite: value and slope at both ends, the slopes times `step`.
+        s = place - low
+        rest = 1.0 - s
+        tail = rest * rest * ((1.0 + 2.0 * s) * table[low, 0] + s * table[low, 1])
+        tail += s * s * ((3.0 - 2.0 * s) * table[low + 1, 0] - rest * table[low + 1, 1])
+    if y <= 0.0:
+        return tail
+    value = 0.0
+    for power in range(len(polynomial) - 1, -1, -1):
+        value = value * y + polynomial[power]
+    return value + parity * tail
+
+
+@loop(
+    energy="real n",
+    widths="real n d",
+    scan="real t",
+    thermal="real",
+    step="real",
+    narrow="real",
+    wide_polynomial="real p",
+    wide_table="real m 2",
+    wide_parity="real",
+    point_polynomial="real q",
+    point_table="real m 2",
+    point_parity="real",
+    weights="out real n t",
+)
+def cell_weights(
+    energy: Real,
+    widths: Real,
+    scan: Real,
+    thermal: float,
+    step: float,
+    narrow: float,
+    wide_polynomial: Real,
+    wide_table: Real,
+    wide_parity: float,
+    point_polynomial: Real,
+    point_table: Real,
+    point_parity: float,
+    weights: Real,
+) -> None:
+    """Means of a weight over levels that spread by `widths` along each axis, in units of `thermal`.
+
+    The d-fold integral of the weight is differenced once along each axis. Levels that spread by less than
+    `narrow` have two points with the same variance instead: differences would be rounding.
+    """
+    count, dimension = widths.shape
+    corners = 1 << dimension
+    reach = step * (len(wide_table) - 1)
+    for n in range(count):
+        half = 0.0
+        variance = 0.0
+        product = 1.0
+        for a in range(dimension):
+            width = widths[n, a] / thermal
+            half += width / 2
+            variance += width * width / 12
+            product *= width
+        spread = np.sqrt(variance)
+        for t in range(len(scan)):
+            y = (scan[t] - energy[n]) / thermal
+            if y < -half - reach:
+                weights[n, t] = 0.0
+            elif y > half + reach:
+                weights[n, t] = ramp(y, point_polynomial, point_table, step, point_parity)
+            elif 2 * half < narrow:
+                below = ramp(y - spread, point_polynomial, point_table, step, point_parity)
+                above = ramp(y + spread, point_polynomial, point_table, step, point_parity)
+                weights[n, t] = (below + above) / 2
+            else:
+                total = 0.0
+                for corner in range(corners):
+                    z = y
+                    sign = 1.0
+                    for a in range(dimension):
+                        if (corner >> a) & 1:
+                            z -= widths[n, a] / (2 * thermal)
+                            sign = -sign
+                        else:
+                            z += widths[n, a] / (2 * thermal)
+                    total += sign * ramp(z, wide_polynomial, wide_table, step, wide_parity)
+                weights[n, t] = total / product
+
+
+@loop(
+    label="integer k n",
+    velocity="complex k n 3 n",
+    observable="complex k n s n",
+    near="integer k p",
+    speeds="out real k p 3",
+    turns="out real k p 3",
+    sizes="out real k p s",
+    overlaps="out real k p s",
+)
+def meeting_levels(
+    label: Integer,
+    velocity: Complex,
+    observable: Complex,
+    near: Integer,
+    speeds: Real,
+    turns: Real,
+    sizes: Real,
+    overlaps: Real,
+) -> None:
+    """Norms of matrices between the multiplets N of level n and M of level n + 1, where near[n] is not 0.
+
+    speeds : of v_a between them; turns : half of how differently their diagonals change
+    sizes : root mean square of Theta over both; overlaps : norm of Theta between them
+    """
+    count, size = label.shape
+    observables = observable.shape[2]
+    for k in range(count):
+        first = 0
+        for n in range(size - 1):
+            if label[k, n] != label[k, first]:
+                first = n
+            if near[k, n] == 0:
+                continue
+            middle = n + 1
+            last = end_of_multiplet(label[k], middle)
+            for a in range(3):
+                block = 0.0
+                for i in range(first, middle):
+                    for j in range(middle, last):
+                        v = velocity[k, i, a, j]
+                        block += v.real * v.real + v.imag * v.imag
+                speeds[k, n, a] = np.sqrt(block)
+                turns[k, n, a] = abs(velocity[k, n, a, n].real - velocity[k, middle, a, middle].real) / 2
+            for s in range(observables):
+                block = 0.0
+                total = 0.0
+                for i in range(first, last):
+                    for j in range(first, last):
+                        t = observable[k, i, s, j]
+                        square = t.real * t.real + t.imag * t.imag
+                        total += square
+                        if i < middle and j >= middle:
+                            block += square
+                sizes[k, n, s] = np.sqrt(total / (last - first))
+                overlaps[k, n, s] = np.sqrt(block)

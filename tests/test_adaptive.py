@@ -1,0 +1,255 @@
+"""Adaptive integration: weights of cells, boxes and their symmetry, honest bars, equal bits, going on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import IN_QUANTA
+
+from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
+from spinscreen.kernels.adaptive import Box, cell_weights
+from spinscreen.kernels.symmetry import SymmetryGroup
+from spinscreen.materials import library
+from spinscreen.storage import KeptSums
+from spinscreen.workflows import compute
+from spinscreen.workflows.calculation import Calculation
+from spinscreen.workflows.computing import compute_settings
+
+T4, T6, T14 = "conventional_hall_conductivity", "conserved_hall_conductivity", "proper_hall_conductivity"
+NODES, SHARES = np.polynomial.legendre.leggauss(24)
+
+
+def averaged(energy: float, widths: list[float], scan: FermiScan, weight: Weight) -> np.ndarray:
+    """The mean weight of a linear level over its cell by quadrature."""
+    levels, share = np.array([energy]), np.ones(1)
+    for width in widths:
+        levels = (levels[:, None] + width * NODES / 2).ravel()
+        share = (share[:, None] * SHARES / 2).ravel()
+    return share @ band_weight(levels[:, None] - scan.energies, scan.thermal_energy, weight)
+
+
+@pytest.mark.parametrize("weight", Weight)
+@pytest.mark.parametrize("widths", [[0.3], [0.1, 0.25], [0.2, 0.02, 0.15], [1e-3, 2e-4, 5e-4], [0.0, 0.0]])
+def test_a_weight_at_a_temperature_is_the_mean_over_the_cell(weight, widths):
+    scan = FermiScan(np.linspace(-0.5, 0.5, 11), 1500.0)
+    found = cell_weights(np.array([0.03]), np.array([widths]), scan, weight)[0]
+    expected = averaged(0.03, widths, scan, weight)
+    # Levels that spread by less than k_B T have two points in their place, right to fourth order.
+    assert found == pytest.approx(expected, abs=2e-4 * np.abs(expected).max())
+
+
+@given(st.lists(st.floats(0.0, 2.0), min_size=1, max_size=3), st.floats(-1.0, 1.0))
+def test_a_weight_at_zero_is_the_distribution_of_the_level(widths, energy):
+    scan = FermiScan(np.linspace(-4.5, 4.5, 1501))
+    level, spread = np.array([energy]), np.array([widths])
+    sea, surface, grand = (
+        cell_weights(level, spread, scan, w)[0] for w in (Weight.SEA, Weight.SURFACE, Weight.GRAND_POTENTIAL)
+    )
+    assert sea[0] == 0
+    assert sea[-1] == pytest.approx(1)
+    # Rounding of the differences of cubes.
+    assert np.diff(sea).min() > -1e-9
+    assert grand[-1] == pytest.approx(energy - 4.5)
+    step = scan.energies[1] - scan.energies[0]
+    # A density much narrower than the step of the scan has no integral on it.
+    if max(widths) > 20 * step:
+        assert -surface.sum() * step == pytest.approx(1, abs=0.05)
+        assert np.cumsum(-surface) * step == pytest.approx(sea, abs=0.05)
+    assert np.cumsum(sea) * step == pytest.approx(-grand, abs=2e-2)
+
+
+def test_an_entropy_at_zero_is_refused():
+    with pytest.raises(InputError, match="above 0 K"):
+        cell_weights(np.zeros(1), np.ones((1, 2)), FermiScan(np.zeros(1)), Weight.ENTROPY)
+
+
+def inversion(observables: int = 0) -> SymmetryGroup:
+    """The identity and the inversion of space."""
+    one = np.stack([np.eye(3), -np.eye(3)])
+    return SymmetryGroup(
+        one.astype(int), np.zeros((2, 3)), one, np.zeros(2, bool), np.stack([np.eye(observables)] * 2)
+    )
+
+
+def cubic(cell: np.ndarray) -> SymmetryGroup:
+    """The 48 operations of a cube on a lattice that has them."""
+    signs = np.array(np.meshgrid(*[[1, -1]] * 3)).reshape(3, -1).T
+    orders = [(0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (2, 1, 0), (1, 0, 2)]
+    cartesian = np.array([np.diag(s) @ np.eye(3)[list(o)] for o in orders for s in signs])
+    reduced = np.linalg.inv(cell.T) @ cartesian @ cell.T
+    count = len(cartesian)
+    rotations = np.rint(reduced).astype(int)
+    assert np.allclose(reduced, rotations)
+    return SymmetryGroup(
+        rotations, np.zeros((count, 3)), cartesian, np.zeros(count, bool), np.zeros((count, 0, 0))
+    )
+
+
+CUBIC = {
+    "simple": (np.eye(3), 48),
+    "face-centred": ((np.ones((3, 3)) - np.eye(3)) / 2, 96),
+    "body-centred": ((np.ones((3, 3)) - 2 * np.eye(3)) / 2, 192),
+}
+
+
+@pytest.mark.parametrize("lattice", CUBIC)
+def test_the_box_of_a_cubic_lattice_uses_its_whole_group(lattice):
+    cell, order = CUBIC[lattice]
+    box = Box.of(4 * cell, (True, True, True), cubic(4 * cell))
+    assert box.order == order
+    cells = box.start()
+    assert box.multiplicity(0, cells).sum() == np.prod(box.counts)
+    born = box.canonical(1, box.children(cells).reshape(-1, 3))
+    children = np.unique(born, axis=0)
+    assert box.multiplicity(1, children).sum() == np.prod(box.sizes(1))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 3))
+def test_canonical_cells_of_one_orbit_are_one(seed, level):
+    rng = np.random.default_rng(seed)
+    cell = 4 * CUBIC["face-centred"][0]
+    group = cubic(cell)
+    box = Box.of(cell, (True, True, True), group)
+    cells = rng.integers(0, box.sizes(level), size=(5, 3))
+    turned = group.on_kpoints[rng.integers(group.order)] @ box.points(level, cells).T
+    places = (np.linalg.solve(box.axes.T, turned).T % 1) * box.sizes(level)
+    images = np.floor(places).astype(int) % box.sizes(level)
+    assert np.array_equal(box.canonical(level, images), box.canonical(level, cells))
+
+
+def hall(dataset, name=T4, observable="spin_z"):
+    """Value and bar of the xy component in quanta."""
+    pick = {"observable": observable, "current_axis": "x", "field_axis": "y"}
+    return (
+        dataset[name].sel(pick).values * IN_QUANTA,
+        dataset[f"{name}_error"].sel(pick).values * IN_QUANTA,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "exact"), [("silicene", -1), ("germanene", -1), ("stanene", -1), ("bhz_hgte", 1.0026)]
+)
+def test_narrow_gaps_are_found(name, exact):
+    model = library.load(name)
+    found = compute(
+        model, tolerance=0.01, budget=20_000, fermi_energy=0.0, degeneracy_threshold=1e-6, quantities=[T4]
+    )
+    value, bar = hall(found)
+    assert found.attrs["converged"]
+    assert found[T4].attrs["converged"]
+    assert found.attrs["tolerance"] == 0.01
+    assert bar[0] <= 0.01 * abs(value[0]) * 1.0001
+    # The reference is known to four digits.
+    assert abs(value[0] - exact) <= bar[0] + 1e-3
+
+
+def test_a_threshold_that_cuts_discs_out_is_seen():
+    model = library.kane_mele(spin_orbit=0.06, rashba=0.05, staggered=0.0)
+    found = compute(
+        model, tolerance=0.02, budget=20_000, fermi_energy=0.0, degeneracy_threshold=1e-2, quantities=[T6]
+    )
+    value, bar = hall(found, T6)
+    assert abs(value[0] + 0.0771) <= bar[0] + 3e-4
+
+
+def test_fermi_surface_terms_have_values_at_zero():
+    """Rashba bands, both filled: T15 is -1/(8 pi) (small k_F: 0.9 % of it at mu = 1)."""
+    model = library.rashba_ferromagnet(exchange=0.0)
+    names = ["accumulation_coefficient", "density_of_states", "carrier_density"]
+    found = compute(model, tolerance=0.01, budget=50_000, fermi_energy=[0.99, 1.0, 1.01], quantities=names)
+    pick = {"observable": "spin_z", "current_axis": "y", "field_axis": "x"}
+    value = found["accumulation_coefficient"].sel(pick).values[1] * IN_QUANTA / (2 * np.pi)
+    bar = found["accumulation_coefficient_error"].sel(pick).values[1] * IN_QUANTA / (2 * np.pi)
+    assert abs(8 * np.pi * value + 1) <= 8 * np.pi * bar + 5e-3
+    count, density = found["carrier_density"].values, found["density_of_states"].values
+    # The derivative of the electrons is the density of states, to the bars of both.
+    assert (count[2] - count[0]) / 0.02 == pytest.approx(density[1], rel=0.03)
+
+
+def test_a_tolerance_and_a_mesh_are_two_things():
+    with pytest.raises(InputError, match=r"kmesh: is given together with tolerance, expected one of them"):
+        Calculation(kmesh=12, tolerance=0.01)
+    with pytest.raises(InputError, match="tolerance"):
+        Calculation(tolerance=1.5)
+    with pytest.raises(InputError, match="budget"):
+        Calculation(budget=0)
+    assert Calculation(tolerance="1%").tolerance == pytest.approx(0.01)
+
+
+def test_keys_of_meshes_know_nothing_of_a_tolerance():
+    model = library.load("haldane")
+    plain = Calculation(kmesh=12, fermi_energy=0.0).resolve(model)
+    assert plain.tolerance is None
+    assert plain.key(model) == replace(plain, tolerance=None, budget=None).key(model)
+    fine, coarse = (
+        Calculation(tolerance=t, fermi_energy=0.0).resolve(model).key(model) for t in (0.01, 0.02)
+    )
+    assert len({plain.key(model), fine, coarse}) == 3
+
+
+SETTINGS = {"tolerance": 0.02, "budget": 5_000, "scan_points": 7, "half_width": 1.0}
+
+
+def test_threads_and_workers_give_the_same_bits(client):
+    model = library.load("kane_mele")
+    here = compute(model, quantities=[T4, T14], **SETTINGS)
+    there = compute(model, quantities=[T4, T14], client=client, **SETTINGS)
+    for name in (T4, T14):
+        assert np.array_equal(here[name].values, there[name].values)
+        assert np.array_equal(here[f"{name}_error"].values, there[f"{name}_error"].values)
+
+
+class Killed(BaseException):
+    """What ends a run between two rounds."""
+
+
+class Impatient:
+    """Progress that ends a run after some points, and sees how the bar shrinks."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.seen, self.bars = most, 0, []
+
+    def __call__(self, kpoints: int) -> None:
+        self.seen += kpoints
+        if self.seen > self.most:
+            raise Killed
+
+    def aim(self, bar: float, tolerance: float) -> None:
+        self.bars.append(bar / tolerance)
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path):
+    model = library.load("kane_mele")
+    settings = Calculation(quantities=[T4], **SETTINGS).resolve(model)
+    whole = compute_settings(model, settings)
+    kept = KeptSums(tmp_path / "store.zarr", "one")
+    with pytest.raises(Killed):
+        compute_settings(
+            model, settings, progress=Impatient(whole.attrs["evaluations"] * 2 // 3), checkpoints=kept
+        )
+    assert kept.load(0) is not None
+    told = Impatient(10**9)
+    resumed = compute_settings(model, settings, progress=told, checkpoints=kept)
+    assert np.array_equal(whole[T4].values, resumed[T4].values)
+    assert np.array_equal(whole[f"{T4}_error"].values, resumed[f"{T4}_error"].values)
+    assert told.seen == whole.attrs["evaluations"]
+    # A smaller tolerance starts where the larger one ended.
+    finer = replace(settings, tolerance=0.012, budget=20_000)
+    told = Impatient(10**9)
+    found = compute_settings(model, finer, progress=told, checkpoints=kept)
+    assert told.bars[0] * 0.012 <= 0.02 * 1.0001
+    assert found.attrs["evaluations"] > whole.attrs["evaluations"]
+    assert found.attrs["converged"]
+
+
+def test_a_spent_budget_is_told_with_the_place():
+    model = library.load("silicene")
+    with pytest.warns(UserWarning, match=r"the error of conserved_hall.* at .* eV is .*k = \("):
+        found = compute(model, tolerance=1e-4, budget=2_000, quantities=[T6], scan_points=11)
+    assert not found.attrs["converged"]
+    assert not found[T6].attrs["converged"]
+    assert found.attrs["evaluations"] <= 2_000

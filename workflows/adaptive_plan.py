@@ -1,0 +1,145 @@
+"""How an adaptive integration is cut into tasks; it depends on model and settings alone, not on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinscreen.kernels import InputError, Integral, LatticeOperators, Sample, block_size
+from spinscreen.kernels.adaptive import AdaptiveTask, Box, Cells, Leaves, channels_of, component_shapes
+from spinscreen.kernels.quantities import Kernel, Term
+from spinscreen.kernels.symmetry import SymmetryGroup
+
+from .plan import (
+    DEFAULT_MEMORY_BUDGET,
+    LEAST_FOR_SUMS,
+    SPANS_PER_BATCH,
+    SUMS_HELD,
+    budget_bytes,
+    free_bytes,
+    seconds_per_kpoint,
+)
+from .settings import Settings
+
+#: Cells of a task at most, and seconds that it should take.
+_MOST_CELLS, _SECONDS = 32, 2.0
+
+#: Bytes of the values of cells that a task holds at a time: they should stay in cache.
+_CELL_BYTES = 16 * 2**20
+
+#: Arrays over energies and channels of one cell: V and W, and what may be hidden from each.
+_ARRAYS_PER_CELL = 4
+
+#: Sums over leaves that come back from a task.
+_SUMS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptivePlan:
+    """What is integrated, and how its work is cut.
+
+    least : for each integral, a bar, as a mean over the Brillouin zone, that is always small enough
+    cells_per_task : a constant of the plan
+    """
+
+    chosen: tuple[Integral, ...]
+    task: AdaptiveTask
+    sample: Sample
+    least: tuple[float, ...]
+    cells_per_task: int
+
+    @property
+    def points_per_leaf(self) -> int:
+        """K points that it takes to replace a leaf by its children: its own, theirs and their children's."""
+        children = 2**self.task.box.dimension
+        return 1 + children + children**2
+
+    def begin(self) -> list[Cells]:
+        """The first tasks."""
+        return list(self._cut(0, self.task.box.start(), begin=True))
+
+    def replacing(self, leaves: Leaves) -> list[Cells]:
+        """Tasks that replace leaves by their children, level after level."""
+        return [
+            cells
+            for level in np.unique(leaves.level)
+            for cells in self._cut(int(level), leaves.coordinates[leaves.level == level], begin=False)
+        ]
+
+    def _cut(self, level: int, cells: NDArray[np.int64], begin: bool) -> Iterator[Cells]:
+        for start in range(0, len(cells), self.cells_per_task):
+            yield Cells(level, cells[start : start + self.cells_per_task], begin)
+
+    @property
+    def signature(self) -> NDArray[np.int64]:
+        """Equal for plans whose sums can be added up."""
+        task = self.task
+        arrays = (
+            task.box.axes,
+            np.array(task.box.counts),
+            np.concatenate([task.box.source, task.box.sign, task.box.half]),
+            task.channels.combination,
+            task.scan.energies,
+            np.array([self.cells_per_task, task.cells_held, task.block_size]),
+        )
+        digest = hashlib.sha256()
+        for array in arrays:
+            digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
+        return np.frombuffer(digest.digest(), dtype=np.int64)
+
+
+def batched(tasks: Sequence[Cells]) -> Iterator[Sequence[Cells]]:
+    """Tasks whose results are added up before they come back."""
+    for start in range(0, len(tasks), SPANS_PER_BATCH):
+        yield tasks[start : start + SPANS_PER_BATCH]
+
+
+def make_adaptive_plan(
+    operators: LatticeOperators,
+    settings: Settings,
+    sample: Sample,
+    periodic: tuple[bool, ...],
+    group: SymmetryGroup,
+    memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+) -> AdaptivePlan:
+    """Cut a job. Raises InputError where a worker's budget cannot hold the model or the sums.
+
+    group : operations that the model obeys
+    """
+    chosen = settings.integrals
+    terms = tuple(dict.fromkeys(term for integral in chosen for term in integral.terms))
+    shapes = component_shapes(operators, settings.resolution, terms)
+    channels = channels_of(chosen, terms, shapes, _projectors(terms, shapes, group))
+    box = Box.of(operators.cell, periodic, group)
+    per_cell = 8 * channels.count * len(settings.fermi_energy) * _ARRAYS_PER_CELL * (1 + 2**box.dimension)
+    sums = 8 * channels.count * len(settings.fermi_energy) * _SUMS * SUMS_HELD
+    free = free_bytes(operators, 1, memory_budget)
+    held = int(min(_CELL_BYTES, free / 2) // per_cell) or int(per_cell <= free / 2)
+    if not held or sums > max(budget_bytes(memory_budget), LEAST_FOR_SUMS):
+        raise InputError(
+            f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
+            "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
+        )
+    levels = 8 * operators.size * (3 * len(settings.fermi_energy) + channels.count)
+    block = max(1, min(block_size(operators, free / 4), int(free / 4 // levels)))
+    task = AdaptiveTask(box, settings.scan, settings.resolution, channels, block, held)
+    least = tuple(q.absolute_tolerance(sample) / abs(q.unit.factor(sample)) for q in chosen)
+    children = 2**box.dimension
+    seconds = seconds_per_kpoint(operators.size) * (1 + children + children**2)
+    return AdaptivePlan(chosen, task, sample, least, max(1, min(_MOST_CELLS, round(_SECONDS / seconds))))
+
+
+def _projectors(
+    terms: Sequence[Term], shapes: Sequence[tuple[int, ...]], group: SymmetryGroup
+) -> Mapping[Kernel, NDArray[np.float64]]:
+    """The mean over the group on the components of each kernel."""
+    found = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        size = int(np.prod(shape, dtype=int))
+        units = np.eye(size).reshape(*shape, size)
+        found[term.kernel] = term.transformation.averaged(units, group).reshape(size, size)
+    return found
