@@ -34,7 +34,7 @@ from spinscreen.materials import WannierModel, check_material, find_materials, l
 MEMORY = 512 << 20
 
 #: Share of a number that counts as another number, and share of damages that may move one in silence.
-MOVED, MOST_MOVED = 0.01, 0.02
+MOVED, MOST_MOVED = 0.01, 0.01
 
 #: Where models are compared, reduced.
 KPOINTS = np.array([[0.11, 0.23, 0.05], [0.37, -0.19, 0.41], [-0.29, 0.07, -0.13]])
@@ -58,7 +58,9 @@ def test_damaged_files_are_refused_in_one_sentence(tmp_path: Path, request: pyte
     summary = json.loads(report[-1])
     assert not summary["problems"], "\n\n".join(summary["problems"][:10])
     # Another model in silence: docs/validation.md says what is left, and why.
-    assert sum(summary["moved"].values()) <= count * MOST_MOVED, summary["moved"]
+    most = count * MOST_MOVED
+    # Three standard deviations of a small number of them.
+    assert sum(summary["moved"].values()) <= most + 3 * most**0.5, summary["moved"]
     # Both ends happen, else the damage is of one kind or the inputs are no good.
     assert summary["read"] > count / 20
     assert summary["refused"] > count / 5

@@ -445,3 +445,11 @@ def test_check_says_what_will_be_computed_and_writes_a_manifest(tmp_path, monkey
 def write_tb_in(folder: Path) -> None:
     folder.mkdir(parents=True)
     write_tb(folder)
+
+
+def test_bands_that_are_all_full(tmp_path):
+    """Wannier functions of the valence bands alone: 6 electrons in 3 bands whose highest ends at 3.4 eV."""
+    model = load_model(chain(tmp_path, "num_valence_bands = 3\n"), electrons=6)
+    assert model.fermi_level == pytest.approx(3.5, abs=0.01)
+    dataset = compute(model, (8, 1, 1), [model.fermi_level], quantities=["carrier_density"])
+    assert float(dataset["carrier_density"][0]) == pytest.approx(6)

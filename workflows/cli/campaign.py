@@ -34,7 +34,8 @@ Collection = Annotated[
     str,
     typer.Argument(
         help="A folder tree of Wannier90 calculations, a manifest (.csv, .json or .yaml with id, path, "
-        "fermi_level, electrons, spin_ordering, lattice and any columns of your own), or 'library'."
+        "fermi_level, electrons, spin_ordering, spin_degeneracy, soc, lattice and any columns of your own), "
+        "or 'library'."
     ),
 ]
 StorePath = Annotated[Path, typer.Argument(help="Zarr store.")]
