@@ -453,3 +453,10 @@ def test_bands_that_are_all_full(tmp_path):
     assert model.fermi_level == pytest.approx(3.5, abs=0.01)
     dataset = compute(model, (8, 1, 1), [model.fermi_level], quantities=["carrier_density"])
     assert float(dataset["carrier_density"][0]) == pytest.approx(6)
+
+
+def test_tables_say_that_they_are_of_one_spin(tmp_path):
+    words = ("--kmesh", "8", "--fermi-energy", "-1.5")
+    alone = spinscreen("run", str(chain(tmp_path / "a", "")), *words)
+    assert "of one spin of two, but for numbers of electrons" in alone.stdout
+    assert "of one spin" not in spinscreen("run", str(chain(tmp_path / "b", "spin = down\n")), *words).stdout

@@ -264,7 +264,10 @@ def result_table(here: xr.Dataset) -> Table:
     """Every integral at one Fermi energy, but for those that stand side by side in `answers_table`."""
     apart = {name for name, _, _ in _answers_of(here)}
     title = f"{one_line(here.attrs['model_name'])} at {_level_of(here)}"
-    table = Table(title=title, title_justify="left")
+    both = (
+        "of one spin of two, but for numbers of electrons" if here.attrs.get("spin_degeneracy") == 2 else None
+    )
+    table = Table(title=title, title_justify="left", caption=both, caption_justify="left")
     table.add_column("quantity")
     table.add_column("component")
     table.add_column("value", justify="right")
