@@ -68,6 +68,7 @@ def _by_threshold(
                 threshold,
                 list(CURVES),
                 symmetrize="off",
+                kshift=0.0,
             ).isel(fermi_energy=0)
             for threshold in thresholds
         ]
