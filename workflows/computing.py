@@ -50,6 +50,7 @@ from .engine import Engine, engine_of
 from .execution import Progress, run_plan
 from .finiteness import check_band_values, check_integrals
 from .integrated import Integrated, integrated_on_mesh
+from .levels import warn_of_levels
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
 from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
 from .settings import Settings, check_observables, checked_names, left_out_at_zero
@@ -214,6 +215,7 @@ def compute_settings(
     """
     started = time.perf_counter()
     warn_of_threshold(model, settings)
+    warn_of_levels(model, settings.degeneracy_threshold)
     sample = sample_of(model, settings.temperature)
     compute_one = _adaptively if settings.is_adaptive else _on_mesh
     dataset = compute_one(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)

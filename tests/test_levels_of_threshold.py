@@ -1,0 +1,60 @@
+"""Thresholds that chain levels of large cells, or tell levels apart that symmetry makes one: it is said."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import random_model, supercell
+
+from spinscreen.materials import library
+from spinscreen.workflows import compute
+from spinscreen.workflows.levels import ChainedLevelsWarning, SplitLevelsWarning, chains_of, warn_of_levels
+
+
+@given(seed=st.integers(0, 200), threshold=st.floats(0.01, 1.0))
+def test_chains_are_those_of_a_plain_count(seed, threshold):
+    energy = np.sort(np.random.default_rng(seed).random((3, 8)) * 3, axis=1)
+    members = widest = 0
+    for row in energy:
+        chain = [row[0]]
+        for level in [*row[1:], np.inf]:
+            if level - chain[-1] < threshold:
+                chain.append(level)
+                continue
+            width = chain[-1] - chain[0]
+            members += len(chain) if width > 2 * threshold else 0
+            widest = max(widest, width)
+            chain = [level]
+    found = chains_of(energy, threshold)
+    assert found.share == pytest.approx(members / energy.size)
+    assert found.width == pytest.approx(widest)
+
+
+def test_a_threshold_that_fits_a_cell_chains_levels_of_a_larger_one():
+    """Case 08: folded bands lie closer, and consecutive ones closer than the threshold are chained."""
+    small = random_model(1, size=4)
+    large = supercell(supercell(supercell(small, 0), 1), 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_levels(small, 0.02)
+        warn_of_levels(large, 1e-4)
+    with pytest.warns(ChainedLevelsWarning, match=r"chains \d+% of the levels into .* lower it"):
+        warn_of_levels(large, 0.2)
+    with pytest.warns(ChainedLevelsWarning):
+        compute(large, 2, 0.0, quantities=["carrier_density"], degeneracy_threshold=0.2)
+
+
+def test_pairs_of_a_raw_model_that_the_threshold_tells_apart_are_told(platinum):
+    with pytest.warns(SplitLevelsWarning, match=r"of the pairs of levels that time reversal and inversion"):
+        warn_of_levels(platinum, 1e-7)
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_models_of_the_library_have_no_such_trouble(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_levels(library.load(name), 5e-3)
