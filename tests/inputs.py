@@ -6,6 +6,8 @@ import csv
 import itertools
 import json
 import struct
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,6 +95,9 @@ def build_inputs(root: Path) -> dict[str, list[str]]:
         "unformatted": lambda folder: write_ab_initio(folder, formatted=False),
         "trial": write_trial,
         "overlaps": write_overlaps,
+        "beside": write_beside,
+        "packed": write_packed,
+        "system": write_system,
         "archive": write_archive,
         "tbmodels": write_tbmodels,
         "structure": write_structures,
@@ -175,6 +180,90 @@ def write_trial(folder: Path) -> list[str]:
         lines.append(f"{m + 1:5d}{n + 1:5d}{k + 1:5d}{value.real:18.12f}{value.imag:18.12f}")
     (folder / f"{SEED}.amn").write_text("\n".join(lines) + "\n")
     return [f"{SEED}.amn", f"{SEED}.amn", f"{SEED}.win"]
+
+
+WOUT = """
+                              Lattice Vectors (Ang)
+                    a_1     2.460000   0.000000   0.000000
+                    a_2     1.230000   2.130422   0.000000
+                    a_3     0.000000   0.000000  10.000000
+ |   Site       Fractional Coordinate          Cartesian Coordinate (Ang)     |
+ | C    1   0.00000   0.00000   0.00000   |    0.00000   0.00000   0.00000    |
+ Final State
+  WF centre and spread    1  (  0.100000, -0.200000,  0.000000 )     1.50000000
+  WF centre and spread    2  (  1.500000,  0.000000,  0.000000 )     2.50000000
+  WF centre and spread    3  (  0.100000, -0.200000,  0.000000 )     1.50000000
+  WF centre and spread    4  (  1.500000,  0.000000,  0.000000 )     2.50000000
+"""
+
+WT_IN = """&TB_FILE
+Hrfile = 'toy_hr.dat'
+/
+LATTICE
+Angstrom
+2.46 0 0
+1.23 2.130422 0
+0 0 10
+ATOM_POSITIONS
+1
+Direct
+C 0 0 0
+PROJECTORS
+2
+C s pz
+&SYSTEM
+SOC = 1
+/
+"""
+
+
+def write_beside(folder: Path) -> list[str]:
+    """A Hamiltonian, its position matrix, and a cell in a .wout and a wt.in."""
+    model = library.load("kane_mele")
+    write_wannier90(model, folder, SEED)
+    for suffix in ("_tb.dat", "_centres.xyz", ".win"):
+        (folder / f"{SEED}{suffix}").unlink()
+    (folder / f"{SEED}.wout").write_text(WOUT)
+    (folder / "wt.in").write_text(WT_IN)
+    lines = [" comment", str(model.size), str(len(model.translations))]
+    for vector, matrices in zip(model.translations.tolist(), model.position, strict=True):
+        for n in range(model.size):
+            for m in range(model.size):
+                values = " ".join(f"{x.real:.6f} {x.imag:.6f}" for x in matrices[:, m, n])
+                lines.append(f"{' '.join(map(str, vector))} {m + 1} {n + 1} {values}")
+    (folder / f"{SEED}_r.dat").write_text("\n".join(lines) + "\n")
+    return [f"{SEED}_r.dat", f"{SEED}.wout", "wt.in", f"{SEED}_hr.dat"]
+
+
+def write_packed(folder: Path) -> list[str]:
+    """The same calculation in two archives."""
+    write_tb(folder)
+    files = [folder / name for name in (f"{SEED}_tb.dat", f"{SEED}.win")]
+    with zipfile.ZipFile(folder / "toy.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+    with tarfile.open(folder / "toy.tar.gz", "w:gz") as archive:
+        for file in files:
+            archive.add(file, file.name)
+    for file in files:
+        file.unlink()
+    return ["toy.zip", "toy.tar.gz"]
+
+
+def write_system(folder: Path) -> list[str]:
+    """A system as WannierBerri saves it."""
+    model = random_model(0, size=2)
+    arrays = {
+        "_XX_R_Ham": model.hamiltonian,
+        "_XX_R_AA": np.moveaxis(model.position, 1, 3),
+        "real_lattice": model.lattice,
+        "iRvec": model.translations,
+        "wannier_centers_cart": model.centres,
+        "periodic": np.array(model.periodic),
+    }
+    for name, array in arrays.items():
+        np.savez(folder / f"{name}.npz", array)
+    return [f"{name}.npz" for name in arrays]
 
 
 #: angstrom: centres of the Wannier functions of `write_overlaps`.

@@ -125,7 +125,8 @@ def _read_damaged(
     shutil.copytree(valid, folder)
     victim = folder / name
     content = victim.read_bytes()
-    if kind not in ("archive", "tbmodels", "structure", "manifest") and random.random() < 0.25:
+    whole = kind in ("archive", "tbmodels", "structure", "manifest", "packed", "system")
+    if not whole and random.random() < 0.25:
         victim.unlink()
         victim.with_name(f"{victim.name}.gz").write_bytes(damaged_packed(content, random))
     else:
@@ -140,7 +141,7 @@ def read(folder: Path, kind: str, name: str) -> str | WannierModel | None:
             return _check_sources(folder / name)
         if kind == "structure":
             return _check_sources((folder / name).parent)
-        model = load_model(folder / name if kind in ("archive", "tbmodels") else folder)
+        model = load_model(folder / name if kind in ("archive", "tbmodels", "packed") else folder)
         check_finite(model)
         return model
     except InputError as problem:

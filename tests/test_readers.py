@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -261,3 +262,23 @@ def test_a_broken_block_that_is_not_needed(tmp_path):
         win.write("begin kpoint_path\nG 0 0 0\n")
     model = load_model(tmp_path)
     assert any(note.startswith("k path: ") and "has no end" in note for note in model.provenance.notes)
+
+
+def test_a_large_file_in_memory_that_its_matrix_takes(tmp_path):
+    """H itself, a byte for each element, and pieces of a few MB, whatever the size of the file."""
+    size, reach = 48, range(-2, 3)
+    file = tmp_path / "large_hr.dat"
+    rows = [f"{m + 1:5d}{n + 1:5d}{m - n:12.6f}{0:12.6f}\n" for n in range(size) for m in range(size)]
+    vectors = [f"{x:5d}{y:5d}{z:5d}" for x in reach for y in reach for z in reach]
+    with file.open("w") as stream:
+        stream.write(f"comment\n{size}\n{len(vectors)}\n" + " 1" * len(vectors) + "\n")
+        for vector in vectors:
+            stream.write(vector + vector.join(rows))
+    read_hr(file)
+    tracemalloc.start()
+    raw = read_hr(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert file.stat().st_size > 12e6
+    assert raw.hamiltonian[7, 5, 2] == 3
+    assert peak < 1.2 * raw.hamiltonian.nbytes + 12e6

@@ -213,7 +213,8 @@ class NumberStream:
         values = None
         if _WORTH_COMPILING < len(text) <= len(self._buffer) and fast_path().compiled:
             self._buffer[: len(text)] = np.frombuffer(text, dtype=np.uint8)
-            found, state = np.empty(_PIECE + 1), np.zeros(2, dtype=np.int64)
+            # Of two bytes, one is a blank.
+            found, state = np.empty(len(text) // 2 + 1), np.zeros(2, dtype=np.int64)
             _scan(self._buffer, len(text), _POWERS, found, state)
             values = found[: state[0]].copy() if state[1] else None
         if values is None:
