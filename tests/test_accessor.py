@@ -63,6 +63,17 @@ def test_figures(dataset):
     assert len(dataset.spinscreen.largest_component()) == 3
 
 
+def test_the_three_answers_are_drawn_side_by_side(dataset):
+    names = ("conventional_hall_conductivity", HALL, "proper_hall_conductivity")
+    drawn = [line.get_label() for line in dataset.spinscreen.plot("xy_z").axes[0].lines]
+    for text in ("conventional", "conserved, packet picture", "full response"):
+        assert text in drawn
+    alone = dataset.drop_vars(names[:2])
+    assert "full response" in [line.get_label() for line in alone.spinscreen.plot().axes[0].lines]
+    with pytest.raises(InputError, match=r"expected conventional_hall_.* or proper_hall_conductivity"):
+        dataset.drop_vars(names).spinscreen.plot()
+
+
 def test_units(dataset):
     named = dataset.spinscreen.component(HALL, "z_xy")
     # Exact but for the digits of hbar and e, which both know to nine.

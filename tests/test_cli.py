@@ -18,7 +18,9 @@ from figures import assert_drawn
 from spinscreen.materials import library, write_wannier90
 from spinscreen.storage import open_store, published, screen
 from spinscreen.workflows import cli as workflows_cli
+from spinscreen.workflows import evaluate
 from spinscreen.workflows.cli.console import quantities_markdown
+from spinscreen.workflows.cli.material import color_labels
 
 #: A monolayer of MoS2, space group 187 in its cell with vacuum.
 POSCAR = """MoS2
@@ -85,6 +87,25 @@ def test_bands_draws_a_figure(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("color", "expected"),
+    [
+        ("energy", {}),
+        ("texture:z", {"observable": "spin_z"}),
+        ("conserved_curvature:z_z", {"observable": "spin_z", "axis": "z"}),
+        ("conserved_curvature:spin_z,z", {"observable": "spin_z", "axis": "z"}),
+        *(
+            (f"proper_curvature:{text}", {"observable": "spin_z", "current_axis": "x", "field_axis": "y"})
+            for text in ("xy_z", "z_xy", "spin_z,x,y")
+        ),
+    ],
+)
+def test_colours_are_components_as_everywhere(color, expected):
+    name = color.partition(":")[0]
+    values = evaluate(library.load("kane_mele"), [[0.1, 0.2, 0.0]], [name])[name]
+    assert color_labels(values, color) == expected
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("info", "nowhere"), "error: nowhere: no such file, folder or seedname"),
@@ -129,7 +150,7 @@ def test_charge_and_orbital_observables_from_the_command_line(tmp_path):
         "circulation_magnetization",
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
-    assert "moment charge" in shown.stdout
+    assert "moment z_charge" in shown.stdout
     failed = spinscreen("run", "bhz_hgte", "--orbital")
     assert failed.returncode == 2
     assert "has no projections" in failed.stderr

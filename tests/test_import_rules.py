@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from importlib import resources
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_the_door_holds_nothing_but_the_door():
     beside = Path(__file__).resolve().parents[1] / "spinscreen"
     files = {entry.name for entry in beside.iterdir() if entry.name != "__pycache__"}
     assert files == {"__init__.py", "__main__.py", "py.typed"}
+
+
+def test_every_package_is_installed():
+    root = Path(__file__).resolve().parents[1]
+    found = {
+        ".".join(("spinscreen", *file.parent.relative_to(root).parts))
+        for room in ROOMS
+        for file in (root / room).rglob("__init__.py")
+    }
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert set(settings["packages"]) == found | {"spinscreen"}
+    assert set(settings["package-dir"]) >= found

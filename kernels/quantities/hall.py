@@ -242,6 +242,7 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (Term(sensitivity, Weight.SEA),),
         unchanged,
+        note="0 says no more than that no two levels lie between the threshold and four times it",
         judged_by="conserved_hall_conductivity",
     ),
     Integral(

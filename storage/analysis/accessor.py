@@ -138,7 +138,10 @@ class IntegralsAccessor(SpinscreenAccessor):
         return largest_component(self._dataset)
 
     def plot(self, name: str | None = None) -> Figure:
-        """Conventional beside conserved Hall conductivity; name as in `component`, by default the largest."""
+        """Conventional, conserved and full Hall conductivity (T4, T6, T14) of one component.
+
+        name : as in `component`, by default the largest
+        """
         return plot_hall(self._dataset, name)
 
 

@@ -28,7 +28,8 @@ _LABELLED = 40
 
 _CURVES = (
     ("conventional_hall_conductivity", "conventional", "-"),
-    ("conserved_hall_conductivity", "conserved", "--"),
+    ("conserved_hall_conductivity", "conserved, packet picture", "--"),
+    ("proper_hall_conductivity", "full response", "-."),
 )
 
 
@@ -51,11 +52,11 @@ def figure_suffixes() -> frozenset[str]:
 
 def check_hall(names: Iterable[str]) -> None:
     """Raise InputError where none of the names is a Hall conductivity that `plot_hall` draws."""
-    given = list(names)
-    if not {name for name, _, _ in _CURVES} & set(given):
+    given, drawn = list(names), [name for name, _, _ in _CURVES]
+    if not set(drawn) & set(given):
         raise InputError(
-            "plot: expected conventional_hall_conductivity or conserved_hall_conductivity in the dataset, "
-            f"found {', '.join(given) or 'nothing'}."
+            f"plot: expected {', '.join(drawn[:-1])} or {drawn[-1]} in the dataset, found "
+            f"{', '.join(given) or 'nothing'}."
         )
 
 
@@ -66,7 +67,7 @@ def hall_variable(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def largest_component(dataset: xr.Dataset) -> Component:
-    """The component of the conventional Hall conductivity that is largest at the Fermi level.
+    """The component that is largest at the Fermi level: of T4, else of T6, else of T14.
 
     In the whole scan where that does not contain the level, or where all components vanish at it. Raises
     InputError where the dataset has no Hall conductivity of an observable.
@@ -97,7 +98,7 @@ def chosen_component(dataset: xr.Dataset, component: Component | Sequence[str] |
 
 
 def plot_hall(dataset: xr.Dataset, component: Component | Sequence[str] | str | None = None) -> Figure:
-    """Conventional beside conserved Hall conductivity against Fermi energy.
+    """Conventional, conserved and full Hall conductivity (T4, T6, T14) against Fermi energy, what there is.
 
     component : "xy_z" or "z_xy", or labels (observable, current_axis, field_axis); by default the largest at
         the Fermi level
@@ -144,8 +145,20 @@ def _label(dataset: xr.Dataset, component: Component) -> str:
 
 
 def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
-    """Numbers and unit to show: 2D Hall conductivities in e/(2 pi), everything else as stored."""
+    """Numbers and unit to show: 2D Hall conductivities in e/(2 pi), everything else as stored.
+
+    Where observables of several units share a variable, each is in its own, and the unit names them.
+    """
     units = units_of_one(values)
+    if "Theta" in units and {"observable", "observable_unit"} <= {*values.dims, *values.coords}:
+        axis = values.get_axis_num("observable")
+        each = [in_natural_units(values.isel(observable=i)) for i in range(values.shape[axis])]
+        names: dict[str, list[str]] = {}
+        for name, (_, unit) in zip(values["observable"].values, each, strict=True):
+            names.setdefault(unit, []).append(str(name))
+        first, *others = names
+        told = [first, *(f"{unit} of {', '.join(names[unit])}" for unit in others)]
+        return np.stack([numbers for numbers, _ in each], axis), "; ".join(told)
     if units == "(hbar/e) S":
         return values.values * 2 * np.pi / CONDUCTANCE, "e/2π"
     return values.values, units.replace("hbar", "ħ")

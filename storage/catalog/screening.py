@@ -47,6 +47,8 @@ _SHOWN = (
     "conventional_xy_z_error",
     "conserved_xy_z",
     "conserved_xy_z_error",
+    "proper_xy_z",
+    "proper_xy_z_error",
     "conserved_xy_z_max",
     "quality",
 )

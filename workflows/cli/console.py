@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import numpy as np
-import xarray as xr
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,14 +22,9 @@ from spinscreen.kernels import QUANTITIES, InputError, Integral
 from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state, symmetry_deviation
 from spinscreen.materials.spin import check_orderings
 from spinscreen.materials.symmetry import group_name
-from spinscreen.storage import Component, at_level, error_name, in_natural_units, is_error, place_of_level
 
 from ..execution import Progress as Report
-from .numbers import with_error
 from .terminal import one_line
-
-#: Components smaller than this share of the largest are left out of a table.
-_NEGLIGIBLE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -160,203 +153,6 @@ def superconductor_table(model: WannierModel, gap: float) -> Table:
     if state.chern_number is not None:
         table.add_row("Bogoliubov Chern number", str(state.chern_number))
     return table
-
-
-#: Shown among the answers where it is not zero.
-_OF_A_SURFACE = "accumulation_coefficient"
-
-#: The answers to "what spin current": variable, heading, and what it is.
-_ANSWERS = (
-    ("conventional_hall_conductivity", "T4", "conventional, what most codes print, for comparison"),
-    ("conserved_hall_conductivity", "T6", "conserved, in the packet picture of Xiao and Niu"),
-    (
-        "conserved_hall_conductivity_sensitivity",
-        "T6 +-",
-        "change of T6 at 4 times the degeneracy_threshold: not small, T6 is a number about the threshold",
-    ),
-    ("proper_hall_conductivity", "T14", "the full linear response of the conserved current"),
-    (_OF_A_SURFACE, "T15", "what a gradient of the field builds up; zero in a gap"),
-)
-
-
-def answers_table(here: xr.Dataset) -> Table | None:
-    """The Hall conductivities of each observable side by side, a row for each component that any of them has;
-    None where fewer than two were computed.
-
-    here : at one Fermi energy
-    """
-    present = _answers_of(here)
-    if not present:
-        return None
-    numbers = {name: _with_errors(here, name) for name, _, _ in present}
-    unit = in_natural_units(here[present[0][0]])[1]
-    table = Table(
-        title=f"{one_line(here.attrs['model_name'])} at {_level_of(here)}, {unit}",
-        title_justify="left",
-        caption="\n".join(f"{heading}: {name}\n    {told}" for name, heading, told in present),
-        caption_justify="left",
-    )
-    table.add_column("component", no_wrap=True)
-    for _, heading, _ in present:
-        table.add_column(heading, justify="right", no_wrap=True)
-    largest = max(float(np.abs(values).max(initial=0.0)) for values, _ in numbers.values())
-    dims = here[present[0][0]]
-    for place in _independent(dims):
-        row = [(float(values[place]), errors, place) for values, errors in numbers.values()]
-        if any(abs(value) > _NEGLIGIBLE * largest for value, _, _ in row):
-            observable, *axes = (str(dims[d].values[i]) for d, i in zip(dims.dims, place, strict=True))
-            table.add_row(f"{observable} {''.join(axes)}", *(_shown(*cell, largest) for cell in row))
-    return table
-
-
-def _answers_of(here: xr.Dataset) -> list[tuple[str, str, str]]:
-    """Those that stand side by side: two at least, else none; the last where there is a Fermi surface."""
-    present = [answer for answer in _ANSWERS if answer[0] in here]
-    surface = here.get(_OF_A_SURFACE)
-    if surface is not None and not (abs(surface) > 0).any():
-        present = [answer for answer in present if answer[0] != _OF_A_SURFACE]
-    return present if len(present) > 1 else []
-
-
-def _with_errors(here: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values to show and their errors, in the same unit; None where an earlier version stored none."""
-    values, _ = in_natural_units(here[name])
-    bars = here.get(error_name(name))
-    return values, None if bars is None else in_natural_units(bars)[0]
-
-
-def _shown(value: float, errors: np.ndarray | None, place: tuple[int, ...], largest: float) -> str:
-    error = None if errors is None else float(errors[place])
-    if abs(value) <= 1e-6 * largest and not (error or 0.0) > 1e-6 * largest:
-        return "0"
-    return with_error(value, error)
-
-
-def _level_of(here: xr.Dataset) -> str:
-    """The energy of a table, and that it stands for the Fermi level where it does."""
-    energy, level = float(here["fermi_energy"]), here.attrs.get("fermi_level")
-    if level is None:
-        return f"{energy:.4f} eV"
-    if place_of_level([energy], float(level)) is None:
-        return f"{energy:.4f} eV (Fermi level {float(level):.4f} eV)"
-    return f"the Fermi level, {energy:.4f} eV"
-
-
-def shown_energy(dataset: xr.Dataset) -> xr.Dataset | str:
-    """The dataset at the Fermi level, or at its one energy; else the sentence why there is no such table."""
-    here = at_level(dataset)
-    if here is not None:
-        return here
-    energies = dataset["fermi_energy"].values
-    if len(energies) == 1:
-        return dataset.isel(fermi_energy=0)
-    scan = f"{len(energies)} energies from {energies.min():g} to {energies.max():g} eV"
-    level = dataset.attrs.get("fermi_level")
-    if level is None:
-        return (
-            f"no table of values at the Fermi level, which is unknown ({scan} were computed); give "
-            "--fermi-level or --electrons"
-        )
-    return f"no table of values at the Fermi level, {float(level):g} eV: {scan} were computed"
-
-
-def result_table(here: xr.Dataset) -> Table:
-    """Every integral at one Fermi energy, but for those that stand side by side in `answers_table`."""
-    apart = {name for name, _, _ in _answers_of(here)}
-    title = f"{one_line(here.attrs['model_name'])} at {_level_of(here)}"
-    both = (
-        "of one spin of two, but for numbers of electrons" if here.attrs.get("spin_degeneracy") == 2 else None
-    )
-    table = Table(title=title, title_justify="left", caption=both, caption_justify="left")
-    table.add_column("quantity")
-    table.add_column("component")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    for name in here.data_vars:
-        if name in apart or is_error(name):
-            continue
-        values = here[name]
-        numbers, errors = _with_errors(here, str(name))
-        unit = in_natural_units(values)[1]
-        if values.attrs.get("independent_components") == "":
-            table.add_row(str(name), "all", "0 by symmetry", unit)
-            continue
-        for label, place in _components(values, numbers):
-            error = None if errors is None else float(errors[place])
-            table.add_row(str(name), label, with_error(float(numbers[place]), error), unit)
-            name, unit = "", ""
-    return table
-
-
-def _components(values: xr.DataArray, numbers: np.ndarray) -> Iterator[tuple[str, tuple[int, ...]]]:
-    largest = np.abs(numbers).max(initial=0.0)
-    for place in _independent(values):
-        if abs(float(numbers[place])) <= _NEGLIGIBLE * largest and numbers.size > 1:
-            continue
-        labels = [str(values[d].values[i]) for d, i in zip(values.dims, place, strict=True)]
-        observable = labels.pop(0) if "observable" in values.dims else ""
-        yield f"{observable} {''.join(labels)}".strip(), place
-
-
-def _independent(values: xr.DataArray) -> list[tuple[int, ...]]:
-    """Where the components stand from which the others follow; all of them where that is not known."""
-    named = values.attrs.get("independent_components")
-    if not named or "part" in values.dims or values.ndim == 0:
-        return list(np.ndindex(values.shape))
-    found = []
-    for name in str(named).split(", "):
-        labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
-        found.append(tuple(values.indexes[dim].get_loc(labels[str(dim)]) for dim in values.dims))
-    return sorted(found)
-
-
-def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Table:
-    """Materials by the largest conserved Hall conductivity of their scan, beside the conventional one."""
-    observable, current, field = results[0][1]
-    table = Table(
-        title=f"Hall conductivity of {observable}, {current}{field}, conventional and conserved",
-        title_justify="left",
-    )
-    columns = (
-        "material",
-        "conv.\nat E_F",
-        "cons.\nat E_F",
-        "conv.\nat peak",
-        "cons.\nat peak",
-        "peak-E_F\n(eV)",
-        "unit",
-        "s",
-    )
-    for column in columns:
-        table.add_column(
-            column,
-            justify="left" if column in ("material", "unit") else "right",
-            no_wrap=column == "material",
-        )
-    rows = [_ranked_row(dataset, component) for dataset, component in results]
-    for _, row in sorted(rows, reverse=True):
-        table.add_row(*row)
-    return table
-
-
-def _ranked_row(dataset: xr.Dataset, component: tuple[str, str, str]) -> tuple[float, list[str]]:
-    observable, current, field = component
-    own = dataset.sel(observable=observable, current_axis=current, field_axis=field)
-    level = float(dataset.attrs["fermi_level"])
-    at = place_of_level(dataset["fermi_energy"].values, level)
-    assert at is not None, "the scan contains the level"
-    conserved, unit = in_natural_units(own["conserved_hall_conductivity"])
-    peak = int(np.abs(conserved).argmax())
-    names = ("conventional_hall_conductivity", "conserved_hall_conductivity")
-    columns = [_with_errors(own, name) for name in names]
-    shown = [
-        with_error(float(values[n]), None if errors is None else float(errors[n]))
-        for n in (at, peak)
-        for values, errors in columns
-    ]
-    distance = f"{dataset['fermi_energy'].values[peak] - level:+.2f}"
-    elapsed = f"{dataset.attrs['elapsed_seconds']:.1f}"
-    return float(np.abs(conserved[peak])), [str(dataset.attrs["model_name"]), *shown, distance, unit, elapsed]
 
 
 #: Columns of the reference of quantities.

@@ -12,7 +12,8 @@ from spinscreen.storage import build_catalog, plot_hall, read_material, save_fig
 from ..calculation import Calculation
 from ..clusters import local_engine
 from ..publication import Targets, Work
-from .console import progress_bar, ranked_table
+from .console import progress_bar
+from .results import ranked_table
 from .terminal import Terminal
 
 #: Material, mesh per axis, half width of the scan (eV) and threshold (eV): each resolves its own gap.
@@ -29,13 +30,14 @@ _MATERIALS = (
     ("bhz_hgte", 300, 0.1, 1e-4),
 )
 
-#: Where conserved and conventional current part ways most clearly among the built-in models.
+#: Where the three answers part ways most clearly among the built-in models.
 _PICTURED = "kane_mele"
 
 _QUANTITIES = (
     "carrier_density",
     "conventional_hall_conductivity",
     "conserved_hall_conductivity",
+    "proper_hall_conductivity",
     "torque_dipole_conductivity",
 )
 

@@ -24,6 +24,7 @@ from spinscreen.materials import (
 )
 from spinscreen.materials.wording import in_words_of_the_command_line
 from spinscreen.storage import (
+    Component,
     build_catalog,
     check_figure,
     material_file,
@@ -35,7 +36,7 @@ from spinscreen.storage import (
 
 from ..calculation import PER_BAND, Calculation
 from ..clusters import local_engine
-from ..computing import evaluate
+from ..computing import evaluate, sample_of
 from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands
@@ -43,18 +44,16 @@ from ..text import names_of_text
 from .arguments import attempts, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
-    answers_table,
     model_table,
     progress_bar,
     quantities_markdown,
     quantities_table,
-    result_table,
-    shown_energy,
     superconductor_table,
     symmetry_table,
     trial_orbitals_table,
 )
 from .options import takes_settings
+from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
 from .terminal import err, one_line, out
 
@@ -211,9 +210,10 @@ def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
         if isinstance(here, str):
             attempt(out.say, one_line(here))
         else:
-            if (answers := answers_table(here)) is not None:
+            sample = sample_of(work.model, work.settings.temperature)
+            if (answers := answers_table(here, sample)) is not None:
                 attempt(out.print, answers)
-            attempt(out.print, result_table(here))
+            attempt(out.print, result_table(here, sample))
         if "mesh_note" in dataset.attrs:
             attempt(out.say, f"note: {dataset.attrs['mesh_note']}")
         if file is not None:
@@ -251,7 +251,8 @@ def bands(
     color: Annotated[
         str,
         typer.Option(
-            help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:spin_z,z."
+            help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:z_z, "
+            "proper_curvature:xy_z."
         ),
     ] = "texture:spin_z",
     output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
@@ -263,7 +264,7 @@ def bands(
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
     _, model = read_source(source, spin_ordering, lattice, soc)
-    name, _, component = color.partition(":")
+    name = color.partition(":")[0]
     corners = path_corners(path, model)
     dataset = evaluate(
         model,
@@ -271,24 +272,24 @@ def bands(
         ["energy", name] if name != "energy" else ["energy"],
         **settings,
     )
-    dims = [dim for dim in dataset[name].dims if dim not in ("k", "band")]
-    chosen = [word for word in component.split(",") if word]
-    if len(chosen) != len(dims) or any(
-        label not in dataset[dim].values for dim, label in zip(dims, chosen, strict=False)
-    ):
-        choices = "; ".join(f"{dim}: {', '.join(dataset[dim].values)}" for dim in dims) or "none"
-        raise InputError(
-            f"--color: expected {name}:{','.join(map(str, dims))} with labels from {choices}, found "
-            f"{color!r}."
-        )
-    figure = plot_bands(
-        dataset,
-        name,
-        {str(dim): label for dim, label in zip(dims, chosen, strict=True)},
-        dataset.attrs.get("fermi_level"),
-    )
+    figure = plot_bands(dataset, name, color_labels(dataset[name], color), dataset.attrs.get("fermi_level"))
     save_figure(figure, output)
     out.say(f"drawn: {output}")
+
+
+def color_labels(values: xr.DataArray, color: str) -> dict[str, str]:
+    """Dim -> label of the component that is drawn. Raises InputError."""
+    dims = [str(dim) for dim in values.dims if dim not in ("k", "band")]
+    component = color.partition(":")[2]
+    try:
+        return Component.of(values, component).labels(dims) if dims or component else {}
+    except InputError:
+        choices = "; ".join(f"{dim}: {', '.join(values[dim].values)}" for dim in dims) or "none"
+        example = "" if len(dims) < 2 else "; in one word such as xy_z or z_xy"
+        raise InputError(
+            f"--color: expected {values.name}:{','.join(dims)} with labels from {choices}{example}, found "
+            f"{color!r}."
+        ) from None
 
 
 @app.command()
