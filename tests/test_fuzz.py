@@ -175,12 +175,13 @@ def numbers_of(model: WannierModel) -> dict[str, np.ndarray]:
     """What results are made of, at a few k."""
     names = ["energy", "velocity", "berry_curvature", *(["texture"] if model.observables else [])]
     found = values(model, KPOINTS, 1e-3, 0.05, names)
-    found["energy"] = found["energy"] - (model.fermi_level or 0.0)
+    if model.fermi_level is not None:
+        found["energy above the Fermi level"] = found["energy"] - model.fermi_level
     return found
 
 
 def is_another(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> bool:
-    """True where a number has moved; one that is gone, such as a spin, is missed by whoever asks for it."""
+    """True where a number has moved; one that is gone, such as a level or a spin, is missed by who asks."""
     return any(
         array.shape != expected[name].shape
         or np.abs(array - expected[name]).max() > MOVED * np.abs(expected[name]).max()
