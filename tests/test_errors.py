@@ -202,6 +202,28 @@ def test_the_command_line_shows_values_with_errors_and_says_what_it_left_out(sto
     assert "left out" not in shown
 
 
+def test_adaptive_results_have_rows_with_their_tolerance(tmp_path):
+    (source,) = (source for source in find_materials("library") if source.id == "MoS2")
+    settings = {"tolerance": 0.05, "scan_points": 1, "quantities": [HALL, "conserved_hall_conductivity"]}
+    run_campaign(Campaign([source], **settings), tmp_path / "a.zarr")
+    names = ["k_mesh", "tolerance", "quality", "conserved_xy_z", "conserved_xy_z_error"]
+    row = screen(tmp_path / "a.zarr", columns=names).iloc[0]
+    assert (row["k_mesh"], row["tolerance"], row["quality"]) == ("adaptive", 0.05, "converged")
+    # The tolerance, or what is as good as zero where the value is small.
+    assert row["conserved_xy_z_error"] <= max(0.05 * abs(row["conserved_xy_z"]), 1e-3 / IN_QUANTA)
+
+
+def test_figures_do_not_show_what_symmetry_forbids():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DominantPointWarning)
+        dataset = compute(library.load("kane_mele"), 20, np.linspace(-1, 1, 11), quantities=[HALL])
+    dataset[HALL][0, 0, 0] = 10 * float(abs(dataset[HALL]).max())
+    dataset[HALL].attrs["independent_components"] = "xy_z, xx_x"
+    assert str(dataset.spinscreen.largest_component()) == "xx_x"
+    dataset[HALL].attrs["independent_components"] = "xy_z"
+    assert str(dataset.spinscreen.largest_component()) == "xy_z"
+
+
 def test_rows_of_an_earlier_version_are_made_anew(store, monkeypatch):
     """A catalog that knows all materials, but not the columns of today."""
     columns = set(open_store(store)["catalog"].to_dataset().data_vars)

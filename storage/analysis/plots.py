@@ -69,12 +69,13 @@ def hall_variable(dataset: xr.Dataset) -> xr.DataArray:
 def largest_component(dataset: xr.Dataset) -> Component:
     """The component that is largest at the Fermi level: of T4, else of T6, else of T14.
 
-    In the whole scan where that does not contain the level, or where all components vanish at it. Raises
-    InputError where the dataset has no Hall conductivity of an observable.
+    Of those from which the others follow by symmetry, where the dataset names them (attribute
+    `independent_components`). In the whole scan where that does not contain the level, or where all components
+    vanish at it. Raises InputError where the dataset has no Hall conductivity of an observable.
     """
-    scan = hall_variable(dataset)
+    scan = _of_independent(hall_variable(dataset))
     here, largest = at_level(dataset), abs(scan).max("fermi_energy")
-    at = None if here is None else abs(here[scan.name])
+    at = None if here is None else abs(_of_independent(here[scan.name]))
     # What is left of a component by rounding is no answer.
     vanishes = at is None or not float(at.max()) > _ROUNDING * float(largest.max())
     values = largest if at is None or vanishes else at
@@ -83,6 +84,18 @@ def largest_component(dataset: xr.Dataset) -> Component:
         str(values[dim].values[i]) for dim, i in zip(values.dims, place, strict=True)
     )
     return Component(observable, current + field)
+
+
+def _of_independent(values: xr.DataArray) -> xr.DataArray:
+    """The values with 0 in the place of components that symmetry forbids or that follow from others."""
+    named = str(values.attrs.get("independent_components", ""))
+    if not named:
+        return values
+    kept = xr.zeros_like(values)
+    for name in named.split(", "):
+        labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
+        kept.loc[labels] = values.loc[labels]
+    return kept
 
 
 def chosen_component(dataset: xr.Dataset, component: Component | Sequence[str] | str | None) -> Component:

@@ -233,7 +233,7 @@ def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float)
         columns["minimal_images"] = float(columns["minimal_images"])
     columns["fermi_level"] = level
     columns["name"] = str(attributes.get("material", attributes["model_name"]))
-    columns["k_mesh"] = "x".join(map(str, attributes["k_mesh"]))
+    columns["k_mesh"] = "x".join(map(str, attributes.get("k_mesh", ("adaptive",))))
     columns["scan_minimum"], columns["scan_maximum"] = float(energies.min()), float(energies.max())
     return columns
 
