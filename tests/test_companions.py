@@ -11,6 +11,7 @@ from inputs import CIF, POSCAR
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials, load_model
+from spinscreen.workflows.cli.console import model_table
 from spinscreen.workflows.cli.material import read_source
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
@@ -213,6 +214,13 @@ def test_the_fermi_level_of_wt_in_and_of_jarvis(folder):
     assert "Fermi level: from JVASP-1.json" in model.provenance.notes
     (folder / "scf.out").write_text("the Fermi energy is    0.1 ev\n")
     assert load_model(folder).fermi_level == 0.1
+
+
+def test_the_table_says_a_level_and_where_it_is_from(folder):
+    (folder / "wt.in").write_text(WT_IN)
+    table = model_table(load_model(folder))
+    rows = dict(zip(table.columns[0].cells, table.columns[1].cells, strict=True))
+    assert rows["Fermi level"] == "0.2500 eV, from wt.in"
 
 
 def test_names_that_begin_with_a_dot_are_no_files_of_a_material(folder):

@@ -89,7 +89,9 @@ def model_table(model: WannierModel) -> Table:
         rows[f"made Hermitian: {name}"] = f"up to {size:.2g} removed"
     for note in model.provenance.notes:
         label, _, text = note.partition(": ")
-        rows[label if text else "note"] = text or note
+        label, text = (label, text) if text else ("note", note)
+        # What is known already is said with where it is from.
+        rows[label] = f"{rows[label]}, {text}" if label in rows else text
     if model.trial_orbitals is None and model.provenance.without_trial_orbitals:
         rows["trial orbitals"] = f"unknown: {model.provenance.without_trial_orbitals}"
     if model.size % 2 == 0:

@@ -85,8 +85,8 @@ def spinscreen(
 Source = Annotated[
     str,
     typer.Argument(
-        help="Folder, seedname or file of a Wannier90 calculation, a saved model (.hdf5), or the name of a "
-        "built-in model (see `spinscreen library`).",
+        help="Folder, seedname, file or archive of a Wannier90 calculation, a saved model (.hdf5), or the "
+        "name of a built-in model (see `spinscreen library`).",
     ),
 ]
 SpinOrdering = Annotated[
