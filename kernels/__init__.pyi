@@ -18,6 +18,7 @@ from .integration import (
     whole_sums,
     whole_zone,
 )
+from .interleaved import WHOLE, Submeshes, submeshes
 from .irreducible import IrreducibleMesh
 from .lattice import (
     BlochOperators,
@@ -54,7 +55,6 @@ from .quantities import (
 )
 from .separable import mesh_blocks
 from .shapes import TensorShape, symmetry_residual, tensor_shape
-from .submeshes import WHOLE, Submeshes, submeshes
 from .symmetry import SymmetryGroup
 from .transformation import Transformation, transforms
 

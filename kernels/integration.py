@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .bands import BlochBands, Resolution, solve_bands
+from .interleaved import WHOLE, Submeshes
 from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, bloch_operators, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations, Weight, level_weights
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
 from .separable import mesh_blocks
-from .submeshes import WHOLE, Submeshes
 from .symmetry import SymmetryGroup
 
 #: Bytes of work arrays that a block of k should keep in cache.

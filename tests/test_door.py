@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import pkgutil
 import subprocess
 import sys
 from enum import Enum
@@ -43,6 +44,15 @@ def test_every_name_of_the_door_is_that_of_its_room(name):
     assert name in dir(spinscreen)
     homes = [importlib.import_module(f"spinscreen.{room}") for room in ROOMS]
     assert getattr(spinscreen, name) in [getattr(room, name) for room in homes if name in room.__all__]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_name_of_a_room_is_also_a_module_of_it(room):
+    """Which of the two an attribute gives would depend on what was imported first."""
+    home = importlib.import_module(f"spinscreen.{room}")
+    modules = {module.name for module in pkgutil.iter_modules(home.__path__)}
+    both = set(home.__all__) & modules
+    assert {name for name in both if not inspect.ismodule(getattr(home, name))} == set()
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import IN_QUANTA, random_model
 
 from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, submeshes
-from spinscreen.kernels.submeshes import largest_nearby
+from spinscreen.kernels.interleaved import largest_nearby
 from spinscreen.materials import find_materials, library
 from spinscreen.storage import build_catalog, open_store, published, screen
 from spinscreen.storage.catalog import building
