@@ -361,8 +361,8 @@ def test_a_metal_is_filled_as_far_as_it_was_asked(filling):
 
     level = with_filling(model, count, "test").fermi_level
     density = float(compute(model, 63, [level], kshift=0)["carrier_density"][0])
-    # Of a mesh of 63 x 63 points, so many that a state more or less is 1/3969.
-    assert density == pytest.approx(count, abs=3 / 63**2)
+    # Of 63 x 63 points up to eight are equal by symmetry: all of these lie below the level, or none.
+    assert density == pytest.approx(count, abs=8 / 63**2)
 
 
 def test_check_says_what_is_missing(folder):
