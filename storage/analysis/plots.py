@@ -70,10 +70,7 @@ def largest_component(dataset: xr.Dataset) -> Component:
     """The component that is largest at the Fermi level: of T4, else of T6, else of T14.
 
     Of those from which the others follow by symmetry, where the dataset names them (attribute
-    Of those from which the others follow by symmetry, where the dataset names them (attribute
     `independent_components`). In the whole scan where that does not contain the level, or all components
-    `independent_components`). In the whole scan where that does not contain the level, or all components
-    vanish at it. Raises InputError where the dataset has no Hall conductivity of an observable.
     vanish at it. Raises InputError where the dataset has no Hall conductivity of an observable.
     """
     scan = _of_independent(hall_variable(dataset))
