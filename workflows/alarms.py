@@ -101,8 +101,8 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
         place = " ".join(f"{x:.4g}" for x in found.kpoint)
         warnings.warn(
             f"{dataset.attrs['model_name']}: one k point, {place}, carries {found.share:.0%} of {name}, "
-            f"expected less than {MOST_OF_ONE_POINT:.0%} on a mesh that resolves it; use a denser kmesh, or a "
-            "tolerance instead of it.",
+            f"expected less than {MOST_OF_ONE_POINT:.0%} on a mesh that resolves it; use a denser kmesh, or "
+            "tolerance instead of kmesh.",
             DominantPointWarning,
             stacklevel=4,
         )
