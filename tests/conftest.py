@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=300,
         help="damaged files that tests/test_fuzz.py reads; CI reads the default",
     )
+    parser.addoption(
+        "--honesty",
+        type=int,
+        default=2,
+        help="start meshes and shifts of each model that tests/test_honesty.py draws; CI draws the default",
+    )
     parser.addoption("--fuzz-seed", type=int, default=0, help="other damages of the same kind")
 
 

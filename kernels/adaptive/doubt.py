@@ -26,8 +26,12 @@ _MARGIN = 1.1
 #: Of an estimate for a cell whose centre is far closer to the meeting point than its corners.
 _NEARNESS = 4.0
 
-#: What meeting levels hide, times (reach/speed)^2 of the cell: in 2D it is the half quantum of a Dirac cone.
-_HIDDEN = 8.0
+#: The same for levels that meet: far from a crossing bands are less straight.
+_FAR = 1.5
+
+#: What meeting levels hide, a quantum for a Dirac cone in 2D: half of one is the most that it has, but cones
+#: that symmetry makes alike add up, and not as independent errors do.
+_HIDDEN = 6.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +39,19 @@ class Neighbours:
     """Distances of consecutive levels in a batch of cells, (k, band - 1), eV.
 
     reach : how far the distance may change between the centre of a cell and its corners
+    spread : the same for axes taken as independent, which no direction favours
     """
 
     gap: Real
     reach: Real
+    spread: Real
 
     @classmethod
     def of(cls, energy: Real, slopes: Real) -> Neighbours:
         """Slopes : (k, band, d), change of each level along each axis of its cell."""
-        gap = np.diff(energy, axis=1)
-        return cls(gap, _MARGIN / 2 * np.abs(np.diff(slopes, axis=1)).sum(axis=2))
+        change = np.abs(np.diff(slopes, axis=1)) / 2
+        spread = np.sqrt((change**2).sum(axis=2))
+        return cls(np.diff(energy, axis=1), _MARGIN * change.sum(axis=2), spread)
 
     def crossing(self, threshold: float) -> NDArray[np.bool_]:
         """Pairs whose distance may pass the threshold."""
@@ -122,7 +129,7 @@ class Meetings:
 def meetings(bands: BlochBands, neighbours: Neighbours, lowest: float, highest: float) -> Meetings:
     """Pairs whose levels may meet, at energies (eV) between the lowest and the highest of the scan."""
     apart = np.diff(bands.multiplet_label, axis=1) != 0
-    near = (neighbours.gap < neighbours.reach) & apart
+    near = (neighbours.gap < _FAR / _MARGIN * neighbours.reach) & apart
     near &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
     rows = np.flatnonzero(near.any(axis=1))
     near = near[rows]
@@ -139,6 +146,7 @@ def meetings(bands: BlochBands, neighbours: Neighbours, lowest: float, highest: 
         sizes,
         overlaps,
     )
-    reach = np.where(near, neighbours.reach[rows], 1.0)
-    bound = np.where(near, _HIDDEN / reach**2, 0.0)
-    return Meetings(rows, bound, np.maximum(speeds, turns), sizes, overlaps)
+    spread = np.where(near, neighbours.spread[rows], 1.0)
+    bound = np.where(near, _HIDDEN / spread**2, 0.0)
+    # Of a cone the sum of the two is the same in all directions.
+    return Meetings(rows, bound, np.hypot(speeds, turns), sizes, overlaps)
