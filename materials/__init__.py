@@ -16,6 +16,7 @@ from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
+from .scans import is_library, library_scan
 from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
 from .spin_orbit import with_spin_orbit
 from .structure import Structure, read_structure, structure_of
@@ -61,7 +62,9 @@ __all__ = [
     "checked_model",
     "composition",
     "find_materials",
+    "is_library",
     "library",
+    "library_scan",
     "load_model",
     "pairing_amplitude",
     "read_structure",

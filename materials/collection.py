@@ -26,7 +26,8 @@ from .manifests import read_rows
 from .matrices import LARGEST
 from .model import WannierModel
 from .packed import archive_stem, inside
-from .sources import FileSource, LibrarySource, Source, composition
+from .scans import is_library, library_scan
+from .sources import FileSource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
 
 
@@ -35,9 +36,9 @@ class SameIdWarning(UserWarning):
 
 
 def find_materials(source: str | Path) -> tuple[Source, ...]:
-    """Materials of "library", of a manifest (.csv, .json or .yaml, see `ManifestEntry`), or of a folder tree,
-    where every Wannier90 Hamiltonian is one material, in archives too, and so is a folder or an archive that
-    cannot be read, for whoever loads it to be told.
+    """Materials of "library", of a scan such as "library:MoS2?soc=0:0.2:0.05", of a manifest (.csv, .json or
+    .yaml, see `ManifestEntry`), or of a folder tree, where every Wannier90 Hamiltonian is one material, in
+    archives too, and so is a folder or an archive that cannot be read, for whoever loads it to be told.
 
     Paths of a manifest count from its folder. Ids that are given again get a number, with a `SameIdWarning`.
     Raises InputError where nothing is found, or a manifest cannot be read or an entry of it lacks its id or
@@ -46,7 +47,9 @@ def find_materials(source: str | Path) -> tuple[Source, ...]:
     with at_the_door(source):
         path = _resolved(source)
         if str(source) == "library" and not is_there(path):
-            return tuple(LibrarySource(name, _library_columns(name)) for name in library.names())
+            return tuple(source for name in library.names() for source in library_scan(f"library:{name}"))
+        if is_library(str(source)) and not is_there(path):
+            return library_scan(str(source))
         found = tuple(_from_tree(path) if is_folder(path) else _from_manifest(_manifest(path)))
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
@@ -94,11 +97,6 @@ def _manifest(path: Path) -> Path:
     if kind := kind_of(path):
         raise InputError(f"{path}: is {kind}, expected a .csv, .json or .yaml manifest or a folder tree.")
     return path
-
-
-def _library_columns(name: str) -> dict[str, str | float]:
-    formula = library.formula(name)
-    return {} if formula is None else {"formula": formula}
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str] | OSError]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -50,15 +50,18 @@ class Source(Protocol):
 class LibrarySource:
     """A built-in model.
 
-    id : its name in the library
+    id : its name in the store; model : that in the library, "" where it is the same
+    parameters : in place of the published ones
     """
 
     id: str
     columns: Mapping[str, str | float] = field(default_factory=dict)
+    model: str = ""
+    parameters: Mapping[str, float] = field(default_factory=dict)
     path: None = field(default=None, init=False)
 
     def load(self) -> WannierModel:
-        return library.load(self.id)
+        return replace(library.load(self.model or self.id, **self.parameters), name=self.id)
 
     def stamp(self) -> None:
         """Its parameters are those of the code."""

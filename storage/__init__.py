@@ -9,7 +9,7 @@ from .analysis import (
     plot_hall,
 )
 from .band_stream import BandStream
-from .catalog import errors_of, open_catalog, screen
+from .catalog import ShownUnit, errors_of, open_catalog, screen, shown_units
 from .component import Component
 from .fermi_level import at_level, place_of_level
 from .files import StoreError, group_name
@@ -58,6 +58,7 @@ __all__ = [
     "KeptSums",
     "Migration",
     "Observables",
+    "ShownUnit",
     "SpinscreenAccessor",
     "Store",
     "StoreError",
@@ -98,5 +99,6 @@ __all__ = [
     "record_failure",
     "save_figure",
     "screen",
+    "shown_units",
     "verify",
 ]

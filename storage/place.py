@@ -39,7 +39,8 @@ _PASSING = (".new", ".link"), ("catalog-", "bands-", "waste-")
 def _resolved(place: str | Path) -> Path:
     """Raises StoreError for a path that leads nowhere."""
     try:
-        return Path(place).resolve()
+        # As Zarr does, so that both mean one place.
+        return Path(place).expanduser().resolve()
     except (OSError, RuntimeError, ValueError, TypeError) as problem:
         raise StoreError(f"{place!r}: no path for a store, cannot be written or read ({problem}).") from None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from . import campaign_records, catalog, failure_records, migration, results, tree, verification
+from . import campaign_records, catalog, failure_records, migration, names, results, tree, verification
 from .band_stream import BandStream, read_bands
 from .catalog import RowReader, rows_of
 from .kept_sums import KeptSums
@@ -65,16 +65,28 @@ class Store(Place):
         return results.publish(dataset, self, material_id)
 
     def read(self, material_id: str) -> xr.Dataset:
-        """A result, checked against its digest."""
-        return results.read_material(self, material_id)
+        """A result, checked against its digest.
+
+        material_id : its id, or its name without the key of the settings: then the newest of that name
+        """
+        return results.read_material(self, self._id(material_id))
 
     def row(self, material_id: str) -> CatalogRow:
-        """The catalog row of a result."""
-        return results.read_row(self, material_id)
+        """The catalog row of a result; material_id as for `read`."""
+        return results.read_row(self, self._id(material_id))
 
     def rows(self, material_ids: Sequence[str]) -> Iterator[CatalogRow | str]:
         """Catalog rows of some results; for one that is damaged the sentence that says so."""
         return results.read_rows(self, material_ids)
+
+    def ids_of(self, name: str) -> tuple[str, ...]:
+        """Ids of the results that a name means, the newest first: "Pt", "Pt-01ab". Raises InputError."""
+        return names.ids_of(self, name)
+
+    def _id(self, name: str) -> str:
+        found = names.matching(self.results, name) if not self.file(name).is_file() else ()
+        # One that is not there: whoever reads it says so.
+        return names.id_of(self, name) if found else name
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -150,9 +162,11 @@ class Store(Place):
         top: int | None = None,
         columns: Sequence[str] | None = None,
         quality: Sequence[str] | None = None,
+        campaign: str | None = None,
+        latest: bool = False,
     ) -> pd.DataFrame:
         """Materials of the catalog as a table, see `spinscreen.storage.screen`."""
-        return catalog.screen(self, where, sort, top, columns, quality)
+        return catalog.screen(self, where, sort, top, columns, quality, campaign, latest)
 
     def tree(self) -> xr.DataTree:
         """All of the store as a lazy tree, see `spinscreen.storage.open_store`."""

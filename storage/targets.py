@@ -33,7 +33,7 @@ def checked_store(store: str | Path) -> Path:
     Raises InputError for a file, a folder with other content, or where nothing can be written.
     """
     with _refusing(store):
-        place = Place.at(Path(store).resolve())
+        place = Place.at(store)
         try:
             place.check_place()
         except StoreError as problem:

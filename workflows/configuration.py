@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import time
@@ -11,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from spinscreen.kernels import InputError, band_quantities
+from spinscreen.materials import is_library
 
 from .calculation import Calculation, Option, OptionalMesh, modern_names, option_of
 from .plan import budget_bytes
@@ -30,6 +33,12 @@ DEFAULT_WORKER_TIMEOUT = 300.0
 
 #: Address of the dashboard: nobody but users of this machine can reach it.
 DEFAULT_DASHBOARD = "127.0.0.1:0"
+
+#: Settings of the cluster that are paths.
+_PATHS_OF_CLUSTER = ("python", "tls_ca_file", "tls_cert", "tls_key", "tls_folder")
+
+#: What a shell takes for a variable.
+_VARIABLE = re.compile(r"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})")
 
 #: Characters that end a line or a string, and so have no place in a job script.
 _LINE_ENDS = ("\n", "\r", "\0")
@@ -151,7 +160,9 @@ class Cluster(Table):
 class CampaignFile(Table):
     """A whole campaign: source and store, what is computed, where it runs."""
 
-    source: str = Field(description="folder tree, manifest (.csv, .json, .yaml) or 'library'")
+    source: str = Field(
+        description="folder tree, manifest (.csv, .json, .yaml) or 'library'; ~ and $NAME are replaced"
+    )
     store: str = Field("results.zarr", description="Zarr store; what it has already is not computed again")
     calculation: CampaignCalculation = CampaignCalculation()
     cluster: Cluster = Cluster()
@@ -183,8 +194,8 @@ def read_campaign_file(path: Path, changes: Sequence[str] = ()) -> CampaignFile:
         raise InputError(f"{path}: not a TOML file ({problem}).") from None
     for name in ("source", "store"):
         place = content.get(name)
-        if isinstance(place, str) and not (name == "source" and place == "library"):
-            content[name] = str(path.parent / place)
+        if isinstance(place, str) and not (name == "source" and is_library(place)):
+            content[name] = str(path.parent / expanded(place, f"{path}: {name}"))
     return campaign_settings(content, changes, str(path))
 
 
@@ -196,7 +207,31 @@ def campaign_settings(content: Mapping[str, Any], changes: Sequence[str], where:
         merged["calculation"] = modern_names(table, FutureWarning)
     for change in changes:
         _apply(merged, change)
+    for name in ("source", "store"):
+        if isinstance(place := merged.get(name), str) and not (name == "source" and is_library(place)):
+            merged[name] = expanded(place, f"{where}: {name}")
+    if isinstance(cluster := merged.get("cluster"), dict):
+        merged["cluster"] = {
+            name: expanded(value, f"{where}: cluster.{name}") if name in _PATHS_OF_CLUSTER else value
+            for name, value in cluster.items()
+        }
     return validated(CampaignFile, merged, where)
+
+
+def expanded(place: Any, where: str) -> Any:
+    """A path with ~ and $NAME or ${NAME} replaced, unless it is there as it is; what is no text stays.
+
+    where : what the sentence names. Raises InputError for a variable that is not set.
+    """
+    if not isinstance(place, str) or os.path.lexists(place):
+        return place
+    found = os.path.expandvars(os.path.expanduser(place))  # noqa: PTH111 - as a shell, which leaves ~nobody
+    if (unset := _VARIABLE.search(found)) is not None:
+        raise InputError(
+            f"{where}: the variable {unset[0]} is not set, expected one that is, or a path without it; found "
+            f"{place!r}."
+        )
+    return found
 
 
 def _apply(content: dict[str, Any], change: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ class Work:
         dataset = compute_settings(
             self.model, self.settings, engine, self.memory_budget, progress, checkpoints
         )
-        dataset.attrs |= {"material": self.source.id, "columns": columns, **self.facts}
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        dataset.attrs |= {"material": self.source.id, "computed": now, "columns": columns, **self.facts}
         publish(dataset, store, self.material_id)
         if checkpoints is not None:
             checkpoints.clear()

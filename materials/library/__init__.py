@@ -54,6 +54,11 @@ def load(name: str, **parameters: float) -> WannierModel:
     return builder(**parameters)
 
 
+def parameters(name: str) -> tuple[str, ...]:
+    """Names of the parameters of a built-in model. Raises InputError for an unknown model."""
+    return _parameters(_find(name))
+
+
 def reference(name: str) -> str:
     """Where model and parameters come from, and the parameters that can be set."""
     builder = _find(name)

@@ -172,9 +172,15 @@ def in_natural_units(values: xr.DataArray) -> tuple[np.ndarray, str]:
         first, *others = names
         told = [first, *(f"{unit} of {', '.join(names[unit])}" for unit in others)]
         return np.stack([numbers for numbers, _ in each], axis), "; ".join(told)
+    factor, unit = natural_unit(units)
+    return values.values if factor == 1 else values.values * 2 * np.pi / CONDUCTANCE, unit
+
+
+def natural_unit(units: str) -> tuple[float, str]:
+    """Factor and unit to show for what is stored in a unit."""
     if units == "(hbar/e) S":
-        return values.values * 2 * np.pi / CONDUCTANCE, "e/2π"
-    return values.values, units.replace("hbar", "ħ")
+        return 2 * np.pi / CONDUCTANCE, "e/2π"
+    return 1.0, units.replace("hbar", "ħ")
 
 
 def plot_bands(

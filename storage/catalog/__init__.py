@@ -4,12 +4,14 @@ from .building import RowReader, build_catalog, rows_of
 from .building import _build as _build
 from .reading import open_catalog, scalar_columns
 from .screening import errors_of, screen, select
+from .shown_units import ShownUnit, shown_units
 
 #: For one version: how it was called before.
 read_rows = rows_of
 
 __all__ = [
     "RowReader",
+    "ShownUnit",
     "build_catalog",
     "errors_of",
     "open_catalog",
@@ -18,4 +20,5 @@ __all__ = [
     "scalar_columns",
     "screen",
     "select",
+    "shown_units",
 ]

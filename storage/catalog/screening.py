@@ -20,6 +20,7 @@ from spinscreen.kernels import InputError, short, whole_number
 from ..place import StoreLike
 from ..results import QUALITIES
 from .reading import damaged_catalog, open_catalog, scalar_columns
+from .superseded import rows_of_campaign, superseded
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -73,6 +74,8 @@ def screen(
     top: int | None = None,
     columns: Sequence[str] | None = None,
     quality: Sequence[str] | None = None,
+    campaign: str | None = None,
+    latest: bool = False,
 ) -> pd.DataFrame:
     """Materials of a store's catalog as a table, one row each.
 
@@ -81,6 +84,10 @@ def screen(
     sort : an expression, the largest first; "-" before it for the smallest first; top : rows to keep
     quality : which to keep of "converged", "unconverged" and "unknown"; the attribute `left_out` of the table
         says how many rows of each other one pass `where`
+    columns : names, ["all"] for all; None: some, and those that `where` and `sort` name
+    campaign : id of a campaign, or its beginning: only what it computed
+    latest : leave out what a newer result of the same material supersedes; the attribute `superseded` of the
+        table says how many such rows pass `where`
     Raises InputError for an expression that cannot be understood or an unknown column.
 
     >>> from tempfile import TemporaryDirectory
@@ -99,15 +106,17 @@ def screen(
     if isinstance(columns, str):
         raise InputError(f"columns: expected a list of names, found the text {short(columns)}.")
     if columns is None:
-        chosen = [c for c in _SHOWN if c in known]
+        named = [name for text in (where, sort) if text is not None for name in _names(text)]
+        chosen = [c for c in dict.fromkeys((*_SHOWN, *named)) if c in known]
     else:
         # Each once, in the order given.
         chosen = list(known) if list(columns) == ["all"] else list(dict.fromkeys(columns))
     for column in chosen:
         _check_column(column, known, "columns")
-    found = select(catalog, where, sort, top, quality)
+    found = select(catalog, where, sort, top, quality, campaign, latest)
     table = found[chosen].to_dataframe()[chosen]
     table.attrs["left_out"] = found.attrs.get("left_out", {})
+    table.attrs["superseded"] = found.attrs.get("superseded", 0)
     return table
 
 
@@ -123,6 +132,8 @@ def select(
     sort: str | None,
     top: int | None,
     quality: Sequence[str] | None = None,
+    campaign: str | None = None,
+    latest: bool = False,
 ) -> xr.Dataset:
     """Materials of a catalog that pass, in order; only the columns of the expressions are read.
 
@@ -132,12 +143,18 @@ def select(
     if top is not None and (count is None or count < 1):
         raise InputError(f"top: expected a number of rows of at least 1, found {short(top)}.")
     columns = _Columns(catalog)
-    rows = np.arange(len(columns))
+    rows = np.arange(len(columns)) if campaign is None else rows_of_campaign(catalog, campaign)
     if where is not None:
         keep = _value(where, columns, "where")
         if keep.dtype != bool:
             raise InputError(f"where: expected a condition such as 'gap < 0.05', found {short(where)}.")
-        rows = rows[np.broadcast_to(keep, len(rows))]
+        keep = np.broadcast_to(keep, len(columns))
+    else:
+        keep = np.ones(len(columns), dtype=bool)
+    # Before the condition: an old number must not pass where the new one does not.
+    old = superseded(catalog, rows) if latest else rows[:0]
+    superseded_count = int(keep[old].sum())
+    rows = rows[keep[rows] & ~np.isin(rows, old)]
     left_out: dict[str, int] = {}
     if quality is not None:
         found = columns.values("quality", "quality")[rows]
@@ -148,7 +165,19 @@ def select(
         values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), len(columns)))
         rows = values.iloc[rows].sort_values(ascending=False, kind="stable").index.to_numpy()
     selected = catalog.isel(material=rows[:count])
+    if latest:
+        selected = selected.assign_attrs(superseded=superseded_count)
     return selected if quality is None else selected.assign_attrs(left_out=left_out)
+
+
+def _names(expression: str) -> list[str]:
+    """Columns that an expression names; none where it cannot be read, which whoever evaluates it says."""
+    try:
+        body = _parsed(expression, "where")
+    except InputError:
+        return []
+    called = {id(node.func) for node in ast.walk(body) if isinstance(node, ast.Call)}
+    return [n.id for n in ast.walk(body) if isinstance(n, ast.Name) and id(n) not in called]
 
 
 def _checked_qualities(quality: Sequence[str]) -> list[str]:

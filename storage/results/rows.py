@@ -75,6 +75,7 @@ _ATTRIBUTES = (
     "elapsed_seconds",
     "spinscreen_version",
     "campaign",
+    "computed",
 )
 
 

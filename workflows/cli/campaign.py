@@ -5,15 +5,14 @@ from __future__ import annotations
 import json as json_format
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_new_manifest, find_materials, write_manifest
-from spinscreen.storage import TABLES, Store, build_catalog, campaigns, checked_store, errors_of, screen
+from spinscreen.storage import Store, build_catalog, campaigns, checked_store, screen
 
 from ..batch import driver_script, submit_driver, worker_script
 from ..campaign import Campaign, Outcome
@@ -21,14 +20,10 @@ from ..clusters import local_engine, open_cluster
 from ..configuration import CampaignCalculation, CampaignFile, campaign_settings, read_campaign_file, template
 from ..driver import run_campaign
 from ..preview import Preview, preview_material
-from ..text import names_of_text
 from .log import driver_log
-from .numbers import with_error
 from .options import takes_settings
+from .screening import screen_store
 from .terminal import one_line, out
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Collection = Annotated[
     str,
@@ -225,6 +220,8 @@ def _tell_unknown_levels(store: str) -> None:
 def status(store: StorePath) -> None:
     """Show what a store holds, which campaigns ran, and what failed, with the reason."""
     place = Store.at(store)
+    if not place.exists:
+        raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
     out.say(f"{len(place.results)} results in {store}")
     for name in place.damaged:
         out.say(one_line(f"damaged: {place.file(name)}: run its campaign again, which computes it anew"))
@@ -248,60 +245,6 @@ def catalog(store: StorePath) -> None:
         out.say(one_line(told))
     if found.attrs.get("damaged"):
         raise typer.Exit(1)
-
-
-def screen_store(
-    store: Annotated[str, typer.Argument(help="Zarr store, or the address of a copy: s3://bucket/x.zarr.")],
-    where: Annotated[
-        str | None, typer.Option(help="For example 'gap < 0.05 and abs(conserved_xy_z) > 100'.")
-    ] = None,
-    sort: Annotated[
-        str | None, typer.Option(help="Expression, the largest first: 'abs(conserved_xy_z_max)'.")
-    ] = None,
-    top: Annotated[int | None, typer.Option(min=1, help="Rows to keep.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns to show, with commas between; 'all'.")] = None,
-    quality: Annotated[
-        str | None,
-        typer.Option(help="Rows to keep, with commas between: converged, unconverged, unknown."),
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the table as JSON records.")] = None,
-    parquet: Annotated[Path | None, typer.Option(help="Write the table as Parquet (needs pyarrow).")] = None,
-) -> None:
-    """Filter and sort the materials of a store."""
-    files = {"--csv": csv, "--json": json, "--parquet": parquet}
-    for option, path in files.items():
-        if path is not None:
-            TABLES[option].check(path)
-    kept = None if quality is None else names_of_text(quality)
-    found = screen(store, where, sort, top, None if columns is None else names_of_text(columns), kept)
-    for option, path in files.items():
-        if path is not None:
-            TABLES[option].write(found, path)
-    errors = errors_of(store, list(found.columns))
-    bars = screen(store, where, sort, top, errors, kept) if errors else found
-    out.print(_screened_table(found, bars))
-    if left_out := found.attrs["left_out"]:
-        told = ", ".join(f"{count} {name}" for name, count in left_out.items())
-        out.say(f"{sum(left_out.values())} left out for their quality: {told}")
-
-
-def _screened_table(found: pd.DataFrame, bars: pd.DataFrame) -> Table:
-    """One column for a value and its error, whether or not the error was asked for."""
-    merged = {f"{name}_error" for name in found.columns} & set(bars.columns)
-    shown = [name for name in found.columns if name not in merged]
-    table = Table(title=f"{len(found)} materials", title_justify="left")
-    for column in ("material", *shown):
-        table.add_column(one_line(column), overflow="fold")
-    for n, name in enumerate(found.index):
-        cells = []
-        for column in shown:
-            value = found[column].iloc[n]
-            bar = bars.get(f"{column}_error")
-            error = None if bar is None else float(bar.iloc[n])
-            cells.append(with_error(value, error) if isinstance(value, float) else one_line(value))
-        table.add_row(one_line(name), *cells)
-    return table
 
 
 def add_commands(app: typer.Typer) -> None:

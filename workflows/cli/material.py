@@ -15,11 +15,13 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError, KMesh, fast_path, k_path
 from spinscreen.materials import (
+    LibrarySource,
     MaterialSource,
     SpinOrderingWarning,
     TrialOrbitalWarning,
     WannierModel,
     library,
+    library_scan,
     load_model,
 )
 from spinscreen.materials.wording import in_words_of_the_command_line
@@ -55,6 +57,7 @@ from .console import (
 from .options import takes_settings
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
+from .stored import add_stored_commands
 from .terminal import err, one_line, out
 
 app = typer.Typer(
@@ -120,11 +123,18 @@ Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, howe
 
 def read_source(
     source: str, spin_ordering: str | None = None, lattice: str | None = None, soc: str | None = None
-) -> tuple[MaterialSource, WannierModel]:
+) -> tuple[MaterialSource | LibrarySource, WannierModel]:
     """A model from files or, where no file has that name, from the library, and where it was found.
 
     Raises InputError.
     """
+    if source.startswith("library:") and not Path(source).exists():
+        if soc is not None:
+            raise InputError(f"--soc: {source} is built in; expected ...?soc= behind its name, or files.")
+        if (count := len(library_scan(source))) > 1:
+            raise InputError(f"{source}: is {count} materials, expected one; `spinscreen submit` takes all.")
+        (scanned,) = library_scan(source)
+        return scanned, scanned.load()
     if source in library.names() and not Path(source).exists():
         if soc is not None:
             raise InputError(f"--soc: {source} is built in, with the coupling that it has; expected files.")
@@ -184,6 +194,7 @@ def run(
     targets.check(work.settings)
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
+        out.say(f"its values: spinscreen show {store} {work.material_id}")
         if plot is not None:
             _draw(read_material(targets.store, work.material_id), plot)
         return
@@ -372,4 +383,5 @@ def show_quantities(
 
 
 add_commands(app)
+add_stored_commands(app)
 add_store_commands(app)

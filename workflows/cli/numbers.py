@@ -15,7 +15,7 @@ def with_error(value: float, error: float | None) -> str:
         digits of the value
     """
     if error is None or not math.isfinite(value) or error == 0:
-        return f"{value:.6g}"
+        return f"{value + 0.0:.6g}"
     if not math.isfinite(error):
         return f"{value:.6g}±?"
     size = max(abs(value), error)

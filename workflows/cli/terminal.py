@@ -7,7 +7,7 @@ import unicodedata
 import warnings
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 #: What stands for a character that the terminal's encoding lacks; others are shown by their number.
@@ -22,6 +22,9 @@ _PLAIN = {
     "·": "*",
     "…": "...",
 }
+
+#: Characters of a line that no reader breaks.
+_ENDLESS = 100_000
 
 
 def printable(text: str, encoding: str = "utf-8") -> str:
@@ -59,6 +62,16 @@ class Terminal(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, markup=False, emoji=False, highlight=False)
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """Without end for a pipe or a file: nothing is broken there, so that `grep` finds it."""
+        found = super().size
+        return found if self.is_terminal else ConsoleDimensions(_ENDLESS, found.height)
+
+    @size.setter
+    def size(self, dimensions: tuple[int, int]) -> None:
+        self._width, self._height = dimensions
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text for printing, see `printable`."""

@@ -1,0 +1,196 @@
+"""What is stored by name: shown, drawn, screened; and where commands find their places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import spinscreen
+from figures import assert_drawn
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import find_materials
+from spinscreen.storage import Store, open_catalog, screen
+from spinscreen.workflows.configuration import read_campaign_file
+
+SMALL = ("--fermi-energy", "0", "--quantities", "conventional_hall_conductivity,conserved_hall_conductivity")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A store with kane_mele on two meshes, the finer one later, and a crystal-like neighbour."""
+    place = tmp_path_factory.mktemp("stored")
+    for mesh in ("6", "8"):
+        words = ("run", "kane_mele", "--kmesh", mesh, *SMALL, "--store", "r.zarr")
+        assert spinscreen(*words, cwd=place).returncode == 0
+    return place
+
+
+def test_a_result_is_shown_by_its_name(folder):
+    shown = spinscreen("show", "r.zarr", "kane_mele", cwd=folder)
+    assert shown.returncode == 0, shown.stderr
+    newest, older = Store.at(folder / "r.zarr").ids_of("kane_mele")
+    assert f"{newest} is the newest of 2; the others: {older}" in shown.stdout
+    assert "8x8x1" in shown.stdout
+    assert "T4: conventional_hall_conductivity" in shown.stdout
+    assert f"materials/{newest}.zip" in shown.stdout
+    assert "6x6x1" in spinscreen("show", "r.zarr", older[:-4], cwd=folder).stdout
+    assert Store.at(folder / "r.zarr").read("kane_mele").attrs["k_mesh"] == [8, 8, 1]
+
+
+def test_a_result_is_drawn_by_its_name(folder):
+    drawn = spinscreen("plot", "r.zarr", "kane_mele", "--output", "a.png", cwd=folder)
+    assert drawn.returncode == 0, drawn.stderr
+    assert_drawn(folder / "a.png")
+    words = ("plot", "r.zarr", "kane_mele", "--component", "xy_z", "--output", "b.png")
+    assert spinscreen(*words, cwd=folder).returncode == 0
+    assert_drawn(folder / "b.png")
+    words = ("run", "kane_mele", "--kmesh", "8", *SMALL, "--store", "r.zarr", "--plot", "c.png")
+    again = spinscreen(*words, cwd=folder)
+    assert "nothing to do" in again.stdout
+    assert "spinscreen show r.zarr kane_mele-" in again.stdout
+    assert_drawn(folder / "c.png")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("show", "r.zarr", "kanemele"), "did you mean 'kane_mele'?"),
+        (("show", "r.zarr", "../kane_mele"), "holds no result that is called '../kane_mele'"),
+        (("show", "none.zarr", "kane_mele"), "none.zarr: no store found there"),
+        (("status", "none.zarr"), "none.zarr: no store found there"),
+        (("plot", "r.zarr", "kane_mele", "--component", "xq"), "component"),
+        (("screen", "r.zarr", "--campaign", "ab"), "as there are no results of campaigns"),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(folder, words, message):
+    failed = spinscreen(*words, cwd=folder)
+    assert failed.returncode == 2
+    assert message in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_superseded_rows_are_shown_when_asked_for(folder):
+    newest, older = Store.at(folder / "r.zarr").ids_of("kane_mele")
+    shown = spinscreen("screen", "r.zarr", cwd=folder).stdout
+    assert newest in shown
+    assert older not in shown
+    assert "1 left out, superseded by a newer result of the same material; --all shows them" in shown
+    everything = spinscreen("screen", "r.zarr", "--all", cwd=folder).stdout
+    assert newest in everything
+    assert older in everything
+    # An old number must not stand where the new one does not pass.
+    hidden = screen(folder / "r.zarr", "k_mesh == '6x6x1'", latest=True)
+    assert (len(hidden), hidden.attrs["superseded"]) == (0, 1)
+    assert len(screen(folder / "r.zarr")) == 2
+
+
+def test_a_campaign_is_screened_alone(tmp_path):
+    for mesh in ("4", "6"):
+        words = (
+            "submit",
+            "library:kane_mele",
+            "--kmesh",
+            mesh,
+            *SMALL,
+            "--workers",
+            "0",
+            "--store",
+            "c.zarr",
+        )
+        assert spinscreen(*words, cwd=tmp_path).returncode == 0
+    first, second = Store.at(tmp_path / "c.zarr").campaigns
+    for name in (first, second):
+        found = screen(tmp_path / "c.zarr", columns=["campaign"], campaign=name[:6], latest=True)
+        assert found["campaign"].tolist() == [name]
+
+
+def test_tables_keep_ids_whole_in_a_pipe_and_numbers_readable_in_a_terminal(folder):
+    newest, _ = Store.at(folder / "r.zarr").ids_of("kane_mele")
+    narrow = {"COLUMNS": "60"}
+    piped = spinscreen("screen", "r.zarr", "--columns", "all", cwd=folder, env=narrow).stdout
+    assert sum(newest in line for line in piped.splitlines()) == 1
+    assert "conserved_xy_z_max" in piped
+    terminal = spinscreen(
+        "screen", "r.zarr", "--columns", "all", cwd=folder, env={**narrow, "FORCE_COLOR": "1"}
+    ).stdout
+    assert max(map(len, terminal.splitlines()[3:])) < 120  # with the codes of colours
+    assert "conserved_xy_z" in terminal
+
+
+def test_columns_of_conditions_are_shown_with_units(folder):
+    words = ("screen", "r.zarr", "--where", "temperature < 1 and abs(gap) >= 0", "--sort", "evaluations")
+    shown = spinscreen(*words, "--columns", "name", cwd=folder).stdout
+    assert "temperature" not in shown
+    shown = spinscreen("screen", "r.zarr", "--sort", "-temperature", cwd=folder).stdout
+    assert "temperature" in shown
+    assert "(K)" in shown
+    assert "(e/2π)" in shown
+    # Of a quantum spin Hall state -1; on so coarse a mesh within its first digit.
+    stored = screen(folder / "r.zarr", latest=True)["conventional_xy_z"].iloc[0]
+    factor = float(shown.rpartition("1 e/2π = ")[2].split()[0])
+    assert -1.3 < stored / factor < -0.7
+
+
+def test_places_are_expanded_as_a_shell_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "scratch"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / "c.toml"
+    file.write_text('source = "~/models"\nstore = "${SCRATCH}/r.zarr"\n[cluster]\npython = "~/bin/python"\n')
+    found = read_campaign_file(file)
+    assert Path(found.source) == tmp_path / "home" / "models"
+    assert Path(found.store) == tmp_path / "scratch" / "r.zarr"
+    assert found.cluster.python == str(tmp_path / "home" / "bin" / "python")
+    file.write_text('source = "library"\nstore = "$NOWHERE_AT_ALL/r.zarr"\n')
+    with pytest.raises(InputError, match=r"store: the variable \$NOWHERE_AT_ALL is not set"):
+        read_campaign_file(file)
+    (tmp_path / "home").mkdir()
+    words = ("run", "kane_mele", "--kmesh", "4", *SMALL, "--store", "~/r.zarr")
+    assert spinscreen(*words, cwd=tmp_path).returncode == 0
+    assert Store.at(tmp_path / "home" / "r.zarr").exists
+    assert not (tmp_path / "~").exists()
+
+
+def test_parameters_are_scanned(tmp_path):
+    found = find_materials("library:MoS2?soc=0:0.2:0.05")
+    assert [s.columns["soc"] for s in found] == [0, 0.05, 0.1, 0.15, 0.2]
+    assert [s.id for s in found][1] == "MoS2_soc_0.05"
+    models = [s.load() for s in found[:2]]
+    assert models[1].name == "MoS2_soc_0.05"
+    split = [np.ptp(np.linalg.eigvalsh(m.hamiltonian.sum(0))[:2]) for m in models]
+    assert split[0] < 1e-12  # rounding of numbers of some eV
+    assert len(find_materials("library:haldane?phi=0.5,1.0&mass=0:0.2:0.1")) == 6
+    words = (
+        "submit",
+        "library:kane_mele?t=1,2",
+        "--kmesh",
+        "4",
+        *SMALL,
+        "--workers",
+        "0",
+        "--store",
+        "s.zarr",
+    )
+    done = spinscreen(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(open_catalog(tmp_path / "s.zarr")["t"].values) == [1, 2]
+    assert spinscreen("info", "library:kane_mele?t=2", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("library:MoS3", "did you mean 'MoS2'"),
+        ("library:MoS2?so=1", "has no parameter 'so', expected one of spin_orbit"),
+        ("library:MoS2?soc", "expected parameter=values"),
+        ("library:MoS2?soc=0:1:0", "expected 0.1, 0.1,0.2 or start:stop:step"),
+        ("library:MoS2?soc=0:1:1e-9", "expected 0.1, 0.1,0.2 or start:stop:step"),
+        ("library:MoS2?soc=a", "expected 0.1, 0.1,0.2 or start:stop:step"),
+        ("library:MoS2?soc=nan", "expected 0.1, 0.1,0.2 or start:stop:step"),
+        ("library:MoS2?soc=1&soc=2", "expected each parameter once"),
+    ],
+)
+def test_scans_that_cannot_be_read(source, message):
+    with pytest.raises(InputError, match=message):
+        find_materials(source)

@@ -1,0 +1,130 @@
+"""Commands for one result that is stored already: `spinscreen show | plot`."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+import xarray as xr
+from rich.table import Table
+
+from spinscreen.kernels import InputError, Sample
+from spinscreen.storage import Component, Store, check_figure, plot_hall, save_figure
+from spinscreen.storage.results.rows import quality_of
+
+from .results import answers_table, result_table, shown_energy
+from .terminal import one_line, out
+
+StorePath = Annotated[Path, typer.Argument(help="Zarr store.")]
+Name = Annotated[
+    str, typer.Argument(help="A material in it, with or without the key of its settings: Pt, Pt-0123456789.")
+]
+
+#: Attributes that tell what was computed, with their units.
+_TOLD = {
+    "computed": "",
+    "spinscreen_version": "",
+    "campaign": "",
+    "evaluations": "k points",
+    "tolerance": "",
+    "temperature": "K",
+    "degeneracy_threshold": "eV",
+    "broadening": "eV",
+}
+
+
+def show(store: StorePath, name: Name) -> None:
+    """Show a stored result: what it is of, how it was computed, its values at the Fermi level."""
+    place = _opened(store)
+    found = _newest(place, name)
+    dataset = place.read(found)
+    out.print(_settings_table(dataset, found))
+    for note in dataset.attrs.get("model_notes", ()):
+        out.say(one_line(f"assumed: {note}"))
+    here = shown_energy(dataset) if "fermi_energy" in dataset.dims else "no integrals in it"
+    if isinstance(here, str):
+        out.say(one_line(here))
+    else:
+        sample = sample_of_result(dataset)
+        if (answers := answers_table(here, sample)) is not None:
+            out.print(answers)
+        out.print(result_table(here, sample))
+    if "mesh_note" in dataset.attrs:
+        out.say(one_line(f"note: {dataset.attrs['mesh_note']}"))
+    out.say(f'all of it: xr.open_zarr("zip::{place.file(found)}")')
+
+
+def plot(
+    store: StorePath,
+    name: Name,
+    output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("hall.png"),
+    component: Annotated[
+        str | None, typer.Option(help="Such as xy_z; default: the largest at the Fermi level.")
+    ] = None,
+) -> None:
+    """Draw the Hall conductivities of a stored result against the Fermi energy."""
+    check_figure(output, "--output")
+    place = _opened(store)
+    dataset = place.read(_newest(place, name))
+    shown = None if component is None else _component(dataset, component)
+    save_figure(plot_hall(dataset, shown), output)
+    out.say(f"drawn: {output}")
+
+
+def _component(dataset: xr.Dataset, text: str) -> Component | str:
+    try:
+        return Component.parse(text) if "observable" not in dataset.dims else text
+    except InputError as problem:
+        raise InputError(f"--{problem}") from None
+
+
+def _opened(store: Path) -> Store:
+    place = Store.at(store)
+    if not place.exists:
+        raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
+    return place
+
+
+def _newest(place: Store, name: str) -> str:
+    found, *others = place.ids_of(name)
+    if others:
+        out.say(one_line(f"{found} is the newest of {len(others) + 1}; the others: {', '.join(others)}"))
+    return found
+
+
+def _settings_table(dataset: xr.Dataset, material_id: str) -> Table:
+    attributes = dataset.attrs
+    table = Table(title=one_line(material_id), title_justify="left", show_header=False)
+    level = attributes.get("fermi_level")
+    rows = {
+        "material": attributes.get("material", attributes.get("model_name")),
+        **attributes.get("columns", {}),
+        "Fermi level": "unknown" if level is None else f"{float(level):.4f} eV",
+        "k mesh": "x".join(map(str, attributes.get("k_mesh", ("adaptive",)))),
+        "quality": quality_of(attributes),
+    }
+    told = {n.replace("_", " "): f"{attributes[n]} {unit}" for n, unit in _TOLD.items() if n in attributes}
+    for label, text in (rows | told).items():
+        table.add_row(one_line(label), one_line(text).strip())
+    return table
+
+
+def sample_of_result(dataset: xr.Dataset) -> Sample:
+    """What rounding is judged by; the cell as large as it may be, as nobody says which axes of it repeat: no
+    number is taken for rounding that may be none.
+    """
+    dimension = int(dataset.attrs["dimension"])
+    lattice = np.asarray(dataset.attrs["lattice"], dtype=float)
+    sides = [lattice[list(axes)] for axes in combinations(range(3), dimension)]
+    measure = max(float(np.sqrt(np.linalg.det(side @ side.T))) for side in sides)
+    electrons = int(dataset.attrs.get("spin_degeneracy", 1))
+    return Sample(dimension, measure, float(dataset.attrs["temperature"]), spin_degeneracy=electrons)
+
+
+def add_stored_commands(app: typer.Typer) -> None:
+    """Put the commands of this module on the command line."""
+    app.command(name="show")(show)
+    app.command(name="plot")(plot)
