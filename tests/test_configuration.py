@@ -107,7 +107,10 @@ def test_init_writes_it_once_and_never_over_another(tmp_path):
             "source = 'x'\n[calculation]\nquantities = ['spin_hall']",
             "calculation.quantities: 'spin_hall' is not",
         ),
-        ("source = 'x'\n[calculation]\nquantities = ['drude_weight']", "needs a temperature above 0 K"),
+        (
+            "source = 'x'\n[calculation]\nkmesh = 4\nquantities = ['drude_weight']",
+            "needs a temperature above 0 K",
+        ),
         ("store = 'x'", "'source' is missing, expected folder tree"),
         ("source = x", "not a TOML file .*line 1"),
     ],

@@ -31,6 +31,7 @@ from spinscreen.kernels import (
 from spinscreen.materials import library
 from spinscreen.workflows import Settings, compute, evaluate, make_settings
 from spinscreen.workflows.plan import make_plan
+from spinscreen.workflows.settings import complete_kmesh
 
 ENERGIES = np.linspace(-3, 3, 21)
 
@@ -52,13 +53,24 @@ def test_defaults_take_all_that_apply(warm):
     by_default = make_settings(random_model(0), 4, temperature=600.0)
     assert by_default.quantities == tuple(q.name for q in INTEGRALS if q.by_default)
     assert set(warm.quantities) > set(by_default.quantities)
-    cold = make_settings(library.load("haldane"))
+    cold = make_settings(library.load("haldane"), 24)
     assert "anomalous_hall_conductivity" in cold.quantities
     assert not any(QUANTITIES[name].needs_observable for name in cold.quantities)
     assert not any(QUANTITIES[name].needs_temperature for name in cold.quantities)
-    assert cold.kmesh[2] == 1
-    assert cold.kmesh[0] > 20
+    assert cold.kmesh == (24, 24, 1)
     assert np.median(cold.fermi_energy) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_without_a_mesh_points_are_chosen_until_bars_are_small():
+    found = make_settings(library.load("haldane"))
+    assert (found.kmesh, found.kshift) == (None, (0.0, 0.0, 0.0))
+    assert (found.tolerance, found.budget) == (0.01, 200_000)
+    # Fermi-surface terms have a limit of zero temperature there, what is divided by the temperature has none.
+    assert "density_of_states" in found.quantities
+    assert not any(QUANTITIES[name].is_thermal for name in found.quantities)
+    # Where only a mesh can be, its spacing is at most 0.1/angstrom.
+    x, y, z = complete_kmesh(library.load("haldane"), None)
+    assert (x == y > 20, z) == (True, 1)
 
 
 def test_an_unknown_fermi_level_scans_all_bands():
@@ -88,7 +100,9 @@ def test_an_unknown_fermi_level_scans_all_bands():
         ({"quantities": ["berry_curvature"]}, r"is a value per k and band.*use evaluate"),
         ({"quantities": "energy"}, "expected a list of names"),
         ({"quantities": []}, "expected at least one name"),
-        ({"quantities": ["drude_weight"]}, "needs a temperature above 0 K"),
+        ({"kmesh": 4, "quantities": ["drude_weight"]}, "needs a temperature above 0 K"),
+        ({"quantities": ["conserved_nernst_conductivity"]}, "vanishes at 0 K"),
+        ({"kshift": 0.5}, r"kshift: 0\.5 is given without kmesh, expected both or neither; a plain mesh"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options, message):
@@ -231,8 +245,11 @@ def test_progress_counts_every_k_point_that_is_computed_once(client):
         assert sum(seen) == found.attrs["evaluations"] <= 300
 
 
-def test_a_failing_worker_task_raises_its_own_error(client):
+def test_a_failing_worker_task_raises_its_own_error(client, monkeypatch):
     from dataclasses import replace
+
+    # It looks at a few k points here, before any task is sent.
+    monkeypatch.setattr("spinscreen.workflows.computing.warn_of_levels", lambda *arguments: None)
 
     model = library.load("MoS2")
     broken = replace(model.operators, cell=np.zeros((2, 2)))

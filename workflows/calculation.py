@@ -172,28 +172,26 @@ class Calculation(Table):
     kmesh: Annotated[
         OptionalMesh,
         Option(
-            "Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom.",
+            "Plain mesh: 48, or 48,48,48, or 60,60,1. Default: adaptive integration.",
             mesh_of_text,
             checked_kmesh,
             "48",
         ),
     ] = Field(
         None,
-        description="k mesh, one number for all periodic axes or three; default: a spacing of 0.1/angstrom",
+        description="plain k mesh, one number for all periodic axes or three; default: adaptive integration",
     )
     kshift: Annotated[
         OptionalShift,
         Option(
-            "Shift of the mesh in steps: 0.5 is half a step, 0 Gamma-centred. Default: 0.5 where --kmesh is "
-            "given.",
+            "Shift of --kmesh in steps: 0.5 is half a step, 0 Gamma-centred. Default: 0.5.",
             shift_of_text,
             checked_kshift,
             "0.5",
         ),
     ] = Field(
         None,
-        description="shift of the k mesh in steps, one number or one for each axis, 0 is Gamma-centred; "
-        "default: 0.5 where kmesh is given",
+        description="shift of kmesh in steps, one number or one per axis, 0 is Gamma-centred; default: 0.5",
     )
     half_width: NotNegative = Field(
         DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
@@ -222,16 +220,16 @@ class Calculation(Table):
     tolerance: Annotated[
         Share,
         Option(
-            "Adaptive integration instead of a mesh: error bars below this share of each quantity's largest "
-            "value, 0.01 or 1%.",
+            "Of the adaptive integration: error bars below this share of each quantity's largest value, "
+            "0.01 or 1%. Default: 1%.",
             share_of_text,
             checked_tolerance,
             "0.01",
         ),
     ] = Field(
         None,
-        description="adaptive integration instead of a mesh, until the error bars of each quantity are below "
-        "this share of its largest value; 0.01 or '1%'",
+        description="of the adaptive integration: error bars of each quantity below this share of its "
+        "largest value, 0.01 or '1%'; default: 0.01",
     )
     budget: Annotated[
         Count | None,
@@ -239,8 +237,14 @@ class Calculation(Table):
     ] = Field(None, description=f"k points of the adaptive integration, at most; default: {DEFAULT_BUDGET}")
     temperature: Annotated[
         NotNegative,
-        Option("K; Fermi-surface and Nernst quantities need one above 0.", check=checked_temperature),
-    ] = Field(0.0, description="K; above 0 also Drude weights, density of states and Nernst conductivities")
+        Option(
+            "K; Nernst quantities need one above 0, on a plain mesh those of a Fermi surface too.",
+            check=checked_temperature,
+        ),
+    ] = Field(
+        0.0,
+        description="K; above 0 also Nernst conductivities, on a plain mesh also what is of a Fermi surface",
+    )
     degeneracy_threshold: Annotated[
         NotNegative,
         Option(
@@ -348,6 +352,11 @@ class Calculation(Table):
                 f"kmesh: is given together with {given}, expected one of them; a plain mesh has no {given}, "
                 "the adaptive integration chooses its own points."
             )
+        if self.kshift is not None and self.kmesh is None:
+            raise InputError(
+                f"kshift: {short(self.kshift)} is given without kmesh, expected both or neither; a plain "
+                "mesh has a shift, the adaptive integration chooses its own points."
+            )
         if self.quantities is not None:
             check_temperature(checked_integrals(self.quantities), self.temperature, self.is_adaptive)
         if self.fermi_level is not None and self.electrons is not None:
@@ -364,7 +373,7 @@ class Calculation(Table):
     @property
     def is_adaptive(self) -> bool:
         """Whether k points are chosen until errors are small."""
-        return self.kmesh is None and (self.tolerance is not None or self.budget is not None)
+        return self.kmesh is None
 
     def _without_pairing(self) -> None:
         """What only a superconductor has would be without effect."""
@@ -424,9 +433,7 @@ class Calculation(Table):
         """
         adaptive = self.is_adaptive
         mesh = None if adaptive else complete_kmesh(model, self.kmesh)
-        shift = self.kshift
-        if shift is None:
-            shift = 0.0 if self.kmesh is None else DEFAULT_SHIFT
+        shift = DEFAULT_SHIFT if self.kshift is None else self.kshift
         resolution = self.resolution(model)
         energies = self.fermi_energy
         if energies is None:
@@ -512,7 +519,7 @@ _POSITIONS = ("kmesh", "fermi_energy", "temperature", "degeneracy_threshold", "b
 def make_settings(model: WannierModel, *values: Any, **settings: Any) -> Settings:
     """`Calculation(...).resolve(model)`, settings by name or by position. Raises InputError.
 
-    kmesh : three numbers, one for all periodic axes, or None for a spacing of 0.1/angstrom
+    kmesh : three numbers, one for all periodic axes, or None for the adaptive integration
     fermi_energy : eV; None scans 2 eV about the Fermi level, or all bands where that is unknown
     quantities : None takes all that the model's observables and the temperature allow
     """

@@ -164,11 +164,13 @@ def compute(
     settings : those of `Calculation` by name, and
     client : a Dask client or an `Engine`; None uses the threads of this process
     Among the settings are
-    kmesh : three numbers or one for all periodic axes; None: spacing 0.1/angstrom, Gamma-centred
-    kshift : in steps of the mesh, 0.5 by default where kmesh is given; 0 is Gamma-centred
+    kmesh : of a plain mesh, three numbers or one for all periodic axes; None: adaptive integration
+    kshift : in steps of kmesh, 0.5 by default; 0 is Gamma-centred
+    tolerance, budget : of the adaptive integration, 0.01 and 200,000 k points by default: bars of each
+        quantity are below that share of its largest value, or the points are spent, which is warned about
     fermi_energy : eV, number or array; None scans about the Fermi level, which is one of the energies
     fermi_level, electrons : eV, or what the bands hold per cell, instead of what the model says
-    temperature : K; Fermi-surface and Nernst quantities need one above 0
+    temperature : K; Nernst quantities need one above 0, on a plain mesh those of a Fermi surface too
     degeneracy_threshold, broadening : eV (theory section 2 and T3)
     quantities : None takes everything that model and temperature allow
     memory_budget : per worker, honoured at any mesh size

@@ -42,7 +42,7 @@ from ..computing import evaluate, sample_of
 from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands
-from ..text import names_of_text
+from ..text import mesh_of_text, names_of_text
 from .arguments import attempts, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
@@ -304,11 +304,15 @@ def color_labels(values: xr.DataArray, color: str) -> dict[str, str]:
 
 
 @app.command()
-@takes_settings(Calculation, ["kmesh", *PER_BAND])
+@takes_settings(Calculation, PER_BAND)
 def stream(
     source: Source,
     settings: Settings,
     store: Annotated[Path, typer.Option(help="Zarr store; the values go to its group /bands.")],
+    kmesh: Annotated[
+        str | None,
+        typer.Option(help="Mesh: 48, or 48,48,48, or 60,60,1. Default: spacing 0.1/angstrom, Gamma-centred."),
+    ] = None,
     quantities: Annotated[
         str, typer.Option(help="Values per k and band, see `spinscreen quantities`.")
     ] = "energy,texture",
@@ -321,7 +325,7 @@ def stream(
     """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
     targets = Targets.checked(store)
     _, model = read_source(source, spin_ordering, lattice, soc)
-    mesh = complete_kmesh(model, settings.pop("kmesh", None))
+    mesh = complete_kmesh(model, None if kmesh is None else mesh_of_text(kmesh))
     confirm_cost(model, KMesh(mesh).size, yes)
     with (
         local_engine(workers or 0) as engine,
