@@ -13,11 +13,13 @@ from support import IN_QUANTA
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
 from spinscreen.kernels.adaptive import Box, cell_weights
 from spinscreen.kernels.symmetry import SymmetryGroup
-from spinscreen.materials import library
+from spinscreen.materials import MaterialSource, library
 from spinscreen.storage import KeptSums
 from spinscreen.workflows import compute
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
+from spinscreen.workflows.engine import engine_of
+from spinscreen.workflows.publication import Work
 
 T4, T6, T14 = "conventional_hall_conductivity", "conserved_hall_conductivity", "proper_hall_conductivity"
 NODES, SHARES = np.polynomial.legendre.leggauss(24)
@@ -211,10 +213,11 @@ class Impatient:
     """Progress that ends a run after some points, and sees how the bar shrinks."""
 
     def __init__(self, most: int) -> None:
-        self.most, self.seen, self.bars = most, 0, []
+        self.most, self.seen, self.bars, self.reports = most, 0, [], []
 
     def __call__(self, kpoints: int) -> None:
         self.seen += kpoints
+        self.reports.append(kpoints)
         if self.seen > self.most:
             raise Killed
 
@@ -244,6 +247,26 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path):
     assert told.bars[0] * 0.012 <= 0.02 * 1.0001
     assert found.attrs["evaluations"] > whole.attrs["evaluations"]
     assert found.attrs["converged"]
+
+
+def test_a_smaller_tolerance_goes_on_from_what_a_store_keeps(tmp_path):
+    source, model = MaterialSource("kane_mele"), library.load("kane_mele")
+    first, finer = (
+        Work.of(source, model, Calculation(quantities=[T4], **SETTINGS | {"tolerance": tolerance}))
+        for tolerance in (0.02, 0.01)
+    )
+    assert first.material_id != finer.material_id
+    engine = engine_of(None)
+    needed = first.result(engine).attrs["evaluations"]
+    with pytest.raises(Killed):
+        first.result(engine, tmp_path / "store.zarr", Impatient(needed * 2 // 3))
+    kept = KeptSums(tmp_path / "store.zarr", finer.sums_id).load(0)
+    told = Impatient(10**9)
+    finer.result(engine, tmp_path / "store.zarr", told)
+    # The first report is of the points that are there.
+    assert told.reports[0] == int(kept[4][0]) < needed <= told.seen
+    assert finer.is_published(tmp_path / "store.zarr")
+    assert KeptSums(tmp_path / "store.zarr", finer.sums_id).load(0) is None
 
 
 def test_a_spent_budget_is_told_with_the_place():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -75,6 +75,11 @@ class Work:
     def material_id(self) -> str:
         return self.settings.material_id(self.model)
 
+    @property
+    def sums_id(self) -> str:
+        """Name of what is kept before publication: one that ends earlier or later goes on from it as well."""
+        return replace(self.settings, tolerance=None, budget=None).material_id(self.model)
+
     @cached_property
     def mesh(self) -> IrreducibleMesh:
         """The k points that are computed."""
@@ -115,7 +120,7 @@ class Work:
             return compute_settings(self.model, self.settings, engine, self.memory_budget, progress)
         # A structure file that cannot be read is said before the work.
         columns = {**composition(self.model, self.source), **self.source.columns}
-        checkpoints = KeptSums(Store.at(store), self.material_id) if keeps_sums else None
+        checkpoints = KeptSums(Store.at(store), self.sums_id) if keeps_sums else None
         dataset = compute_settings(
             self.model, self.settings, engine, self.memory_budget, progress, checkpoints
         )
