@@ -143,7 +143,7 @@ def write_ab_initio(folder: Path, formatted: bool) -> list[str]:
     cells = np.array([[n, 0, 0] for n in (-1, 0, 1)])
     hoppings = np.tensordot(np.exp(-2j * np.pi * cells @ kpoints.T), bloch, axes=1) / count
     # Nearly the same at each k in the Wannier basis, as the functions are local.
-    local = PAULI + 0.05 * random_hermitian(rng, count, 3, size, size)
+    local = PAULI + 0.02 * random_hermitian(rng, count, 3, size, size)
     local /= np.abs(np.linalg.eigvalsh(local)).max()
     pauli = gauge[:, None] @ local @ gauge.conj().swapaxes(1, 2)[:, None]
     _write_hoppings(folder, cells, hoppings)

@@ -136,8 +136,8 @@ def spin_of_toy(folder: Path, change) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda spin: spin[[1, 0, 2]], "S(R) does not decay"),
-        (lambda spin: spin[[0, 0, 2]], "S(R) does not decay"),
+        (lambda spin: spin[[1, 0, 2]], "k points are in another order"),
+        (lambda spin: spin[[0, 0, 2]], "k points are in another order"),
         (lambda spin: spin / 2, "the spin on a site is at most 0.2"),
         (lambda spin: 0 * spin, "the spin on a site is at most 0 hbar"),
         (lambda spin: spin + 0.1, "a diagonal element is not real"),

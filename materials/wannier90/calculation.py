@@ -132,15 +132,14 @@ class Wannier90Files:
         with_cell : False where the user gives another unit cell than the files
         """
         _ = self.wigner_seitz, self.gauge
-        hamiltonian, win, gauge = self.hamiltonian_file, self._own_win, self.gauge
+        hamiltonian, win, gauge = self.hamiltonian_file, self.win, self.gauge
         cell = self._cell[1] if with_cell else None
         if cell is not None and abs(np.linalg.det(cell)) < _SMALLEST_CELL:
             # The model tells that it is none.
             cell = None
         mesh = mesh_of(win, gauge, self.files.get("chk", hamiltonian))
         if cell is not None:
-            cells = {hamiltonian: self.raw.lattice} | ({win.path: win.lattice} if win else {})
-            check_cells(cells | ({self.files["chk"]: gauge.lattice} if gauge else {}))
+            check_cells(self._known_cells)
         check_translations(hamiltonian, self.wigner_seitz, mesh, cell)
         if "wsvec" in self.files:
             check_images(self.files["wsvec"], self.wigner_seitz, mesh, win)
@@ -152,37 +151,74 @@ class Wannier90Files:
                 check_centres(source, gauge.centres, self.raw, cell)
 
     @property
-    def _own_win(self) -> WinFile | None:
-        """The .win of the seedname: one of another name has no say in what the others mean."""
-        return None if "win" in self.found.borrowed else self.win
+    def win(self) -> WinFile | None:
+        """The .win; one of another name only where it says of this calculation what its own files say."""
+        return self._win[0]
 
     @cached_property
-    def win(self) -> WinFile | None:
-        """The .win; one of another name only where it says of this Hamiltonian what the file itself says."""
+    def _win(self) -> tuple[WinFile | None, str]:
+        """The .win, and why one of another name is left out."""
         if "win" not in self.files:
-            return None
+            return None, ""
         if "win" not in self.found.borrowed:
-            return read_win(self.files["win"])
+            return read_win(self.files["win"]), ""
+        checkpoint = self._checkpoint
+        own = [self._text] if self.is_text else []
         try:
             win = read_win(self.files["win"])
-            _check_win(win, self._text.size)
+            _check_win(win, own[0].size if own else _functions(checkpoint))
             # Whatever is asked of it later can be read.
             _ = win.lattice, win.atoms, win.logical("spinors"), win.real("fermi_energy")
-            _ = win.integers("mp_grid", 3), win.integer("num_valence_bands")
-        except InputError:
-            return None
-        return win
+            _ = win.integer("num_valence_bands"), win.logical("use_ws_distance"), win.real("ws_distance_tol")
+            mesh = mesh_of(win, checkpoint, self.hamiltonian_file)
+            cells = {self.hamiltonian_file: own[0].lattice} if own else {}
+            known = {**cells, **({self.files["chk"]: checkpoint.lattice} if checkpoint else {})}
+            check_cells({**known, win.path: win.lattice})
+            for raw in own:
+                cell = raw.lattice if win.lattice is None else win.lattice
+                check_translations(self.hamiltonian_file, self._written, mesh, cell)
+                if "wsvec" in self.files:
+                    check_images(self.files["wsvec"], self._written, mesh, win)
+        except InputError as problem:
+            return None, str(problem)
+        return win, ""
 
     @cached_property
-    def log(self) -> Log | None:
-        """The .wout, None where it is missing, damaged or of another number of functions: it only adds."""
+    def _log(self) -> tuple[Log | None, str]:
+        """The .wout, and why it is left out: it only adds."""
         if "wout" not in self.files:
-            return None
+            return None, ""
         try:
             log = read_wout(self.files["wout"])
-        except InputError:
-            return None
-        return log if log.centres is None or len(log.centres) == self.raw.size else None
+            if log.centres is not None and len(log.centres) != self.raw.size:
+                raise InputError(
+                    f"{self.files['wout']}: has {len(log.centres)} Wannier functions, expected "
+                    f"{self.raw.size} as in the Hamiltonian; it belongs to another calculation."
+                )
+            known = self._known_cells
+            check_cells({**known, self.files["wout"]: log.lattice})
+            if self.is_text and not any(cell is not None for cell in known.values()):
+                check_translations(self.hamiltonian_file, self._written, None, log.lattice)
+        except InputError as problem:
+            return None, str(problem)
+        return log, ""
+
+    @property
+    def log(self) -> Log | None:
+        """The .wout, None where it is missing, damaged, or of another cell or number of functions."""
+        return self._log[0]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Of each file that could add something and is not believed, why."""
+        return tuple(told for _, told in (self._win, self._log) if told)
+
+    @property
+    def _known_cells(self) -> dict[Path, NDArray[np.float64] | None]:
+        """Unit cells of the Hamiltonian, the .win and the .chk."""
+        checkpoint, win = self._checkpoint, self.win
+        cells = {self.hamiltonian_file: self.raw.lattice} | ({win.path: win.lattice} if win else {})
+        return cells | ({self.files["chk"]: checkpoint.lattice} if checkpoint else {})
 
     @property
     def spinors(self) -> bool | None:
@@ -234,7 +270,7 @@ class Wannier90Files:
     @cached_property
     def _mesh_lattice(self) -> WignerSeitz:
         """What Wannier90 makes of the mesh of the .chk, with the minimal images that the .win asks for."""
-        checkpoint, win = self._checkpoint, self._own_win
+        checkpoint, win = self._checkpoint, self.win
         assert checkpoint is not None
         mesh_of(win, checkpoint, self.files["chk"])
         wanted = win.logical("use_ws_distance") if win else None
@@ -277,10 +313,15 @@ class Wannier90Files:
         if not self.is_text:
             _ = self.raw
             return self._mesh_lattice
-        images = None
+        return self._written
+
+    @cached_property
+    def _written(self) -> WignerSeitz:
+        """R vectors of the text file with the T vectors of the _wsvec.dat, where there is one."""
+        raw, images = self._text, None
         if "wsvec" in self.files:
-            images = read_minimal_images(self.files["wsvec"], self.raw.translations, self.raw.size)
-        return WignerSeitz(self.raw.translations, self.raw.degeneracy, images)
+            images = read_minimal_images(self.files["wsvec"], raw.translations, raw.size)
+        return WignerSeitz(raw.translations, raw.degeneracy, images)
 
     @cached_property
     def _checkpoint(self) -> Checkpoint | None:
@@ -351,9 +392,10 @@ class Wannier90Files:
         """Unit cell, rows in angstrom, of the _tb.dat, else the .win, .wout, .nnkp or .chk."""
         cell = self._cell[1]
         if cell is None:
+            left_out = "".join(f" Left out: {told}" for told in self.left_out)
             raise InputError(
                 f"{self.files.get('hr', self.seedname)}: no unit cell found, expected a .win, .wout, POSCAR, "
-                ".cif or wt.in beside it; put one there or give lattice=."
+                f".cif or wt.in beside it; put one there or give lattice=.{left_out}"
             )
         return cell
 
@@ -485,3 +527,7 @@ def _check_win(win: WinFile | None, size: int) -> None:
             f"{win.path}, line {line}: num_wann is {declared}, but the Hamiltonian has {size} Wannier "
             "functions; the files belong to two calculations."
         )
+
+
+def _functions(checkpoint: Checkpoint | None) -> int:
+    return checkpoint.gauge.shape[2] if checkpoint else 0

@@ -41,8 +41,8 @@ _REMOVED, _REMOVED_SHARE, _REMOVED_OUTLIER = 0.02, 0.5, 3.0
 #: Spin matrices differ from their mean over k by up to 0.3 (Pt), those of another k point by 1.5.
 _SPIN_VARIATION = 0.7
 
-#: hbar: the largest spin on a site is 1/2, and 1/4 in a file in other units.
-_ONSITE_SPIN = 0.4
+#: hbar: the largest spin on a site is 1/2 (0.4999 in Pt, Fe and GaAs), and 1/4 in a file in other units.
+_ONSITE_SPIN = 0.48
 
 #: Columns of the gauge are orthonormal to this; real ones are to 1e-13.
 _ORTHONORMAL = 1e-6

@@ -38,6 +38,9 @@ _ANY_SUFFIX = re.compile(
 )
 
 
+#: VASP numbers the spins of wannier90.win; behind other digits a number is a value or a step.
+_NUMBERED = re.compile(r"(wannier90|[a-z]\w*[a-z]|[a-z])", re.IGNORECASE | re.ASCII)
+
 #: What stands at the end of the seednames of spin channels, and what its partner has there.
 _CHANNEL = re.compile(r"^(?P<stem>.+?)(?:(?P<sign>[._-])(?P<word>up)|(?P<dot>\.)1)$", re.IGNORECASE)
 _DOWN = ("dn", "down", "dw")
@@ -115,11 +118,19 @@ def pairs_of_names(seednames: Iterable[str]) -> dict[str, tuple[str, str]]:
         match = _CHANNEL.match(name)
         if match is None or match["stem"].lower() in known:
             continue
+        if match["dot"] and not _is_numbered(match["stem"], known):
+            continue
         for word in _DOWN if match["word"] else ("2",):
             other = known.get(f"{match['stem']}{match['sign'] or match['dot']}{word}".lower())
             if other is not None:
                 pairs[match["stem"]] = (name, other)
     return pairs
+
+
+def _is_numbered(stem: str, known: Collection[str]) -> bool:
+    """True where .1 and .2 behind a stem can be VASP's two spins: no digit before them, no third one."""
+    others = [name for name in known if re.match(re.escape(stem.lower()) + r"\.\d", name)]
+    return bool(_NUMBERED.fullmatch(stem)) and len(others) == 2
 
 
 def hamiltonians_below(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from ..gaps import with_settled_level
 from ..model import Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
+from .mesh_images import TOLERANCE
 from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
@@ -88,10 +89,12 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
         for kind in sorted(files.found.borrowed)
         if files.files[kind] in files.used
     ]
+    notes += [f"left out: {told}" for told in files.left_out]
     if lattice is None and files.cell_kind in ("wout", "nnkp"):
         notes.append(f"unit cell: from {files.files[files.cell_kind].name}")
     if not files.is_text:
         notes.append(f"Hamiltonian: made of {files.files['chk'].name} and {files.files['eig'].name}")
+        notes += _images_assumed(files.win)
     elif files.wigner_seitz.images is None:
         notes.append("no _wsvec.dat: R vectors as they stand in the file")
     if files.position_source == "centres" and files.centres_file is not None:
@@ -104,6 +107,19 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
     if has_spin:
         notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
     return notes
+
+
+def _images_assumed(win: WinFile | None) -> list[str]:
+    """What a Hamiltonian made of .chk and .eig takes for granted where no .win says it."""
+    used = win.logical("use_ws_distance") if win else None
+    known = win is not None and win.real("ws_distance_tol") is not None
+    if used is False or (used and known):
+        return []
+    if used is None:
+        assumed = ["use_ws_distance = .true."] + ([] if known else [f"ws_distance_tol = {TOLERANCE:g}"])
+    else:
+        assumed = [f"ws_distance_tol = {TOLERANCE:g}"]
+    return [f"minimal images: assumed {' and '.join(assumed)}, the defaults, which no .win says otherwise"]
 
 
 def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
@@ -158,7 +174,9 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int |
                 f"{output[0]:.4f} eV"
             )
     else:
-        output = output or level_of_inputs(files.place.parent, files.seedname, files.raw.size)
+        output = output or level_of_inputs(
+            files.place.parent, files.seedname, files.raw.size, model.lattice, files.hamiltonian_file.name
+        )
         if output is None:
             if bands is None:
                 return model

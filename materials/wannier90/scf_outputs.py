@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spinscreen.kernels import InputError
 
 from ..files import pieces, read_bytes
@@ -63,13 +66,19 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
     return found[0] if found else None
 
 
-def level_of_inputs(folder: Path, seedname: str, size: int) -> tuple[float, Path] | None:
-    """Fermi level (eV) that a wt.in for as many functions, or the .json of JARVIS beside a seedname gives."""
+def level_of_inputs(
+    folder: Path, seedname: str, size: int, lattice: NDArray[np.float64], hamiltonian: str
+) -> tuple[float, Path] | None:
+    """Fermi level (eV) that a wt.in or the .json of JARVIS beside a seedname gives; None without.
+
+    size, lattice (3, 3) angstrom, hamiltonian : number of functions, cell and name of the file that a wt.in
+    must be for
+    """
     for file in companions(folder, seedname):
         try:
             if file.name.lower() == "wt.in":
                 given = read_wannier_tools(file)
-                level = given.fermi_level if given.fits(size) else None
+                level = given.fermi_level if given.is_for(size, lattice, hamiltonian) else None
             elif file.suffix.lower() == ".json":
                 level = _level_in_json(file)
             else:

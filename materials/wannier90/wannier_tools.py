@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,13 @@ from spinscreen.kernels import InputError
 from ..files import quoted, read_bytes
 from ..matrices import BOHR, LARGEST
 from ..model import Atom
+from ..packed import PACKINGS
 
 #: Bytes: an input with paths, slabs and thousands of atoms is not as long.
 _LARGEST_FILE = 1 << 22
+
+#: Squares of lengths of one cell, as files are rounded.
+_SAME_CELL = 2e-3
 
 _VALUE = {
     "fermi_level": re.compile(r"(?im)^\s*E_FERMI\s*=\s*([-+.\deEdD]+)"),
@@ -39,6 +43,16 @@ class WannierToolsInput:
     def fits(self, size: int) -> bool:
         """True where a Hamiltonian of so many functions can be the one that it is for."""
         return self.projectors in (None, size) or 2 * (self.projectors or 0) == size
+
+    def is_for(self, size: int, lattice: NDArray[np.float64], hamiltonian: str) -> bool:
+        """True where functions, cell (angstrom, up to a rotation) and the name of the file are those too."""
+        there, here = (cell @ cell.T for cell in (self.lattice, lattice))
+        named = PurePosixPath(self.hamiltonian.strip()).name
+        return (
+            self.fits(size)
+            and bool(np.abs(there - here).max() < _SAME_CELL * np.abs(here).max())
+            and _unpacked(named) in ("", _unpacked(hamiltonian))
+        )
 
 
 def read_wannier_tools(path: Path) -> WannierToolsInput:
@@ -99,3 +113,7 @@ def _numbers(line: str, path: Path, count: int = 3) -> list[float]:
     if len(values) != count or not all(abs(value) < LARGEST for value in values):
         raise InputError(f"{path}: expected {count} numbers below {LARGEST:g}, found {quoted(line)}.")
     return values
+
+
+def _unpacked(name: str) -> str:
+    return name.removesuffix(next((end for end in PACKINGS if name.endswith(end)), ""))

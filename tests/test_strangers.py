@@ -1,0 +1,128 @@
+"""Files of another calculation beside a Hamiltonian: they add nothing, and a note says why."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inputs import SEED, write_ab_initio, write_tb
+from test_companions import CELL, WIN, WOUT, WT_IN, write_chain
+
+from spinscreen.kernels import InputError
+from spinscreen.materials import WannierModel, find_materials, load_model, write_wannier90
+
+pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
+
+
+def told(model: WannierModel, *words: str) -> bool:
+    return any(all(word in note for word in words) for note in model.provenance.notes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("begin unit_cell_cart\nang\n", "begin unit_cell_cart\nbohr\n", "its unit cell differs"),
+        ("num_wann = 4", "num_wann = 2", "num_wann is 2"),
+    ],
+)
+def test_a_win_of_another_name_must_fit_the_hamiltonian(tmp_path, old, new, reason):
+    write_tb(tmp_path)
+    own = tmp_path / f"{SEED}.win"
+    text = own.read_text() + "fermi_energy = 3.21\n"
+    own.unlink()
+    (tmp_path / "wannier90.win").write_text(text)
+    assert load_model(tmp_path).fermi_level == 3.21
+    assert old in text
+    (tmp_path / "wannier90.win").write_text(text.replace(old, new))
+    model = load_model(tmp_path)
+    assert model.fermi_level is None
+    assert told(model, "left out", "wannier90.win", reason)
+
+
+def bands(folder: Path, win: str = "", name: str = "wannier90.win") -> WannierModel:
+    for suffix in ("_hr.dat", "_wsvec.dat", ".win"):
+        (folder / f"{SEED}{suffix}").unlink(missing_ok=True)
+    (folder / name).write_text(win) if win else (folder / name).unlink(missing_ok=True)
+    return load_model(folder)
+
+
+def test_a_win_of_another_name_says_how_a_model_of_bands_is_made(tmp_path):
+    write_ab_initio(tmp_path, formatted=False)
+    base = "num_wann = 2\nmp_grid = 3 1 1\n"
+    off, on = bands(tmp_path, base + "use_ws_distance = F\n"), bands(tmp_path, base + "use_ws_distance = T\n")
+    assert (off.provenance.minimal_images, on.provenance.minimal_images) == (False, True)
+    assert told(on, "assumed ws_distance_tol = 1e-05")
+    assert not told(off, "assumed")
+    alone = bands(tmp_path)
+    np.testing.assert_array_equal(alone.hamiltonian, on.hamiltonian)
+    assert told(alone, "assumed use_ws_distance = .true. and ws_distance_tol = 1e-05")
+    other = bands(tmp_path, base.replace("3 1 1", "4 1 1") + "use_ws_distance = F\n")
+    assert other.provenance.minimal_images
+    assert told(other, "left out", "mp_grid is 4 x 1 x 1")
+
+
+@pytest.mark.parametrize("names", [("U_0.1", "U_0.2"), ("strain_0.1", "strain_0.2"), ("x.1", "x.2", "x.3")])
+def test_values_of_a_scan_are_no_spin_channels(tmp_path, names):
+    for name in names:
+        write_chain(tmp_path, name)
+        (tmp_path / f"{name}.win").write_text(WIN)
+    assert sorted(source.load().size for source in find_materials(tmp_path)) == [2] * len(names)
+    assert load_model(tmp_path / f"{names[0]}_hr.dat").spin_degeneracy == 2
+
+
+def test_vasp_numbers_the_channels_of_wannier90(tmp_path):
+    for name in ("wannier90.1", "wannier90.2"):
+        write_chain(tmp_path, name)
+        (tmp_path / f"{name}.win").write_text(WIN)
+    assert load_model(tmp_path).size == 4
+
+
+@pytest.mark.parametrize("name", ["toy.wout", "other.wout"])
+def test_a_log_of_another_cell_gives_no_centres(tmp_path, name):
+    folder = write_chain(tmp_path)
+    (folder / "toy.win").write_text(WIN)
+    (folder / name).write_text(WOUT.replace("3.000000   0.000000", "6.000000   0.000000"))
+    model = load_model(folder)
+    assert not model.centres.any()
+    assert model.provenance.position_source == "none"
+    assert told(model, "left out", name, "unit cell differs by 3 angstrom")
+
+
+def test_why_a_log_is_left_out_is_said_where_no_cell_is_found(tmp_path):
+    folder = write_chain(tmp_path)
+    (folder / "x.wout").write_text(WOUT.replace("    2  (", "    2  ( 1,1,1 ) 1\n WF centre and spread 3 ("))
+    with pytest.raises(InputError, match=r"no unit cell found.*Left out: .*x\.wout: has 3 Wannier functions"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("5.66917838 0 0\n", "9 0 0\n"), ("toy_hr.dat", "other_hr.dat"), ("toy_hr.dat", "")]
+)
+def test_the_level_of_a_wt_in_is_of_the_hamiltonian_that_it_names(tmp_path, old, new):
+    folder = write_chain(tmp_path)
+    (folder / "toy.win").write_text(WIN)
+    (folder / "wt.in").write_text(WT_IN.replace(old, new))
+    assert load_model(folder).fermi_level == (None if new else 0.25)
+
+
+def two_atoms(imaginary: float) -> WannierModel:
+    """Two alike on each of two sites: orbitals that do not mix, or the spins of a magnet."""
+    levels = np.diag([0.5, -0.5, 0.7, -0.6]) + 0.1 * np.kron([[0, 1], [1, 0]], np.eye(2))
+    mixing = 0.03j * imaginary * np.kron(np.eye(2), [[0, 1], [-1, 0]])
+    hop = np.kron([[0.3, 0.1], [0.2, 0.25]], np.eye(2))
+    sites = np.repeat([[0.0, 0, 0], [1.5, 0, 0]], 2, axis=0)
+    return WannierModel.from_hoppings("two", CELL, {(0, 0, 0): levels + mixing, (1, 0, 0): hop}, sites)
+
+
+@pytest.mark.parametrize(("imaginary", "source"), [(0.0, "none"), (1.0, "tested")])
+def test_a_real_hamiltonian_is_not_taken_for_a_magnet_without_a_win(tmp_path, imaginary, source):
+    write_wannier90(two_atoms(imaginary), tmp_path, SEED)
+    (tmp_path / f"{SEED}.win").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = load_model(tmp_path / f"{SEED}_tb.dat")
+    assert model.provenance.spin_source == source
+    assert model.spin_degeneracy == (1 if source == "tested" else 2)
+    assert source == "tested" or told(model, "no file says spinors = .true.")
