@@ -28,6 +28,10 @@ from spinscreen.storage.observables import is_spin
 _KINDS_OF = ("conserved_hall_conductivity", "conventional_hall_conductivity", "proper_hall_conductivity")
 
 
+#: Share of the largest component up to which what a group forbids is left out of tables.
+_SMALL = 1e-3
+
+
 def add_shapes(
     dataset: xr.Dataset, model: WannierModel, chosen: tuple[Integral, ...], sample: Sample
 ) -> None:
@@ -41,18 +45,22 @@ def add_shapes(
         values = dataset[integral.name]
         if not integral.transformation.indices:
             continue
+        plain = values.values if not integral.parts else np.moveaxis(values.values, 0, -1)
+        smallest = integral.absolute_tolerance(sample)
+        residual = symmetry_residual(plain, integral.transformation, group, smallest)
         shape = tensor_shape(integral.transformation, group)
+        if integral.name in _KINDS_OF:
+            dataset.attrs["spin_current_types"] = spin_current_types(values, shape)
+        errors = dataset.get(f"{integral.name}_error")
+        bar = 0.0 if errors is None else float(errors.fillna(0.0).max())
+        if residual > max(_SMALL, bar / max(float(np.nanmax(np.abs(plain), initial=0.0)), smallest)):
+            # What the group forbids is there nevertheless: every component is shown.
+            shape = tensor_shape(integral.transformation, SymmetryGroup.identity(len(model.observables)))
         names = [str(component) for component in _named(values, shape)]
         # One text, as some formats hold no empty list.
         values.attrs["independent_components"] = ", ".join(names)
-        plain = values.values if not integral.parts else np.moveaxis(values.values, 0, -1)
-        residual = symmetry_residual(
-            plain, integral.transformation, group, integral.absolute_tolerance(sample)
-        )
         values.attrs["symmetry_residual"] = residual
         residuals[integral.name] = residual
-        if integral.name in _KINDS_OF:
-            dataset.attrs["spin_current_types"] = spin_current_types(values, shape)
     dataset.attrs["symmetry_operations"] = group.order
     # Differences and derivatives are small and noisy: they say nothing of the answers.
     answers = [residuals[name] for name in _KINDS_OF if name in residuals] or [*residuals.values()]

@@ -25,6 +25,9 @@ from .selection import obeyed_within_limits
 #: says that something else is wrong.
 AUTOMATIC_LIMIT = 0.1
 
+#: angstrom: the same of the positions, of which Pt takes 0.02 and GaAs 0.05.
+AUTOMATIC_POSITION = 0.1
+
 
 @dataclass(frozen=True)
 class SymmetryDeviation:
@@ -57,7 +60,7 @@ class SymmetryDeviation:
     @property
     def is_automatic(self) -> bool:
         """Whether it is small enough to be averaged away without being asked."""
-        return self.hamiltonian <= AUTOMATIC_LIMIT
+        return self.hamiltonian <= AUTOMATIC_LIMIT and self.position <= AUTOMATIC_POSITION
 
     @property
     def is_rounding(self) -> bool:
@@ -72,7 +75,8 @@ class SymmetryDeviation:
         if self.is_automatic:
             return "averaged away before anything is computed, unless symmetrize is off"
         return (
-            f"more than {AUTOMATIC_LIMIT} eV: left as it is unless symmetrize is on; compare projections and "
+            f"more than {AUTOMATIC_LIMIT} eV or {AUTOMATIC_POSITION} angstrom: left as it is unless "
+            "symmetrize is on; compare projections and "
             "functions, minimize less or wannierize on a denser mesh"
         )
 
@@ -196,7 +200,12 @@ def _exact_atoms(model: WannierModel, candidates: Candidates) -> tuple[Atom, ...
     reduced = np.array([atom.position for atom in model.atoms]) @ np.linalg.inv(model.lattice)
     operations = candidates.operations
     exact = invariant_sites(
-        labels, reduced, candidates.lattice, operations.rotations, operations.translations
+        labels,
+        reduced,
+        candidates.lattice,
+        operations.rotations,
+        operations.translations,
+        model.periodic,
     )
     places = (exact @ candidates.lattice).tolist()
     return tuple(

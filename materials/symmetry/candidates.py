@@ -59,9 +59,16 @@ def candidates_of(model: WannierModel) -> Candidates:
     operations, lattice = crystal.operations, crystal.lattice
     half = operations.order // 2
     spatial = operations.rotations[:half], operations.translations[:half]
-    reduced = invariant_sites(basis.labels, basis.sites @ np.linalg.inv(model.lattice), lattice, *spatial)
     given = zip(operations.rotations, operations.translations, operations.time_reversal, strict=True)
-    found = [action_of(basis, reduced, lattice, w, t, bool(reverses)) for w, t, reverses in given]
+    reduced = basis.sites @ np.linalg.inv(model.lattice)
+    if (
+        action_of(basis, reduced, lattice, np.eye(3, dtype=np.int64), np.zeros(3), False, model.periodic)
+        is None
+    ):
+        # Orbitals that depend on one another, or stand at one place: no operation has a matrix for them.
+        return _time_reversal_alone(model)
+    reduced = invariant_sites(basis.labels, reduced, lattice, *spatial, model.periodic)
+    found = [action_of(basis, reduced, lattice, w, t, bool(r), model.periodic) for w, t, r in given]
     rows = [row for row, action in enumerate(found) if action is not None]
     actions = tuple(action for action in found if action is not None)
     origins = (reduced @ lattice)[basis.site_of]

@@ -17,6 +17,9 @@ from .operations import Products, chosen, obeyed_group
 #: more.
 ROUNDING = 1e-9
 
+#: Share of a squared length by which an operation may change lengths: sums over k follow strain as it is.
+_STRAIN = 1e-11
+
 #: Squared length below which a direction among observables is one that they do not have.
 _DEPENDENT = 1e-10
 
@@ -33,6 +36,8 @@ def symmetry_group(model: WannierModel) -> SymmetryGroup:
     mixing: dict[int, NDArray[np.float64]] = {0: np.eye(len(model.observables))}
 
     def obeys(number: int) -> bool:
+        if not keeps_metric(model.lattice, candidates.operations.rotations[number]):
+            return False
         for name in ("hamiltonian", "position"):
             if np.abs(candidates.after(number, name) - getattr(candidates.operators, name)).max() > ROUNDING:
                 return False
@@ -44,6 +49,12 @@ def symmetry_group(model: WannierModel) -> SymmetryGroup:
     rows = obeyed_group(candidates.operations, obeys)
     group = chosen(candidates.operations, rows)
     return replace(group, observables=whole_mixing(candidates.operations, rows, mixing))
+
+
+def keeps_metric(lattice: NDArray[np.float64], rotation: NDArray[np.int64]) -> bool:
+    """Whether a rotation (3, 3), as columns, is orthogonal in a lattice (rows, angstrom) to rounding."""
+    metric = lattice @ lattice.T
+    return bool(np.abs(rotation.T @ metric @ rotation - metric).max() <= _STRAIN * np.abs(metric).max())
 
 
 def observable_mixing(

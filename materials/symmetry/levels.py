@@ -19,8 +19,7 @@ _MESH, _SEGMENT = 6, 20
 
 def splittings(model: WannierModel, symmetric: WannierModel) -> NDArray[np.float64]:
     """Distances (eV) in a model of levels that are one in its group average, over a small mesh."""
-    shape = tuple(_MESH if repeats else 1 for repeats in model.periodic)
-    points = KMesh(shape).points()  # type: ignore[arg-type]
+    points = _mesh(model)
     before, after = levels(model, points), levels(symmetric, points)
     found = []
     for raw, exact in zip(before, after, strict=True):
@@ -30,9 +29,14 @@ def splittings(model: WannierModel, symmetric: WannierModel) -> NDArray[np.float
     return np.concatenate(found)
 
 
+def _mesh(model: WannierModel) -> NDArray[np.float64]:
+    first, second, third = (_MESH if repeats else 1 for repeats in model.periodic)
+    return KMesh((first, second, third)).points()
+
+
 def largest_change(model: WannierModel, other: WannierModel) -> float:
-    """How far (eV) the farthest band moves on the path of the .win, else along the reciprocal axes."""
-    points = k_path(_corners(model), model.lattice, _SEGMENT).points
+    """How far (eV) the farthest band moves on the path of the .win, else along the axes, and on a mesh."""
+    points = np.concatenate([k_path(_corners(model), model.lattice, _SEGMENT).points, _mesh(model)])
     return float(np.abs(levels(model, points) - levels(other, points)).max())
 
 

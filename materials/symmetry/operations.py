@@ -47,13 +47,17 @@ def find_crystal(
     if model.atoms:
         symbols = tuple(atom.symbol.capitalize() for atom in model.atoms)
         reduced = np.array([atom.position for atom in model.atoms]) @ np.linalg.inv(model.lattice)
-    rotations, translations = Structure(model.lattice, symbols, reduced).operations(tolerance)
+    # spglib repeats every axis: along those that do not, the cell is made so long that nothing else fits.
+    long = _without_repeats(reduced, model.periodic)
+    reduced = reduced / long
+    rotations, translations = Structure(model.lattice * long[:, None], symbols, reduced).operations(tolerance)
     kept = keeps_axes(rotations, model.periodic)
     rotations, translations = rotations[kept], translations[kept]
     # spglib gives translations in [0, 1); along an axis that does not repeat there is only one that fits.
     translations = translations - _whole_along(
         ~np.array(model.periodic), reduced, symbols, rotations, translations
     )
+    translations = translations * long
     lattice = invariant_lattice(model.lattice, rotations)
     return Crystal(with_time_reversal(rotations, translations, lattice), lattice)
 
@@ -63,6 +67,12 @@ def keeps_axes(rotations: NDArray[np.int64], periodic: Sequence[bool]) -> NDArra
     repeats = np.array(periodic)
     mixed = rotations[:, repeats[:, None] != repeats[None, :]]
     return ~np.asarray(mixed.any(axis=1))
+
+
+def _without_repeats(reduced: NDArray[np.float64], periodic: Sequence[bool]) -> NDArray[np.float64]:
+    """By how much axes that do not repeat are stretched, (3,), all alike as operations may exchange them."""
+    extent = float((np.ptp(reduced, axis=0) * ~np.array(periodic)).max())
+    return np.where(periodic, 1.0, 2.0 * np.ceil(extent) + 1.0)
 
 
 def _whole_along(

@@ -23,6 +23,9 @@ _SITE_TOLERANCE = 0.05
 #: Orbitals of a site that span a whole representation turn into one another to rounding.
 _CLOSED = 1e-6
 
+#: Smallest eigenvalue of the overlap of functions of a site that are independent.
+_INDEPENDENT = 1e-3
+
 #: i sigma_y: time reversal of a spinor is this times its conjugate.
 _REVERSAL = (1j * PAULI[1]).real
 
@@ -54,7 +57,8 @@ class OrbitalBasis:
         functions = np.array([np.outer(shape, spinor) for shape, spinor in zip(shapes, spinors, strict=True)])
         parts = np.array([(orbital.radial, orbital.zona) for orbital in trial.orbitals])
         radial = np.unique(parts, axis=0, return_inverse=True)[1].reshape(-1)
-        return cls(trial.positions[first], site_of, radial, functions.astype(complex), trial.rotation)
+        functions = _orthogonalized(functions.astype(complex), site_of, radial)
+        return cls(trial.positions[first], site_of, radial, functions, trial.rotation)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -69,6 +73,26 @@ class OrbitalBasis:
             kinds = {int(r): shares[here & (self.radial == r)].sum(axis=0) for r in set(self.radial[here])}
             words.append(" ".join(f"{r}:{np.round(share, 3) + 0.0}" for r, share in sorted(kinds.items())))
         return tuple(words)
+
+
+def _orthogonalized(
+    functions: NDArray[np.complex128], site_of: NDArray[np.int64], radial: NDArray[np.int64]
+) -> NDArray[np.complex128]:
+    """Functions of each site and radial part, symmetrically orthogonalized, as the polar factor does.
+
+    Functions that depend on one another stay as they are: no operation has a matrix for them.
+    """
+    flat = functions.reshape(len(functions), -1)
+    overlap = flat.conj() @ flat.T
+    together = (site_of[:, None] == site_of) & (radial[:, None] == radial)
+    overlap = np.where(together, overlap, 0)
+    if np.abs(overlap - np.eye(len(flat))).max() < _CLOSED:
+        return functions
+    values, vectors = np.linalg.eigh(overlap)
+    if values[0] < _INDEPENDENT:
+        return functions
+    root = (vectors / np.sqrt(values)) @ vectors.conj().T
+    return np.asarray((root.conj() @ flat).reshape(functions.shape))
 
 
 _SHELLS = [l_number**2 for l_number in range(1, _HIGHEST + 1)]
@@ -102,13 +126,14 @@ def action_of(
     rotation: NDArray[np.int64],
     translation: NDArray[np.float64],
     reverses: bool,
+    periodic: Sequence[bool],
 ) -> Action | None:
     """The operation x -> W x + t on a basis, None where a site or an orbital of one has no image.
 
-    reduced : (site, 3) positions of the sites; reverses : time as well
+    reduced : (site, 3) positions of the sites; reverses : time as well; periodic : axes that repeat
     """
     cartesian = lattice.T @ rotation @ np.linalg.inv(lattice.T)
-    placed = _images(basis.labels, reduced, lattice, rotation, translation)
+    placed = _images(basis.labels, reduced, lattice, rotation, translation, periodic)
     if placed is None:
         return None
     image, shift = placed
@@ -136,10 +161,11 @@ def _images(
     lattice: NDArray[np.float64],
     rotation: NDArray[np.int64],
     translation: NDArray[np.float64],
+    periodic: Sequence[bool],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """Per site, where it lands: number of the site, and cells."""
     apart = (reduced @ rotation.T + translation)[:, None] - reduced[None]
-    cells = np.rint(apart)
+    cells = np.where(periodic, np.rint(apart), 0.0)
     distance = np.linalg.norm((apart - cells) @ lattice, axis=2)
     kinds = np.array(labels)
     distance[kinds[:, None] != kinds[None, :]] = np.inf
@@ -156,14 +182,15 @@ def invariant_sites(
     lattice: NDArray[np.float64],
     rotations: NDArray[np.int64],
     translations: NDArray[np.float64],
+    periodic: Sequence[bool],
 ) -> NDArray[np.float64]:
     """Reduced positions (site, 3) that operations map exactly onto one another: the mean of their images.
 
-    labels : one word per site, equal where an operation may exchange them
+    labels : one word per site, equal where an operation may exchange them; periodic : axes that repeat
     """
     total, count = np.zeros_like(reduced), 0
     for rotation, translation in zip(rotations, translations, strict=True):
-        placed = _images(labels, reduced, lattice, rotation, translation)
+        placed = _images(labels, reduced, lattice, rotation, translation, periodic)
         if placed is not None:
             image, cells = placed
             total[image] += reduced @ rotation.T + translation - cells

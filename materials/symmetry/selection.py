@@ -30,8 +30,26 @@ SITES_LIMIT = 1e-3
 #: well.
 FIELD_LIMIT = 0.01
 
+#: angstrom: by how much an operation may change an element of the positions. Pt on 4 x 4 x 4 has 0.04, GaAs
+#: 0.07.
+POSITION_LIMIT = 0.2
+
+#: How many times worse than the operation that is obeyed best one may be obeyed: 36 times in GaAs, whose
+#: functions keep three twofold axes by themselves. What is beyond is meant to be broken, not noise.
+JUMP = 50.0
+
+#: eV: what digits of printed files leave of an operation that is obeyed.
+PRINTED = 1e-5
+
+#: angstrom: how far the functions of a site may lie from it, in their mean: hybrids that point one way make
+#: 0.85 in GaAs.
+SITE_LIMIT = 1.5
+
 #: Share of the largest element of an observable of known rotation that an operation may change.
 OBSERVABLE_LIMIT = 0.1
+
+#: Sine of the angle below which an observable is a sum of others.
+_DEPENDENT = 1e-6
 
 #: How far from whole numbers an observable of unknown rotation may follow: layers and atoms change places.
 _WHOLE = 0.05
@@ -43,21 +61,24 @@ def obeyed_within_limits(
     """The operations that a model obeys within the limits, as a group, and M of each for its observables.
 
     M (operation, observable, observable) is exact: that of a scalar or vector as the observable says, else
-    the nearest whole numbers. Raises InputError where no operation but the identity is left.
+    the nearest whole numbers. Raises InputError where no operation but the identity is left, or functions
+    are not at the sites of their orbitals.
     """
     operators, count = candidates.operators, candidates.operations.order
+    _check_sites(model, candidates)
     if count == 2 < candidates.found:
         raise InputError(
             f"symmetrize: none of the {candidates.found} operations of the crystal of model {model.name!r} "
             "maps its trial orbitals onto one another, expected whole shells on the sites of atoms; the "
             "projections or the atoms are wrong."
         )
-    changes, fields = np.zeros(count), np.zeros(count)
+    changes, fields, moves = np.zeros(count), np.zeros(count), np.zeros(count)
     for number in range(count):
         change = candidates.after(number, "hamiltonian") - operators.hamiltonian
         changes[number] = np.abs(change).max()
         moved = site_fields(candidates.basis, change[operators.cells.home, 0])
         fields[number] = np.abs(moved).max(initial=0.0)
+        moves[number] = np.abs(candidates.after(number, "position") - operators.position).max()
     mixing = {0: np.eye(len(model.observables))}
 
     def observables_follow(number: int) -> bool:
@@ -67,10 +88,13 @@ def obeyed_within_limits(
         return lost <= OBSERVABLE_LIMIT
 
     limit = OPERATION_LIMIT if model.atoms else SITES_LIMIT
-    deviations = np.maximum(changes / limit, fields / FIELD_LIMIT)
+    telling = _telling(model, candidates)
+    if telling.any():
+        limit = min(limit, max(JUMP * float(changes[telling].min()), PRINTED))
+    deviations = np.max([changes / limit, fields / FIELD_LIMIT, moves / POSITION_LIMIT], axis=0)
     rows = closed_group(candidates.operations, deviations, 1.0, observables_follow)
     if len(rows) == 1 < count:
-        raise InputError(_refusal(model, changes[1:], fields[1:], limit))
+        raise InputError(_refusal(model, changes[1:], fields[1:], moves[1:], limit))
     _check_refused(model, changes, fields, rows)
     return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
 
@@ -90,15 +114,57 @@ def meant_group(model: WannierModel) -> SymmetryGroup:
     return replace(candidates.operations, observables=mixing)
 
 
+def _telling(model: WannierModel, candidates: Candidates) -> NDArray[np.bool_]:
+    """Operations whose deviation says how noisy a model is, (operation,).
+
+    All but those that leave every k or turn it over, as functions keep them by being real, or even and odd.
+    Spinors keep time reversal no better than anything else.
+    """
+    operations, repeats = candidates.operations, np.array(model.periodic)
+    within = operations.rotations[:, repeats][:, :, repeats]
+    still = (within == np.eye(repeats.sum(), dtype=int)).all(axis=(1, 2))
+    shifts = operations.translations[:, repeats]
+    still &= (np.abs(shifts - np.rint(shifts)) < _WHOLE).all(axis=1)
+    if candidates.basis is not None and candidates.basis.functions.shape[2] == 2:
+        still &= ~operations.time_reversal
+    return ~still
+
+
+def _check_sites(model: WannierModel, candidates: Candidates) -> None:
+    """Raise InputError where functions do not lie about the sites of their orbitals, in their mean."""
+    basis, operators = candidates.basis, candidates.operators
+    if basis is None:
+        raise InputError(
+            f"symmetrize: the trial orbitals of model {model.name!r} depend on one another, expected "
+            "independent ones on each site; the projections name an orbital twice."
+        )
+    every = np.arange(model.size)
+    centres = operators.position[operators.cells.home][:, every, every].real.T
+    away = np.zeros((len(basis.sites), 3))
+    np.add.at(away, basis.site_of, centres)
+    away /= np.bincount(basis.site_of)[:, None]
+    distances = np.linalg.norm(away, axis=1)
+    site = int(distances.argmax())
+    if distances[site] > SITE_LIMIT:
+        place = ", ".join(f"{x:.3f}" for x in basis.sites[site])
+        raise InputError(
+            f"symmetrize: model {model.name!r}: the functions that are projected on the site at ({place}) "
+            f"angstrom lie {distances[site]:.2f} angstrom from it in their mean, expected at most "
+            f"{SITE_LIMIT}; the atoms or the projections are not those of the run."
+        )
+
+
 def _check_refused(
     model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64], rows: list[int]
 ) -> None:
     """Raise InputError where operations fail that no moment and no potential breaks.
 
-    What obeys the others as a model that is built by hand does is believed, whichever atoms are named.
+    What obeys the others as a model that is built by hand does is believed, whichever atoms are named, unless
+    overlaps with trial orbitals say that it is none.
     """
     refused = (changes > OPERATION_LIMIT) & (fields <= FIELD_LIMIT)
-    if model.atoms and refused.any() and changes[rows].max() > SITES_LIMIT:
+    minimized = model.trial_orbitals is not None and model.trial_orbitals.overlap is not None
+    if model.atoms and refused.any() and (minimized or changes[rows].max() > SITES_LIMIT):
         raise InputError(
             f"symmetrize: model {model.name!r}: {refused.sum()} of {len(changes)} operations of its crystal "
             f"change H by up to {changes[refused].max():.2g} eV, expected at most {OPERATION_LIMIT} eV where "
@@ -108,7 +174,11 @@ def _check_refused(
 
 
 def _refusal(
-    model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64], limit: float
+    model: WannierModel,
+    changes: NDArray[np.float64],
+    fields: NDArray[np.float64],
+    moves: NDArray[np.float64],
+    limit: float,
 ) -> str:
     told = (
         f"symmetrize: model {model.name!r} obeys none of the {len(changes) + 1} operations of its crystal, "
@@ -125,6 +195,11 @@ def _refusal(
             f"{told}time reversal included: the nearest changes the mean level or exchange field of a "
             "site by "
             f"{fields[nearest]:.2g} eV, expected at most {FIELD_LIMIT} eV."
+        )
+    if moves[nearest] > POSITION_LIMIT:
+        return (
+            f"{told}time reversal included: the nearest changes positions by {moves[nearest]:.2g} angstrom, "
+            f"expected at most {POSITION_LIMIT}; the centres or the .chk are those of another run."
         )
     return (
         f"{told}time reversal included, as they turn an observable into none of the others; give "
@@ -149,6 +224,18 @@ def site_fields(basis: OrbitalBasis | None, home: NDArray[np.complex128]) -> NDA
     return total / np.bincount(basis.site_of)[:, None]
 
 
+def _independent(observables: NDArray[np.complex128]) -> list[int]:
+    """Rows of observables (R, observable, ...) that are no sums of those before them."""
+    flat = np.moveaxis(observables, 1, 0).reshape(observables.shape[1], -1)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=1), np.finfo(float).tiny)[:, None]
+    flat = np.concatenate([flat.real, flat.imag], axis=1)
+    kept: list[int] = []
+    for row in range(len(flat)):
+        if np.linalg.svd(flat[[*kept, row]], compute_uv=False)[-1] > _DEPENDENT:
+            kept.append(row)
+    return kept
+
+
 def _expected_mixing(
     model: WannierModel, candidates: Candidates, number: int
 ) -> tuple[NDArray[np.float64], float]:
@@ -158,11 +245,18 @@ def _expected_mixing(
     mixing = known_mixing(model, candidates.actions[number])
     unknown = [row for row in range(len(names)) if not mixing[row].any()]
     if unknown:
-        found, _ = observable_mixing(before[:, unknown], after[:, unknown])
+        free = [unknown[row] for row in _independent(before[:, unknown])]
+        found, _ = observable_mixing(before[:, free], after[:, free])
         whole = np.rint(found)
-        if np.abs(found - whole).max() > _WHOLE:
+        if np.abs(found - whole).max(initial=0.0) > _WHOLE:
             return mixing, np.inf
-        mixing[np.ix_(unknown, unknown)] = whole
+        mixing[np.ix_(free, free)] = whole
+        # Sums of others follow as those do.
+        bound = [row for row in unknown if row not in free]
+        columns = np.moveaxis(before, 1, 0).reshape(len(names), -1).T
+        if bound:
+            sums = np.linalg.lstsq(columns[:, free], columns[:, bound], rcond=None)[0].real.T
+            mixing[np.ix_(bound, free)] = sums @ whole
     expected = np.moveaxis(np.tensordot(mixing, after, axes=(1, 1)), 0, 1)
     scale = np.maximum(np.abs(before).max(axis=(0, 2, 3), initial=0.0), np.finfo(float).tiny)
     lost = np.abs(expected - before).max(axis=(0, 2, 3), initial=0.0) / scale
