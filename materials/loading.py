@@ -26,6 +26,7 @@ from .observable import SPIN, Observable
 from .spin import TIME_REVERSAL_TOLERANCE, check_orderings, find_ordering, spin_matrices
 from .spin_orbit import read_couplings, with_spin_orbit
 from .structure import Structure
+from .symmetry import obeys_crystal
 from .wannier90 import (
     Channels,
     Wannier90Files,
@@ -248,6 +249,17 @@ def _with_coupling(model: WannierModel, wanted: Overrides) -> WannierModel:
     return with_spin_orbit(model, read_couplings(wanted.soc) if isinstance(wanted.soc, str) else wanted.soc)
 
 
+def _with_tested_orbitals(model: WannierModel) -> WannierModel:
+    """The model, its trial orbitals unknown unless its Hamiltonian has their symmetry."""
+    why = model.provenance.without_trial_orbitals
+    if not obeys_crystal(model):
+        return replace(model, trial_orbitals=None)
+    note = f"trial orbitals: the Wannier functions themselves, as H obeys the crystal if they are; {why}"
+    return replace(
+        model, provenance=replace(model.provenance.noted(note.rstrip(".")), without_trial_orbitals="")
+    )
+
+
 def _read(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     """The model of the files, with what the user says of it, but for what needs to know of spins."""
     lattice = None if wanted.lattice is None else read_cell(wanted.lattice)
@@ -261,6 +273,8 @@ def _read(files: Wannier90Files, wanted: Overrides) -> WannierModel:
         wanted.periodic,
         with_spin=wanted.spin_ordering is None,
     )
+    if model.trial_orbitals is not None and model.provenance.without_trial_orbitals:
+        model = _with_tested_orbitals(model)
     if beside is not None:
         model = _with_structure(model, *beside)
     return _apply(model, replace(wanted, lattice=None))

@@ -198,11 +198,17 @@ def test_selected_projections(iron_folder, iron):
 
 
 def test_functions_that_were_left_as_projected(iron_folder):
-    """Without an .amn they are known where num_iter = 0 says so, and nowhere else."""
+    """Without an .amn they are known where num_iter = 0 says so, or the Hamiltonian has their symmetry."""
+    without(iron_folder, "Fe.nnkp")
     model = load_model(without(iron_folder, "Fe.amn"))
+    np.testing.assert_array_equal(model.trial_orbitals.rotation, np.eye(18))
+    assert any("as H obeys the crystal if they are; there is no .amn" in n for n in model.provenance.notes)
+    edit_win(iron_folder, "Fe: sp3d2;dxy;dxz;dyz", "Fe: s;p;d")
+    model = load_model(iron_folder)
     assert model.trial_orbitals is None
     assert "there is no .amn" in model.provenance.without_trial_orbitals
     assert not any("trial" in note for note in model.provenance.notes)
+    edit_win(iron_folder, "Fe: s;p;d", "Fe: sp3d2;dxy;dxz;dyz")
     edit_win(iron_folder, "num_iter          =  200", "num_iter = 0")
     model = load_model(iron_folder)
     assert model.trial_orbitals.overlap is None

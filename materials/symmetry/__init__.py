@@ -3,7 +3,7 @@
 from .average import AUTOMATIC_LIMIT, SymmetryDeviation, symmetrize, symmetrized, symmetry_deviation
 from .group import symmetry_group
 from .naming import group_name
-from .selection import meant_group
+from .selection import meant_group, obeys_crystal
 from .setting import Symmetrize, with_symmetry
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "SymmetryDeviation",
     "group_name",
     "meant_group",
+    "obeys_crystal",
     "symmetrize",
     "symmetrized",
     "symmetry_deviation",

@@ -48,6 +48,9 @@ SITE_LIMIT = 1.5
 #: Share of the largest element of an observable of known rotation that an operation may change.
 OBSERVABLE_LIMIT = 0.1
 
+#: Number of operations, those with time reversed included, that say something of what functions are.
+TELLING = 16
+
 #: Sine of the angle below which an observable is a sum of others.
 _DEPENDENT = 1e-6
 
@@ -56,12 +59,13 @@ _WHOLE = 0.05
 
 
 def obeyed_within_limits(
-    model: WannierModel, candidates: Candidates
+    model: WannierModel, candidates: Candidates, believed: bool = True
 ) -> tuple[Candidates, NDArray[np.float64]]:
     """The operations that a model obeys within the limits, as a group, and M of each for its observables.
 
     M (operation, observable, observable) is exact: that of a scalar or vector as the observable says, else
-    the nearest whole numbers. Raises InputError where no operation but the identity is left, or functions
+    the nearest whole numbers. believed : what obeys some operations to 1 meV may break others as it likes.
+    Raises InputError where no operation but the identity is left, or functions
     are not at the sites of their orbitals.
     """
     operators, count = candidates.operators, candidates.operations.order
@@ -95,8 +99,23 @@ def obeyed_within_limits(
     rows = closed_group(candidates.operations, deviations, 1.0, observables_follow)
     if len(rows) == 1 < count:
         raise InputError(_refusal(model, changes[1:], fields[1:], moves[1:], limit))
-    _check_refused(model, changes, fields, rows)
+    minimized = model.trial_orbitals is not None and model.trial_orbitals.overlap is not None
+    if not believed or minimized or changes[rows].max() > SITES_LIMIT:
+        _check_refused(model, changes, fields)
     return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
+
+
+def obeys_crystal(model: WannierModel) -> bool:
+    """Whether H has the symmetry that the atoms give it if the trial orbitals are what they are said to be.
+
+    But for what moments and potentials of sites break; False where less than `TELLING` operations are left,
+    as few are obeyed by other orbitals too.
+    """
+    try:
+        obeyed, _ = obeyed_within_limits(model, candidates_of(model), believed=False)
+    except InputError:
+        return False
+    return bool(model.atoms) and obeyed.operations.order >= TELLING
 
 
 def meant_group(model: WannierModel) -> SymmetryGroup:
@@ -154,17 +173,14 @@ def _check_sites(model: WannierModel, candidates: Candidates) -> None:
         )
 
 
-def _check_refused(
-    model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64], rows: list[int]
-) -> None:
+def _check_refused(model: WannierModel, changes: NDArray[np.float64], fields: NDArray[np.float64]) -> None:
     """Raise InputError where operations fail that no moment and no potential breaks.
 
-    What obeys the others as a model that is built by hand does is believed, whichever atoms are named, unless
-    overlaps with trial orbitals say that it is none.
+    Not for what obeys the others as a model that is built by hand does: it is believed, whichever atoms are
+    named, unless overlaps with trial orbitals say that it is none.
     """
     refused = (changes > OPERATION_LIMIT) & (fields <= FIELD_LIMIT)
-    minimized = model.trial_orbitals is not None and model.trial_orbitals.overlap is not None
-    if model.atoms and refused.any() and (minimized or changes[rows].max() > SITES_LIMIT):
+    if model.atoms and refused.any():
         raise InputError(
             f"symmetrize: model {model.name!r}: {refused.sum()} of {len(changes)} operations of its crystal "
             f"change H by up to {changes[refused].max():.2g} eV, expected at most {OPERATION_LIMIT} eV where "

@@ -77,7 +77,7 @@ def read_model(
             position_source=files.position_source,
             spin_source="ab_initio" if spin else "none",
             minimal_images=files.wigner_seitz.images is not None,
-            without_trial_orbitals="" if trial.orbitals else printable(trial.told),
+            without_trial_orbitals="" if trial.orbitals and not trial.is_assumed else printable(trial.told),
         ),
         trial_orbitals=trial.orbitals,
     )
@@ -123,7 +123,7 @@ def _images_assumed(win: WinFile | None) -> list[str]:
 
 
 def _trial_notes(trial: FoundTrialOrbitals, name: str) -> list[str]:
-    if trial.orbitals is None and not trial.is_doubtful:
+    if trial.is_assumed or (trial.orbitals is None and not trial.is_doubtful):
         return []
     told = f"trial orbitals unknown: {trial.told}" if trial.orbitals is None else trial.told
     if trial.is_doubtful:

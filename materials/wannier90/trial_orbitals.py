@@ -43,11 +43,13 @@ class FoundTrialOrbitals:
     """What was found and how, or the sentence that says why nothing was.
 
     is_doubtful : singular values are small, or an .amn is there and cannot be used
+    is_assumed : functions were minimized and no .amn tells what they became: to be tested on the Hamiltonian
     """
 
     orbitals: TrialOrbitals | None
     told: str
     is_doubtful: bool = False
+    is_assumed: bool = False
 
 
 def find_trial_orbitals(
@@ -62,12 +64,17 @@ def find_trial_orbitals(
     try:
         overlap = files.trial_overlap
         candidates = _candidates(files, lattice)
-        _check_overlap(files, overlap, candidates.count)
+        unknown = _without_overlap(files, overlap, candidates.count)
         chosen = None if overlap is None else overlap[:, candidates.chosen]
         found = {order: TrialOrbitals(orbitals, chosen) for order, orbitals in candidates.orbitals.items()}
-        order, how = _order(found, files, spin)
     except InputError as problem:
         return FoundTrialOrbitals(None, str(problem), is_doubtful="amn" in files.files)
+    try:
+        order, how = _order(found, files, spin)
+    except InputError as problem:
+        return FoundTrialOrbitals(None, unknown or str(problem), is_doubtful="amn" in files.files)
+    if unknown:
+        return FoundTrialOrbitals(found[order], unknown, is_assumed=True)
     return _judged(found[order], files, how)
 
 
@@ -140,21 +147,25 @@ def _check_asked(
     )
 
 
-def _check_overlap(files: Wannier90Files, overlap: NDArray[np.complex128] | None, count: int) -> None:
-    """Raises InputError where nothing says how the Wannier functions hang together with trial orbitals."""
+def _without_overlap(files: Wannier90Files, overlap: NDArray[np.complex128] | None, count: int) -> str:
+    """Why no file says how the Wannier functions hang together with trial orbitals, "" where one does.
+
+    Raises InputError where the .amn cannot be used.
+    """
     if overlap is not None:
         if overlap.shape[1] != count:
             raise InputError(
                 f"{files.files['amn']}: has {overlap.shape[1]} trial orbitals, expected {count} as the "
                 "projections of the .win make; they are of two runs."
             )
-        return
+        return ""
     if "amn" in files.files:
         raise InputError(f"{files.files['amn']}: expected the .chk beside it, found none.")
     # The .win was there for its projections.
     assert files.win is not None
     if files.win.integer("num_iter") != 0:
-        raise InputError("there is no .amn, and the .win has no num_iter = 0.")
+        return "there is no .amn, and the .win has no num_iter = 0."
+    return ""
 
 
 def _order(
