@@ -35,6 +35,7 @@ from .functions import (
     verify,
 )
 from .kept_sums import KeptSums
+from .merging import Merge
 from .migration import Migration
 from .observables import Observables
 from .results import CatalogRow
@@ -56,6 +57,7 @@ __all__ = [
     "Component",
     "Damage",
     "KeptSums",
+    "Merge",
     "Migration",
     "Observables",
     "ShownUnit",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from .files.whole import hashed, read_json
@@ -18,7 +19,7 @@ def record_campaign(store: Place, settings: Mapping[str, Any]) -> str:
     """Keep the settings of a campaign, once; returns their id. Raises StoreError as `publish` does."""
     place = store.bound()
     name = hashed([version("spinscreen"), settings])
-    file = place.path / _FOLDER / f"{name}.json"
+    file = file_of(place, name)
     if read_json(file) is None:
         content = {
             "settings": json.loads(json.dumps(settings, default=str)),
@@ -27,6 +28,11 @@ def record_campaign(store: Place, settings: Mapping[str, Any]) -> str:
         }
         place.record(file, content)
     return name
+
+
+def file_of(store: Place, name: str) -> Path:
+    """The file of a campaign's record."""
+    return store.path / _FOLDER / f"{name}.json"
 
 
 def campaigns(store: Place) -> dict[str, dict[str, Any]]:

@@ -27,12 +27,12 @@ def record_failure(store: Place, label: str, error: str, campaign: str = "", pat
         "path": None if path is None else str(path),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    place.record(_file(place, label, campaign), content)
+    place.record(record_of(place, label, campaign), content)
 
 
 def forget_failure(store: Place, label: str, campaign: str = "") -> None:
     """Take back the record of a material that went well after all."""
-    file = _file(store, label, campaign)
+    file = record_of(store, label, campaign)
     if file.exists():
         store.remove(file)
 
@@ -75,6 +75,7 @@ def _old_record(folder: Path) -> dict[str, Any] | None:
     return {"id": folder.name, **attributes} if isinstance(attributes, dict) else None
 
 
-def _file(store: Place, label: str, campaign: str) -> Path:
+def record_of(store: Place, label: str, campaign: str) -> Path:
+    """The file of a failure record."""
     # The hash also where the label is a safe name: one label, several campaigns.
     return store.path / _FOLDER / f"{group_name(label)}-{hashed([label, campaign])}.json"

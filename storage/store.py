@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from . import campaign_records, catalog, failure_records, migration, names, results, tree, verification
+from . import (
+    campaign_records,
+    catalog,
+    failure_records,
+    merging,
+    migration,
+    names,
+    removal,
+    results,
+    tree,
+    verification,
+)
 from .band_stream import BandStream, read_bands
 from .catalog import RowReader, rows_of
 from .kept_sums import KeptSums
+from .merging import Merge
 from .migration import Migration, Renaming, same_name
-from .place import Place, group_names
+from .place import Place, StoreLike, group_names
 from .results import CatalogRow
 from .verification import Damage
 
@@ -87,6 +99,14 @@ class Store(Place):
         found = names.matching(self.results, name) if not self.file(name).is_file() else ()
         # One that is not there: whoever reads it says so.
         return names.id_of(self, name) if found else name
+
+    def remove_results(self, material_ids: Sequence[str]) -> None:
+        """Remove results by their ids, and bring the catalog up to date; what is removed is gone."""
+        removal.remove_results(self, material_ids)
+
+    def merge(self, other: StoreLike) -> Merge:
+        """Copy what this store lacks from another one, see `spinscreen merge`; the other stays as it is."""
+        return merging.merge(self, Place.at(other))
 
     @property
     def bands(self) -> tuple[str, ...]:

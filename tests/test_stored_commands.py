@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +195,92 @@ def test_parameters_are_scanned(tmp_path):
 def test_scans_that_cannot_be_read(source, message):
     with pytest.raises(InputError, match=message):
         find_materials(source)
+
+
+@pytest.fixture
+def two(folder, tmp_path):
+    """Two stores with one result each."""
+    newest, older = Store.at(folder / "r.zarr").ids_of("kane_mele")
+    for store, kept in (("a.zarr", newest), ("b.zarr", older)):
+        shutil.copytree(folder / "r.zarr", tmp_path / store, symlinks=True)
+        root = tmp_path / store / "zarr.json"
+        root.write_text(root.read_text().replace('"store_id": "', f'"store_id": "{store[0]}'))
+        Store.at(tmp_path / store).remove_results([name for name in (newest, older) if name != kept])
+    return tmp_path, newest, older
+
+
+def test_results_are_removed(two):
+    place, newest, _ = two
+    assert Store.at(place / "a.zarr").results == (newest,)
+    assert len(screen(place / "a.zarr")) == 1
+    refused = spinscreen("remove", "a.zarr", "kane_mele", cwd=place)
+    assert refused.returncode == 2
+    assert "expected --yes where nobody can answer" in refused.stderr
+    assert (
+        "nothing to remove" in spinscreen("remove", "a.zarr", "kane_mele", "--superseded", cwd=place).stdout
+    )
+    gone = spinscreen("remove", "a.zarr", "kane_mele", "--yes", cwd=place)
+    assert f"removed: {newest} of a.zarr" in gone.stdout
+    assert Store.at(place / "a.zarr").results == ()
+    assert "has no catalog" in spinscreen("screen", "a.zarr", cwd=place).stderr
+    assert Store.at(place / "a.zarr").verify() == ()
+
+
+def test_stores_are_merged(two):
+    place, newest, older = two
+    a, b = Store.at(place / "a.zarr"), Store.at(place / "b.zarr")
+    a.record_campaign({"source": "a"})
+    campaign = b.record_campaign({"source": "b"})
+    b.record_failure("bad", "why", campaign)
+    b.record_failure("kane_mele", "mended in a", "")
+    done = spinscreen("merge", "a.zarr", "b.zarr", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "b.zarr: 1 copied, 0 there already" in done.stdout
+    assert a.results == tuple(sorted((newest, older)))
+    assert a.read(older).identical(b.read(older))
+    assert sorted(screen(place / "a.zarr").index) == list(a.results)
+    assert len(a.campaigns) == 2
+    assert a.failures == {"bad": "why"}
+    assert a.verify() == ()
+    assert b.results == (older,)
+    assert "0 copied, 1 there already" in spinscreen("merge", "a.zarr", "b.zarr", cwd=place).stdout
+    refused = spinscreen("remove", "a.zarr", "kane_mele", "--yes", cwd=place)
+    assert "kane_mele: is 2 results" in refused.stderr
+    spinscreen("remove", "a.zarr", "kane_mele", "--superseded", "--yes", cwd=place)
+    assert a.results == (newest,)
+
+
+def test_a_merge_that_clashes_copies_nothing(two):
+    place, newest, older = two
+    a, b = Store.at(place / "a.zarr"), Store.at(place / "b.zarr")
+    other = a.read(newest).load()
+    other["conserved_hall_conductivity"][:] += 1.0
+    b.publish(other, newest)
+    refused = spinscreen("merge", "a.zarr", "b.zarr", cwd=place)
+    assert refused.returncode == 2
+    assert "(conserved_hall_conductivity differs), nothing was copied" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert a.results == (newest,)
+    for words, told in (
+        (("merge", "a.zarr", "a.zarr"), "is the same store"),
+        (("merge", "a.zarr", "none.zarr"), "no store found there"),
+    ):
+        assert told in spinscreen(*words, cwd=place).stderr
+    # What is damaged is left and said, the rest is copied.
+    b.remove_results([newest])
+    b.file("x-0123456789").write_bytes(b"cut")
+    left = spinscreen("merge", "a.zarr", "b.zarr", cwd=place)
+    assert left.returncode == 1
+    assert "It was not copied." in left.stdout
+    assert older in a.results
+
+
+def test_bands_are_merged(tmp_path):
+    words = ("stream", "kane_mele", "--kmesh", "4", "--quantities", "energy")
+    assert spinscreen(*words, "--store", "b.zarr", cwd=tmp_path).returncode == 0
+    words = ("stream", "haldane", "--kmesh", "4", "--quantities", "energy")
+    assert spinscreen(*words, "--store", "a.zarr", cwd=tmp_path).returncode == 0
+    a, b = Store.at(tmp_path / "a.zarr"), Store.at(tmp_path / "b.zarr")
+    assert a.merge(b).copied == b.bands
+    assert a.read_bands(b.bands[0]).identical(b.read_bands(b.bands[0]))
+    assert a.verify() == ()

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 import dask
 from dask.system import cpu_count
@@ -22,6 +24,9 @@ from .liveness import Tell, warn
 
 #: What the user must know of lost workers and schedulers is said once, by the driver, without tracebacks.
 _QUIET = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
+
+#: Seconds for a page of the dashboard, bytes of it that are read, and what it says where there are no pages.
+_PATIENCE, _PAGE_BYTES, _WITHOUT_PAGES = 2.0, 10_000, b"<p>Dask needs bokeh"
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def open_cluster(cluster: Cluster, logs: Path, tell: Tell = warn) -> Iterator[Ru
     if cluster.kind == "scheduler":
         with _joined(cluster) as client:
             engine = engine_of(client, tell, cluster.worker_timeout)
-            yield Running(engine, _open_door(str(cluster.address)), client.dashboard_link)
+            yield Running(engine, _open_door(str(cluster.address)), _working(client.dashboard_link))
     else:
         with batch_cluster(cluster, logs) as batch, Client(batch) as client:
             capacity = cluster.maximum_jobs * cluster.cores
@@ -100,12 +105,27 @@ def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterat
         yield client
 
 
-def _dashboard(client: Client, cluster: Cluster) -> str:
+def _dashboard(client: Client, cluster: Cluster) -> str | None:
     """Where it listens; Dask would name the scheduler's host, which may not be the loopback address."""
     host = cluster.dashboard_address.rpartition(":")[0]
     if host in ("", "0.0.0.0"):
-        return client.dashboard_link
-    return f"http://{host}:{client.scheduler_info(n_workers=0)['services']['dashboard']}/status"
+        return _working(client.dashboard_link)
+    port = client.scheduler_info(n_workers=0)["services"].get("dashboard")
+    return None if port is None else _working(f"http://{host}:{port}/status")
+
+
+def _working(address: str | None) -> str | None:
+    """The address where it shows pages from here; without bokeh Dask answers with advice to install it."""
+    if not address or not address.startswith(("http://", "https://")):
+        return None
+    # Never by way of a proxy: it is this machine or one beside it.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=_PATIENCE) as answer:
+            page = answer.read(_PAGE_BYTES)
+    except (OSError, HTTPException, ValueError):
+        return None
+    return None if _WITHOUT_PAGES in page else address
 
 
 def quiet_dask() -> None:

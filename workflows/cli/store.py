@@ -1,13 +1,16 @@
-"""Commands that look after a store: `spinscreen verify | migrate`."""
+"""Commands that look after a store: `spinscreen verify | migrate | merge | remove`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import xarray as xr
 
+from spinscreen.kernels import InputError
+from spinscreen.storage import Store as StoredPlace
 from spinscreen.storage import migrate, verify
 
 from ..settings import Settings
@@ -53,6 +56,61 @@ def migrate_store(store: Store) -> None:
         raise typer.Exit(1)
 
 
+def remove(
+    store: Store,
+    names: Annotated[
+        list[str], typer.Argument(help="Results, by id or by name where that is one: Pt, Pt-0123456789.")
+    ],
+    every: Annotated[bool, typer.Option("--all", help="All results of each name, not only the one.")] = False,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Of each name all results but the newest.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Without a question.")] = False,
+) -> None:
+    """Remove results from a store, for ever; the next run computes them anew."""
+    place = StoredPlace.at(store)
+    if not place.exists:
+        raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
+    found: dict[str, None] = {}
+    for name in names:
+        ids = place.ids_of(name)[1:] if superseded else place.ids_of(name)
+        if len(ids) > 1 and not (every or superseded):
+            raise InputError(
+                f"{name}: is {len(ids)} results ({', '.join(ids)}); expected the id of one, or --all or "
+                "--superseded; nothing was removed."
+            )
+        found |= dict.fromkeys(ids)
+    if not found:
+        out.say("nothing to remove")
+        return
+    told = one_line(f"{', '.join(found)} of {store}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(
+                f"remove: {told} would be gone for ever; expected --yes where nobody can answer."
+            )
+        if not typer.confirm(f"Remove {told} for ever?", err=True):
+            raise typer.Exit(1)
+    place.remove_results(tuple(found))
+    out.say(f"removed: {told}")
+
+
+def merge(
+    store: Store,
+    others: Annotated[list[Path], typer.Argument(help="Stores to copy from; they stay as they are.")],
+) -> None:
+    """Copy into a store what others hold and it lacks; refused where one id has different numbers."""
+    left = 0
+    for other in others:
+        done = StoredPlace.at(store).merge(other)
+        for told in done.left:
+            out.say(one_line(told))
+        left += len(done.left)
+        out.say(one_line(f"{other}: {len(done.copied)} copied, {done.present} there already"))
+    if left:
+        raise typer.Exit(1)
+
+
 def present_id(dataset: xr.Dataset, name: str) -> str:
     """Name under which a run looks for a result now; `name` where the result does not say what it is of."""
     attributes = dataset.attrs
@@ -75,3 +133,5 @@ def add_store_commands(app: typer.Typer) -> None:
     """Put the commands of this module on the command line."""
     app.command(name="verify")(verify_store)
     app.command(name="migrate")(migrate_store)
+    app.command(name="merge")(merge)
+    app.command(name="remove")(remove)
