@@ -7,6 +7,7 @@ from .analysis import (
     largest_component,
     plot_bands,
     plot_hall,
+    unit_registry,
 )
 from .band_stream import BandStream
 from .catalog import ShownUnit, errors_of, open_catalog, screen, shown_units
@@ -102,5 +103,6 @@ __all__ = [
     "save_figure",
     "screen",
     "shown_units",
+    "unit_registry",
     "verify",
 ]

@@ -20,7 +20,7 @@ from spinscreen.kernels import InputError
 from .files.encoding import CHECKSUMMED, consolidate
 from .files.whole import StoreError, make_folder, read_json, sync_folder, write_json, writing
 from .place import Place, StoreLike
-from .schema import MESH
+from .schema import MESH, as_now
 
 #: In a group: a mark for each chunk that is written, with the digests of its files.
 _MARKS = ".written"
@@ -207,7 +207,7 @@ def read_bands(store: Place, band_id: str) -> xr.Dataset:
     """A published group, lazily. Raises InputError where there is none or its metadata are damaged."""
     folder = store.bands_folder / band_id
     try:
-        return xr.open_zarr(folder, consolidated=True)
+        return as_now(xr.open_zarr(folder, consolidated=True))
     except FileNotFoundError:
         raise InputError(f"{folder}: no such bands; `spinscreen texture ... --store` makes them.") from None
     except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata

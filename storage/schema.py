@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +14,9 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import PARTS, QUANTITIES, BandQuantity, Integral
 
+from .attributes import make_portable
 from .component import AXIS_DIMS
+from .fermi_level import AS_COMPUTED
 from .observables import AXES, Observables
 
 #: Raised whenever stored numbers change their meaning; part of every material's key.
@@ -21,9 +25,26 @@ SCHEMA_VERSION = 2
 #: Values of the attribute `kind`, which says what can be done with a dataset.
 INTEGRALS, BANDS, MESH, CATALOG = "integrals", "bands", "mesh", "catalog"
 
+#: By kind, the beginning of the attribute `title`.
+_TITLES: Mapping[str, str] = {
+    INTEGRALS: "Brillouin-zone integrals",
+    BANDS: "values per k point and band",
+    MESH: "values per k point and band on a mesh",
+    CATALOG: "catalog of materials",
+}
+
+#: What to cite of whatever is computed here.
+REFERENCES = (
+    "C. Xiao and Q. Niu, arXiv:2009.12058 (conserved current, packet picture); J. Shi, P. Zhang, D. Xiao and "
+    "Q. Niu, Phys. Rev. Lett. 96, 076604 (2006) (full response of the conserved current); "
+    "A. Shitade and E. Minamitani, npj Spintronics 3, 29 (2025) (accumulation); spinscreen, see CITATION.cff"
+)
+
 
 #: What is behind the name of an integral in that of its error bar.
 _ERROR = "_error"
+
+_ERROR_COMMENT = "Error bar of the value, found as error_method says; quote it with the value."
 
 
 def error_name(variable: str) -> str:
@@ -69,6 +90,7 @@ def band_dataset(
                 "long_name": q.long_name,
                 "units": units_of(q.units, observables),
                 "theory": q.theory,
+                "comment": q.comment,
             },
         )
         for q in chosen
@@ -80,7 +102,7 @@ def band_dataset(
     coordinates["band"] = ("band", np.arange(bands), {"long_name": "band, from the lowest"})
     dims = {dim for q in chosen for dim in q.dims}
     kind = MESH if is_mesh(kpoints) else BANDS
-    return xr.Dataset(variables, coordinates | _axis_labels(dims, observables), _common(kind, attributes))
+    return _described(xr.Dataset(variables, coordinates | _axis_labels(dims, observables)), kind, attributes)
 
 
 def is_mesh(kpoints: NDArray) -> bool:
@@ -121,16 +143,17 @@ def integral_dataset(
     """
     parts = list(dict.fromkeys(label for q in chosen for label in PARTS.get(q.name, ())))
 
-    def described(q: Integral, array: NDArray, long_name: str) -> tuple[object, ...]:
+    def described(q: Integral, array: NDArray, long_name: str, comment: str) -> tuple[object, ...]:
         units = units_of(q.unit.in_dimension[dimension], observables)
         array = _among_parts(array, PARTS[q.name], parts) if q.name in PARTS else array
-        return (*q.dims, "fermi_energy"), array, {"long_name": long_name, "units": units, "theory": q.theory}
+        told = {"long_name": long_name, "units": units, "theory": q.theory, "comment": comment}
+        return (*q.dims, "fermi_energy"), array, told
 
-    variables = {q.name: described(q, values[q.name], q.long_name) for q in chosen}
+    variables = {q.name: described(q, values[q.name], q.long_name, q.comment) for q in chosen}
     for q in chosen:
         if errors is not None and q.name in errors:
             told = f"error bar of the {q.long_name}"
-            variables[error_name(q.name)] = described(q, errors[q.name], told)
+            variables[error_name(q.name)] = described(q, errors[q.name], told, _ERROR_COMMENT)
     coordinates: dict[Hashable, object] = {
         "fermi_energy": (
             "fermi_energy",
@@ -141,8 +164,8 @@ def integral_dataset(
     if parts:
         coordinates["part"] = ("part", labels(parts))
     dims = {dim for q in chosen for dim in q.dims}
-    return xr.Dataset(
-        variables, coordinates | _axis_labels(dims, observables), _common(INTEGRALS, attributes)
+    return _described(
+        xr.Dataset(variables, coordinates | _axis_labels(dims, observables)), INTEGRALS, attributes
     )
 
 
@@ -157,10 +180,69 @@ def _axis_labels(dims: set[str], observables: Observables) -> dict[Hashable, obj
     return coordinates | (observables.coordinates if "observable" in dims else {})
 
 
-def _common(kind: str, attributes: Mapping[str, object]) -> dict[str, object]:
+def _described(dataset: xr.Dataset, kind: str, attributes: Mapping[str, object]) -> xr.Dataset:
+    """The dataset with its attributes and the scalar coordinates that they give."""
+    made = {"kind": kind, "schema_version": SCHEMA_VERSION, "spinscreen_version": version("spinscreen")}
+    name = str(attributes.get("model_name", ""))
+    dataset.attrs = {**made, **conventions(kind, name), **attributes}
+    make_portable(dataset)
+    return with_scalars(dataset)
+
+
+def conventions(kind: str, name: str = "") -> dict[str, str]:
+    """Attributes that every netCDF reader knows: Conventions, title, source, references, history."""
+    made = f"spinscreen {version('spinscreen')}"
     return {
-        "kind": kind,
-        "schema_version": SCHEMA_VERSION,
-        "spinscreen_version": version("spinscreen"),
-        **attributes,
+        "Conventions": "CF-1.11",
+        "title": f"{name}: {_TITLES[kind]}" if name else _TITLES[kind],
+        "source": made,
+        "references": REFERENCES,
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} computed by {made}",
     }
+
+
+def with_scalars(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with name, Fermi level (NaN where unknown) and threshold as coordinates.
+
+    So `xarray.concat` keeps those of each material; `xarray.concat(datasets, "name")` labels them.
+    """
+    attributes = dataset.attrs
+    level: dict[str, Any] = {"long_name": "Fermi level", "units": "eV"}
+    threshold = {"long_name": "distance below which levels are one multiplet", "units": "eV"}
+    if "fermi_level" in attributes:
+        level[AS_COMPUTED] = float(attributes["fermi_level"])
+    found: dict[str, Any] = {
+        "name": str(attributes.get("material", attributes.get("model_name", ""))),
+        "fermi_level": ((), float(attributes.get("fermi_level", np.nan)), level),
+        "degeneracy_threshold": ((), float(attributes.get("degeneracy_threshold", np.nan)), threshold),
+    }
+    return dataset.assign_coords({name: value for name, value in found.items() if name not in dataset.coords})
+
+
+def as_now(dataset: xr.Dataset) -> xr.Dataset:
+    """A stored result with the attributes and coordinates of now, whatever version wrote it."""
+    make_portable(dataset)
+    kind = kind_of(dataset)
+    name = str(dataset.attrs.get("model_name", ""))
+    told = {key: text for key, text in conventions(kind, name).items() if key not in ("history", "source")}
+    dataset.attrs |= {key: text for key, text in told.items() if key not in dataset.attrs}
+    for variable, values in dataset.data_vars.items():
+        if "cell" in (units := str(values.attrs.get("units", ""))):
+            values.attrs["units"] = without_cell(units)
+        if str(variable) in QUANTITIES:
+            values.attrs.setdefault("comment", QUANTITIES[str(variable)].comment)
+    return with_plain_texts(with_scalars(dataset))
+
+
+def with_plain_texts(dataset: xr.Dataset) -> xr.Dataset:
+    """Texts as objects: of the type that Zarr gives, xarray cannot reindex or join any."""
+    texts = [name for name, variable in dataset.variables.items() if variable.dtype.kind == "T"]
+    plain = {name: dataset.variables[name].astype(object) for name in texts}
+    coordinates = {name: values for name, values in plain.items() if name in dataset.coords}
+    others = {name: values for name, values in plain.items() if name not in coordinates}
+    return dataset.assign_coords(coordinates).assign(others)
+
+
+def without_cell(units: str) -> str:
+    """Units of earlier versions, in which a number per cell said so: no registry of units knows a cell."""
+    return {"1/cell": "1", "1/(eV cell)": "1/eV"}.get(units, units.removesuffix("/cell"))

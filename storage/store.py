@@ -184,9 +184,10 @@ class Store(Place):
         quality: Sequence[str] | None = None,
         campaign: str | None = None,
         latest: bool = False,
+        mixed: bool = False,
     ) -> pd.DataFrame:
         """Materials of the catalog as a table, see `spinscreen.storage.screen`."""
-        return catalog.screen(self, where, sort, top, columns, quality, campaign, latest)
+        return catalog.screen(self, where, sort, top, columns, quality, campaign, latest, mixed)
 
     def tree(self) -> xr.DataTree:
         """All of the store as a lazy tree, see `spinscreen.storage.open_store`."""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .band_stream import damage_of_bands
-from .catalog import open_catalog, scalar_columns
-from .catalog.reading import columns_of_headings, renamed
+from .catalog import scalar_columns
+from .catalog.reading import columns_of_headings, lazy_catalog, renamed
 from .files.sealed import DamagedError
 from .files.whole import read_json, write_whole, writing
 from .observables import AXES, Facts, Observables
@@ -129,7 +129,7 @@ def _damaged_catalog(store: Place) -> Iterator[Damage]:
     if not link.is_symlink() and not link.exists():
         return
     try:
-        reason = _difference(store, open_catalog(store))
+        reason = _difference(store, lazy_catalog(store))
     except Exception as problem:  # whatever Zarr and xarray raise about damaged files
         yield Damage(link, f"cannot be read ({type(problem).__name__}: {problem})")
         return

@@ -57,6 +57,74 @@ def test_rows_are_sorted_and_cut():
     assert found(sort="name", top=1) == "d"
 
 
+SEVERAL = xr.Dataset(
+    {
+        "dimension": ("material", [3.0, 2.0, 3.0, 2.0]),
+        "gap": ("material", [0.0, 1.0, 2.0, 3.0]),
+        "conserved_xy_z": ("material", [100.0, 2e-4, 300.0, 1e-4]),
+    },
+    {
+        "material": np.array(["a", "b", "c", "d"], dtype=object),
+        "formula": ("material", np.array(["Pt", "MoSi2N4", "GaAs", "MoS2"], dtype=object)),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ('has("Pt")', "a"),
+        ('has("S")', "d"),
+        ('"Mo" in elements', "bd"),
+        ('"Mo" not in elements and gap < 1', "a"),
+        ('not has("Mo")', "ac"),
+        ('"Mo" in formula', "bd"),
+        ('"S2" in formula', "d"),
+        ('"S2" not in formula', "abc"),
+        ('formula in ("Pt", "GaAs")', "ac"),
+        ("dimension in [2]", "bd"),
+        ("gap not in (0, 1)", "cd"),
+        ("elements == 'Ga As'", "c"),
+        ("formula in ()", ""),
+    ],
+)
+def test_elements_and_parts_of_texts(where, expected):
+    assert "".join(select(SEVERAL, where, None, None)["material"].values) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ('"Mo" in gap', "'gap' is a number, expected a text on either side of `in`"),
+        ("gap in formula", "'gap' is a number, expected a text on either side of `in`"),
+        ('"MoS2" in elements', "expected the symbol of an element such as 'Pt', found"),
+        ('"pt" in elements', "expected the symbol of an element"),
+        ('formula in ("Pt", 1)', "'1' is a number, expected a text"),
+        ("has(formula)", "'has\\(formula\\)' is not allowed"),
+        ('has("Pt", "S")', "is not allowed"),
+        ("'a' in formula in formula", "is not allowed"),
+    ],
+)
+def test_what_is_no_element_or_part_is_refused(where, message):
+    with pytest.raises(InputError, match=message):
+        select(SEVERAL, where, None, None)
+
+
+def test_dimensions_are_ranked_apart_unless_asked():
+    def ranked(sort, **settings):
+        return "".join(select(SEVERAL, None, sort, **{"top": None} | settings)["material"].values)
+
+    assert ranked("abs(conserved_xy_z)") == "cabd"
+    assert ranked("-conserved_xy_z", top=1) == "ad"
+    assert ranked("conserved_xy_z", mixed=True, top=3) == "cab"
+    assert ranked("conserved_xy_z", mixed=True) == "cabd"
+    # What has one unit for all is one ranking.
+    assert ranked("gap") == "dcba"
+    assert ranked("gap", top=1) == "d"
+    layers = select(SEVERAL, "dimension == 2", "conserved_xy_z", 1)
+    assert layers["material"].values.tolist() == ["b"]
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [

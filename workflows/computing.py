@@ -34,6 +34,7 @@ from spinscreen.kernels import (
 from spinscreen.kernels.quantities import Term
 from spinscreen.materials import WannierModel
 from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
+from spinscreen.storage.attributes import make_portable
 
 from .adaptive import run_adaptive
 from .adaptive_plan import make_adaptive_plan
@@ -51,6 +52,7 @@ from .execution import Progress, run_plan
 from .finiteness import check_band_values, check_integrals
 from .integrated import Integrated, integrated_on_mesh
 from .levels import warn_of_levels
+from .notebook import notebook_progress
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
 from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
 from .settings import Settings, check_observables, checked_names, left_out_at_zero
@@ -109,6 +111,7 @@ def evaluate(
             "tick_labels": [label for _, label in kpoints.ticks],
         }
         dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))
+        make_portable(dataset)
     return dataset
 
 
@@ -154,7 +157,7 @@ def compute(
     calculation: Calculation | int | Sequence[int] | None = None,
     /,
     *values: Any,
-    progress: Progress = silent,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> xr.Dataset:
     """Brillouin-zone integrals for a scan of Fermi energies.
@@ -174,6 +177,7 @@ def compute(
     degeneracy_threshold, broadening : eV (theory section 2 and T3)
     quantities : None takes everything that model and temperature allow
     memory_budget : per worker, honoured at any mesh size
+    progress : called with numbers of k points that are done; None shows a bar in a notebook, else nothing
     Returns dims (..., fermi_energy). Raises InputError, also where a number is not finite. Warns with
     CostWarning where it will take more than a day.
 
@@ -194,13 +198,14 @@ def compute(
     calculation = Calculation.of(calculation, given)
     model = calculation.prepare(model)
     resolved = calculation.resolve(model)
-    setting, kpoints = "budget", resolved.budget
-    if kpoints is None:
+    setting, kpoints, most = "budget", resolved.budget, resolved.budget
+    if kpoints is None or most is None:
         mesh = IrreducibleMesh.of(resolved.mesh, model.symmetry_group)
-        setting, kpoints = "kmesh", mesh.full.size // mesh.order
+        setting, kpoints, most = "kmesh", mesh.full.size // mesh.order, mesh.size
     if cost := costly(model.size, kpoints, engine.threads, setting):
         warnings.warn(f"{cost}; choose a smaller {setting} unless you mean it.", CostWarning, stacklevel=2)
-    return compute_settings(model, resolved, engine, calculation.memory_budget, progress)
+    report = progress or notebook_progress(most) or silent
+    return compute_settings(model, resolved, engine, calculation.memory_budget, report)
 
 
 def compute_settings(
@@ -223,6 +228,7 @@ def compute_settings(
     dataset = compute_one(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     add_shapes(dataset, model, settings.integrals, sample)
+    make_portable(dataset)
     warn_of_equilibrium(dataset)
     warn_of_scan(dataset)
     return dataset

@@ -22,6 +22,7 @@ from spinscreen.storage import (
     is_published,
     publish,
 )
+from spinscreen.storage.attributes import make_portable
 
 from .calculation import Calculation
 from .computing import compute_settings, silent
@@ -126,6 +127,8 @@ class Work:
         )
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         dataset.attrs |= {"material": self.source.id, "computed": now, "columns": columns, **self.facts}
+        make_portable(dataset)
+        dataset = dataset.assign_coords(name=str(self.source.id))
         publish(dataset, store, self.material_id)
         if checkpoints is not None:
             checkpoints.clear()

@@ -94,6 +94,8 @@ RECORDS = (
         ("observable", "axis"),
         "{theta} eV angstrom^2 / hbar",
         wave_packet_moment,
+        comment="Circulation of the observable about the packet centre; the orbital moment where the "
+        "observable is the charge.",
     ),
     Integral(
         "circulation_magnetization",
@@ -111,6 +113,8 @@ RECORDS = (
         parts=("moment", "dipole", "berry"),
         note_wannierized="without the matrix elements of r H r that lie outside the Wannier functions (.uHu)",
         note_superconducting="of the quasiparticles: the condensate's own part is not in it",
+        comment="Magnetization of the circulating equilibrium current; of the charge it is the orbital "
+        "magnetization.",
     ),
     Integral(
         "equilibrium_current",
@@ -125,5 +129,6 @@ RECORDS = (
         side_by_side,
         by_default=False,
         parts=("bare", "berry"),
+        comment="Uniform current without a field; 0 for a conserved one, so a check of the numbers.",
     ),
 )

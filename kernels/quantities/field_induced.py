@@ -103,6 +103,8 @@ RECORDS = (
         ("observable", "field_axis"),
         "{theta} angstrom / eV",
         field_texture,
+        comment="Interband change of the observable per field; to see where the induced density (T16) "
+        "comes from.",
     ),
     Integral(
         "field_induced_density",
@@ -113,6 +115,8 @@ RECORDS = (
         (Term(field_texture, Weight.SEA, filled_constant=False, hidden=Hidden.RESPONSE),),
         unchanged,
         note_superconducting=BARE_BUBBLE,
+        comment="Density of the observable that a field induces between bands; for the intrinsic "
+        "Edelstein effect and spin-orbit torques.",
     ),
     Integral(
         "field_induced_density_rate",
@@ -125,5 +129,7 @@ RECORDS = (
         note="times the field and tau, e/hbar is in the unit; also the net torque per field: where symmetry "
         "does not make it zero no conserved current exists",
         note_superconducting=BARE_BUBBLE,
+        comment="Density of the observable that a field induces per relaxation time; for the Edelstein "
+        "effect, and the check that no net torque forbids a conserved current.",
     ),
 )

@@ -186,7 +186,15 @@ CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=Fals
 _CONSERVED_SEA = Term(conserved_tensor, Weight.SEA, hidden=Hidden.CURVATURE)
 
 RECORDS = (
-    BandQuantity("berry_curvature", "Berry curvature", "T1", ("axis",), "angstrom^2", berry_curvature),
+    BandQuantity(
+        "berry_curvature",
+        "Berry curvature",
+        "T1",
+        ("axis",),
+        "angstrom^2",
+        berry_curvature,
+        comment="Curl of the Berry connection, of each multiplet; to see where a Hall effect comes from.",
+    ),
     BandQuantity(
         "conserved_curvature",
         "conserved curvature",
@@ -194,6 +202,8 @@ RECORDS = (
         ("observable", "axis"),
         "{theta} angstrom^2",
         conserved_curvature,
+        comment="Spin texture times Berry curvature of each multiplet; to see where the conserved Hall "
+        "conductivity (T6) comes from.",
     ),
     BandQuantity(
         "conventional_curvature",
@@ -202,6 +212,8 @@ RECORDS = (
         THETA_HALL_DIMS,
         "{theta} angstrom^2",
         conventional_curvature,
+        comment="Curvature of the conventional current (vs + sv)/2; to see where the conventional Hall "
+        "conductivity (T4) comes from.",
     ),
     Integral(
         "anomalous_hall_conductivity",
@@ -211,6 +223,7 @@ RECORDS = (
         CHARGE_CONDUCTIVITY,
         (Term(field_berry_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE),),
         negative_antisymmetric,
+        comment="Intrinsic Hall conductivity of the charge; for anomalous Hall effects and Chern numbers.",
     ),
     Integral(
         "conventional_hall_conductivity",
@@ -221,6 +234,8 @@ RECORDS = (
         (CONVENTIONAL_SEA,),
         unchanged,
         note="of the conventional current; alone among T4, T6 and T14 it is smeared by `broadening`",
+        comment="Linear response of the conventional current (vs + sv)/2, which is not conserved; for "
+        "comparison with most of the literature and other codes.",
     ),
     Integral(
         "conserved_hall_conductivity",
@@ -233,6 +248,8 @@ RECORDS = (
         note="the result of Xiao and Niu: the packet-centre part of the conserved current, which depends on "
         "the degeneracy threshold where levels nearly meet; the full response of the same current is "
         "proper_hall_conductivity (T14)",
+        comment="Conserved current of Xiao and Niu in the packet picture; where that picture is the "
+        "subject, together with its sensitivity.",
     ),
     Integral(
         "conserved_hall_conductivity_sensitivity",
@@ -244,6 +261,8 @@ RECORDS = (
         unchanged,
         note="0 says no more than that no two levels lie between the threshold and four times it",
         judged_by="conserved_hall_conductivity",
+        comment="Change of T6 when the degeneracy threshold is four times as large; T6 can be trusted "
+        "where this is small.",
     ),
     Integral(
         "conserved_hall_conductivity_occupied",
@@ -262,6 +281,8 @@ RECORDS = (
         note="NaN where bands cross the Fermi energy, so that the mesh has no gap there",
         refused_superconducting="pairing mixes occupied and empty bands of the electrons, so that none of "
         "their sets is the occupied multiplet",
+        comment="T6 with all occupied bands as one multiplet; for insulators, where it does not depend on "
+        "the threshold.",
     ),
     Integral(
         "torque_dipole_conductivity",
@@ -274,5 +295,7 @@ RECORDS = (
         note="T6 - T4, meaningful within the packet picture; the torque dipole of the ab initio literature, "
         "I1 + I2, is proper_torque_dipole_conductivity; with a broadening above 0, which only T4 has, it is "
         "no difference of like with like",
+        comment="What the torque dipole adds to the conventional current in the packet picture; to see "
+        "how far T6 and T4 are apart.",
     ),
 )

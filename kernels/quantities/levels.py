@@ -40,24 +40,42 @@ def velocity(bands: BlochBands) -> Real:
 
 
 RECORDS = (
-    BandQuantity("energy", "band energy", "section 2", (), "eV", energy),
-    BandQuantity("velocity", "band velocity", "section 3", ("axis",), "eV angstrom / hbar", velocity),
+    BandQuantity(
+        "energy",
+        "band energy",
+        "section 2",
+        (),
+        "eV",
+        energy,
+        comment="Eigenvalues of H(k) as they are; for band structures and Fermi surfaces.",
+    ),
+    BandQuantity(
+        "velocity",
+        "band velocity",
+        "section 3",
+        ("axis",),
+        "eV angstrom / hbar",
+        velocity,
+        comment="Mean band velocity of each multiplet; for group velocities and slopes of the bands.",
+    ),
     Integral(
         "carrier_density",
         "electrons per cell",
         "section 4",
         (),
-        electrons_per_cell("1/cell"),
+        electrons_per_cell("1"),
         (Term(electron_content, Weight.SEA),),
         unchanged,
+        comment="Electrons per cell below each Fermi energy; to find gaps and to fix the Fermi level.",
     ),
     Integral(
         "density_of_states",
-        "density of states",
+        "density of states per cell",
         "section 4",
         (),
-        electrons_per_cell("1/(eV cell)", -1),
+        electrons_per_cell("1/eV", -1),
         (Term(unity, Weight.SURFACE),),
         unchanged,
+        comment="States per cell and energy at each Fermi energy; to tell a metal from a gap.",
     ),
 )

@@ -96,6 +96,7 @@ RECORDS = (
         _CHARGE_NERNST,
         (Term(thermal_berry_curvature, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         negative_antisymmetric,
+        comment="Hall current of the charge in a temperature gradient; for anomalous Nernst effects.",
     ),
     Integral(
         "conventional_nernst_conductivity",
@@ -105,6 +106,8 @@ RECORDS = (
         _THETA_NERNST,
         (Term(thermal_conventional, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         unchanged,
+        comment="Conventional current in a temperature gradient; for comparison with the literature on "
+        "the spin Nernst effect.",
     ),
     Integral(
         "conserved_nernst_conductivity",
@@ -114,6 +117,8 @@ RECORDS = (
         _THETA_NERNST,
         (Term(thermal_conserved, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
         unchanged,
+        comment="Conserved current of the packet picture in a temperature gradient; where that picture is "
+        "the subject.",
     ),
     Integral(
         "proper_nernst_conductivity",
@@ -127,6 +132,8 @@ RECORDS = (
         ),
         _sum,
         note=PROPER_NOTE,
+        comment="Full response of the conserved current to a temperature gradient; the number to publish "
+        "as spin Nernst conductivity.",
     ),
     Integral(
         "thermal_hall_conductivity",
@@ -136,5 +143,7 @@ RECORDS = (
         Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat),
         (Term(berry_curvature, Weight.HEAT, hidden=Hidden.CURVATURE),),
         antisymmetric,
+        comment="Transverse heat current of the electrons; for the thermal Hall effect of metals and "
+        "magnets.",
     ),
 )

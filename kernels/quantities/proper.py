@@ -115,6 +115,8 @@ RECORDS = (
         THETA_HALL_DIMS,
         "{theta} angstrom^2",
         proper_curvature,
+        comment="Fermi-sea curvature of the full response; to see where the full Hall conductivity (T14) "
+        "comes from.",
     ),
     Integral(
         "proper_hall_conductivity",
@@ -127,6 +129,8 @@ RECORDS = (
         note=PROPER_NOTE,
         note_at_zero=_SEA_ONLY,
         note_superconducting=BARE_BUBBLE,
+        comment="Full linear response of the conserved current; the number to publish as spin Hall "
+        "conductivity where no net torque forbids it.",
     ),
     Integral(
         "proper_surface_conductivity",
@@ -137,6 +141,8 @@ RECORDS = (
         (_SURFACE,),
         unchanged,
         note_superconducting=BARE_BUBBLE,
+        comment="Fermi-surface part of the full response, contained in T14; to see how much of it is of "
+        "the Fermi surface.",
     ),
     Integral(
         "proper_torque_dipole_conductivity",
@@ -149,6 +155,8 @@ RECORDS = (
         note="T14 - T4; with a broadening above 0, which only T4 has, it is no difference of like with like",
         note_at_zero=_SEA_ONLY,
         note_superconducting=BARE_BUBBLE,
+        comment="What the torque dipole adds to the conventional current in the full response, I1 + I2 of "
+        "the ab initio literature; to compare with it.",
     ),
     Integral(
         "accumulation_coefficient",
@@ -161,5 +169,7 @@ RECORDS = (
         note="the density that a gradient of the field builds up, per relaxation time",
         note_wannierized="without the part outside the Wannier functions (.sIu)",
         note_superconducting=BARE_BUBBLE,
+        comment="What accumulates of the observable where the field has a gradient, per relaxation time; "
+        "for Kerr microscopy and edges, 0 in a gap.",
     ),
 )

@@ -28,7 +28,10 @@ THETA_HALL_DIMS = ("observable", *HALL_DIMS)
 
 @dataclass(frozen=True)
 class BandQuantity:
-    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit."""
+    """A value per k and band. `dims` stand between the two; `{theta}` in `units` is the observable's unit.
+
+    comment : one sentence, what it is and when to use it, stored with it
+    """
 
     name: str
     long_name: str
@@ -36,6 +39,7 @@ class BandQuantity:
     dims: tuple[str, ...]
     units: str
     kernel: Kernel
+    comment: str = ""
 
     @property
     def needs_observable(self) -> bool:
@@ -126,6 +130,7 @@ class Integral:
     note_at_zero, note_superconducting, note_wannierized : the same, at T = 0, for a superconductor, and for
         Wannier functions of files, outside of which there is more
     refused_superconducting : why the quantity has no meaning in a superconductor
+    comment : one sentence, what it is and when to use it, stored with it
     """
 
     name: str
@@ -144,6 +149,7 @@ class Integral:
     note_superconducting: str = ""
     note_wannierized: str = ""
     refused_superconducting: str = ""
+    comment: str = ""
 
     @property
     def needs_observable(self) -> bool:

@@ -49,6 +49,8 @@ RECORDS = (
         THETA_CONDUCTIVITY,
         (Term(dipole_flow, Weight.SURFACE),),
         unchanged,
+        comment="Fermi-surface response of the dipole of the wave packet; for metals without inversion, "
+        "where it scales with the relaxation time.",
     ),
     Integral(
         "drude_weight",
@@ -59,5 +61,7 @@ RECORDS = (
         (Term(drude_flow, Weight.SURFACE),),
         unchanged,
         note_superconducting="the quasiparticles' part only, without the superfluid weight",
+        comment="Response of the conventional current per relaxation time; times tau it is a longitudinal "
+        "conductivity, of the charge the ordinary one.",
     ),
 )

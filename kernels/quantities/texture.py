@@ -28,7 +28,15 @@ def wave_packet_dipole(bands: BlochBands) -> Real:
 
 
 RECORDS = (
-    BandQuantity("texture", "texture of the observable", "section 3", ("observable",), "{theta}", texture),
+    BandQuantity(
+        "texture",
+        "texture of the observable",
+        "section 3",
+        ("observable",),
+        "{theta}",
+        texture,
+        comment="Mean of the observable in each multiplet; for spin textures and coloured bands.",
+    ),
     BandQuantity(
         "wave_packet_dipole",
         "dipole of the wave packet",
@@ -36,14 +44,18 @@ RECORDS = (
         ("observable", "axis"),
         "{theta} angstrom",
         wave_packet_dipole,
+        comment="Dipole of the observable about the packet centre; to see where the torque dipole comes "
+        "from.",
     ),
     Integral(
         "observable_density",
-        "equilibrium value of the observable",
+        "equilibrium value of the observable per cell",
         "section 3",
         ("observable",),
-        per_cell("{theta}/cell"),
+        per_cell("{theta}"),
         (Term(texture, Weight.SEA),),
         unchanged,
+        comment="Equilibrium value of the observable per cell, as the spin moment of a magnet; a check of "
+        "the model.",
     ),
 )

@@ -12,7 +12,7 @@ from .plots import (
     plot_scatter,
 )
 from .symmetry import SymmetryWarning, crystal_frame, rotated, symmetrized
-from .units import converted
+from .units import converted, unit_registry
 
 __all__ = [
     "SpinscreenAccessor",
@@ -29,4 +29,5 @@ __all__ = [
     "plot_scatter",
     "rotated",
     "symmetrized",
+    "unit_registry",
 ]

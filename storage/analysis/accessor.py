@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 
 from spinscreen.kernels import InputError
 
+from ..attributes import vectors_of
 from ..catalog import select
 from ..component import Component
-from ..fermi_level import at_level
+from ..fermi_level import RELATIVE, at_level, level_of, rounded
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
 from .fermi_surface import plot_fermi_surface
 from .plots import largest_component, plot_bands, plot_hall, plot_scatter
@@ -79,7 +80,7 @@ class SpinscreenAccessor:
             raise InputError(
                 "in_crystal_axes: the dataset has no attribute `lattice`, expected one of compute()."
             )
-        turned = rotated(self._dataset, crystal_frame(self._dataset.attrs["lattice"], x, z))
+        turned = rotated(self._dataset, crystal_frame(vectors_of(self._dataset.attrs["lattice"]), x, z))
         return turned.assign_attrs(axes=f"x along {list(x)}, z normal to {list(z)}")
 
     def _variable(self, name: str) -> xr.DataArray:
@@ -102,7 +103,7 @@ class IntegralsAccessor(SpinscreenAccessor):
         Raises InputError where no energy is given and the Fermi level is unknown, and where no scanned energy
         is within 0.05 eV.
         """
-        level = energy if energy is not None else self._dataset.attrs.get("fermi_level")
+        level = energy if energy is not None else level_of(self._dataset)
         if level is None:
             raise InputError("at_fermi_level: the Fermi level of this dataset is unknown, expected energy=.")
         found = at_level(self._dataset, float(level))
@@ -116,14 +117,17 @@ class IntegralsAccessor(SpinscreenAccessor):
         return found
 
     def relative_to_fermi_level(self) -> xr.Dataset:
-        """The dataset with energies counted from the Fermi level. Raises InputError where it is unknown."""
-        level = self._dataset.attrs.get("fermi_level")
+        """The dataset with energies counted from the Fermi level, where `xarray.concat` joins materials.
+
+        Equal steps about two levels give equal energies, to the last bit: they are rounded to 1e-9 eV.
+        Raises InputError where the level is unknown.
+        """
+        level = level_of(self._dataset)
         if level is None:
             raise InputError("relative_to_fermi_level: the Fermi level of this dataset is unknown.")
-        shifted = self._dataset["fermi_energy"] - float(level)
-        return self._dataset.assign_coords(
-            fermi_energy=shifted.assign_attrs(long_name="energy above the Fermi level", units="eV")
-        )
+        told = {"long_name": "energy above the Fermi level", "units": "eV", "relative_to": RELATIVE}
+        shifted = rounded(self._dataset["fermi_energy"].values - level)
+        return self._dataset.assign_coords(fermi_energy=("fermi_energy", shifted, told))
 
     def symmetrize(self, rotations: ArrayLike | None = None) -> xr.Dataset:
         """All tensors averaged over the point group of the structure, or over `rotations` (Cartesian).
@@ -163,7 +167,7 @@ class BandsAccessor(SpinscreenAccessor):
         values = self._variable(color)
         if component is not None:
             labels |= Component.of(values, component).labels(tuple(map(str, values.dims)))
-        return plot_bands(self._dataset, color, labels, self._dataset.attrs.get("fermi_level"))
+        return plot_bands(self._dataset, color, labels, level_of(self._dataset))
 
 
 class MeshAccessor(SpinscreenAccessor):
@@ -187,9 +191,10 @@ class CatalogAccessor(SpinscreenAccessor):
         sort: str | None = None,
         top: int | None = None,
         quality: Sequence[str] | None = None,
+        mixed: bool = False,
     ) -> xr.Dataset:
         """The materials that pass, sorted and cut as by `screen`, with all their arrays."""
-        return select(self._dataset, where, sort, top, quality)
+        return select(self._dataset, where, sort, top, quality, mixed=mixed)
 
     def plot_scatter(self, component: str = "xy_z") -> Figure:
         """Conserved against conventional Hall conductivity of all materials."""

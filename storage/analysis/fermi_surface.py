@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
+from ..attributes import vectors_of
+from ..fermi_level import level_of
 from .plots import new_figure
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def plot_fermi_surface(dataset: xr.Dataset, energy: float | None = None, k3: flo
     energy : eV, by default the Fermi level; k3 : reduced third coordinate of the plane, nearest of the mesh
     Arrows show spin x and y, colours spin z (hbar). Raises InputError for another dataset.
     """
-    level = energy if energy is not None else dataset.attrs.get("fermi_level")
+    level = energy if energy is not None else level_of(dataset)
     if level is None:
         raise InputError("plot_fermi_surface: the Fermi level of this dataset is unknown, expected energy=.")
     plane = _slice(dataset, k3)
@@ -84,7 +86,7 @@ def _slice(dataset: xr.Dataset, k3: float) -> _Slice:
     if shape[0] * shape[1] != plane.sizes["k"] or min(shape) < 3:
         raise InputError(f"plot_fermi_surface: expected a mesh of k points, found {plane.sizes['k']} points.")
     order = np.lexsort((second.round(9), first.round(9)))
-    reciprocal = 2 * np.pi * np.linalg.inv(np.array(dataset.attrs["lattice"])).T
+    reciprocal = 2 * np.pi * np.linalg.inv(vectors_of(dataset.attrs["lattice"])).T
     reduced = _closed(np.stack([first, second])[:, order].reshape(2, *shape), 1.0)
     energy = _closed(plane["energy"].values[order].T.reshape(-1, *shape))
     spin = None

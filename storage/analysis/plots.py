@@ -11,8 +11,9 @@ import xarray as xr
 
 from spinscreen.kernels import CONDUCTANCE, InputError
 
+from ..attributes import texts_of
 from ..component import Component
-from ..fermi_level import at_level
+from ..fermi_level import at_level, level_of
 from ..observables import Observables, short_name
 from ..schema import error_name
 from .units import units_of_one
@@ -135,7 +136,7 @@ def plot_hall(dataset: xr.Dataset, component: Component | Sequence[str] | str | 
             band = {"color": line.get_color(), "alpha": 0.2, "linewidth": 0}
             ax.fill_between(dataset["fermi_energy"], numbers - bars, numbers + bars, **band)
     ax.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-    level = dataset.attrs.get("fermi_level")
+    level = level_of(dataset)
     if level is not None:
         ax.axvline(float(level), color="0.6", linewidth=0.8, linestyle=":", label="Fermi level")
     ax.set_xlabel("Fermi energy (eV)")
@@ -195,7 +196,7 @@ def plot_bands(
     shift = fermi_level or 0.0
     distance = dataset["distance"].values
     values = dataset[color_by].sel(selection).values
-    breaks = [int(number) for number in dataset["distance"].attrs.get("breaks", ())]
+    breaks = [int(number) for number in np.atleast_1d(dataset["distance"].attrs.get("breaks", ()))]
     for piece in pairwise((0, *breaks, len(distance))):
         shown = slice(*piece)
         ax.plot(
@@ -216,8 +217,8 @@ def plot_bands(
     units = str(dataset[color_by].attrs["units"]).replace("hbar", "ħ").replace("angstrom", "Å")
     bar = figure.colorbar(points, extend="both")
     bar.set_label(f"{dataset[color_by].attrs['long_name']} {chosen} ({units})", parse_math=False)
-    ticks = dataset["distance"].attrs["tick_positions"]
-    ax.set_xticks(ticks, dataset["distance"].attrs["tick_labels"], parse_math=False)
+    ticks = np.atleast_1d(dataset["distance"].attrs["tick_positions"])
+    ax.set_xticks(ticks, texts_of(dataset["distance"].attrs["tick_labels"]), parse_math=False)
     for tick in ticks:
         ax.axvline(tick, color="0.8", linewidth=0.8, zorder=0)
     ax.set_xlim(distance[0], distance[-1])

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from spinscreen.kernels import QUANTITIES, InputError
 from spinscreen.materials import Structure
 
+from ..attributes import texts_of, vectors_of
 from ..observables import AXES, Facts, Observables
 from ..schema import is_error
 
@@ -143,11 +144,11 @@ def _asymmetries(before: xr.Dataset, after: xr.Dataset) -> Iterator[tuple[str, f
 
 
 def _rotations_of(dataset: xr.Dataset) -> NDArray[np.float64]:
-    symbols = dataset.attrs.get("atom_symbols")
+    symbols = texts_of(dataset.attrs.get("atom_symbols"))
     if not symbols:
         raise InputError(
             "symmetrize: the dataset knows no atoms, expected those of the .win; give rotations= instead."
         )
-    lattice = np.array(dataset.attrs["lattice"])
-    reduced = np.array(dataset.attrs["atom_positions"]) @ np.linalg.inv(lattice)
-    return Structure(lattice, tuple(map(str, symbols)), reduced).rotations
+    lattice = vectors_of(dataset.attrs["lattice"])
+    reduced = vectors_of(dataset.attrs["atom_positions"]) @ np.linalg.inv(lattice)
+    return Structure(lattice, symbols, reduced).rotations

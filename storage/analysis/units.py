@@ -10,13 +10,23 @@ import xarray as xr
 from spinscreen.kernels import InputError
 
 
+def unit_registry() -> Any:
+    """The `pint.UnitRegistry` of all units here: pint's own know all but Theta, the unit of observables of
+    several kinds in one variable, and cell, in units of earlier versions.
+
+    For pint-xarray: `dataset.pint.quantify(unit_registry=unit_registry())`.
+    """
+    return _registry()
+
+
 @cache
 def _registry() -> Any:
     # A tenth of a second, which only those pay who convert.
     from pint import UnitRegistry
 
-    registry: Any = UnitRegistry()
+    registry: Any = UnitRegistry(force_ndarray_like=True)
     registry.define("cell = [unit_cell]")
+    registry.define("Theta = [observable]")
     return registry
 
 

@@ -34,7 +34,7 @@ from ..results import (
     tensor_units,
 )
 from ..results.column_names import unused
-from ..schema import CATALOG, SCHEMA_VERSION, labels
+from ..schema import CATALOG, SCHEMA_VERSION, conventions, labels
 from .reading import (
     check_whole,
     columns_of_headings,
@@ -271,26 +271,30 @@ class _Writer:
         for variable in TENSORS.values():
             if variable in self._group:
                 self._tensor(variable, self.count, None)
+        columns = {name: ("material", values) for name, values in self._columns().items()}
+        # Texts as coordinates: `where`, `reindex` and means leave them what they are.
+        texts = {name: column for name, column in columns.items() if column[1].dtype.kind == "O"}
         scalars = xr.Dataset(
-            {name: ("material", values) for name, values in self._columns().items()},
-            self._labels(self._materials),
+            {name: column for name, column in columns.items() if name not in texts},
+            self._labels(self._materials) | texts,
             {
                 "kind": CATALOG,
+                **conventions(CATALOG),
                 "relative_to": "Fermi level of each material",
                 "schema_version": SCHEMA_VERSION,
                 "row_version": ROW_VERSION,
                 "replaces": replaces,
             },
         )
-        for name in scalars.data_vars:
-            scalars[name].attrs |= self._described(str(name))
+        for name in columns:
+            scalars[name].attrs |= self._described(name)
         numbers = [str(name) for name in scalars.data_vars if scalars[name].dtype.kind == "f"]
         # Chunks that do not depend on the number of rows: an older catalog that is still open in some session
         # goes on to read right while rows are added.
         chunked = {"chunks": (_SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
         with consolidating():
             by_zarr = scalars.drop_vars(numbers[1:])
-            encoding = dict.fromkeys(("material", *by_zarr.data_vars), chunked)
+            encoding = dict.fromkeys(("material", *texts, *by_zarr.data_vars), chunked)
             by_zarr.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=False, encoding=encoding)
         for name in numbers[1:]:
             copy_array(self._folder / numbers[0], self._folder / name, scalars[name], _SCALAR_CHUNK)

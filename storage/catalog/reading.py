@@ -14,15 +14,25 @@ from ..files.whole import read_json
 from ..files.zipped import ZippedStore
 from ..place import CATALOG, Place, StoreLike
 from ..results import CatalogRow
+from ..schema import with_plain_texts
 
 
 def open_catalog(store: StoreLike) -> xr.Dataset:
-    """The catalog as it is, lazily.
+    """The catalog as it is: numbers lazily, texts as coordinates.
 
     store : a folder, a copy of it in one .zip file, or the address of a copy on an object store
         ("s3://bucket/results.zarr")
     Raises InputError where there is none, or where it cannot be read.
     """
+    catalog = lazy_catalog(store)
+    try:
+        return with_plain_texts(catalog)
+    except Exception as problem:  # whatever Zarr raises about a damaged chunk
+        raise damaged_catalog(str(store), problem) from None
+
+
+def lazy_catalog(store: StoreLike) -> xr.Dataset:
+    """The catalog with nothing read of its columns. Raises InputError as `open_catalog`."""
     if "://" in str(store):
         return _open_remote(f"{str(store).rstrip('/')}/{CATALOG}")
     zipped = None if isinstance(store, Place) else ZippedStore.at(store)
@@ -35,7 +45,7 @@ def open_catalog(store: StoreLike) -> xr.Dataset:
         raise InputError(f"{place.path}: has no catalog, make one with `spinscreen catalog {place.path}`.")
     try:
         check_whole(path)
-        return xr.open_zarr(path, consolidated=True, chunks=None)
+        return _with_texts(xr.open_zarr(path, consolidated=True, chunks=None))
     except Exception as problem:  # whatever Zarr and xarray raise about damaged metadata
         raise damaged_catalog(str(place.path), problem) from None
 
@@ -70,7 +80,7 @@ def check_whole(generation: Path) -> None:
 
 def columns_of_headings(catalog: xr.Dataset) -> dict[str, str]:
     """What the user called a column -> its name in the catalog."""
-    headings = {str(name): catalog[name].attrs.get("heading") for name in catalog.data_vars}
+    headings = {name: catalog[name].attrs.get("heading") for name in scalar_columns(catalog)}
     return {str(heading): name for name, heading in headings.items() if heading is not None}
 
 
@@ -86,7 +96,7 @@ def renamed(row: CatalogRow, columns: Mapping[str, str]) -> CatalogRow:
 
 def _open_remote(address: str) -> xr.Dataset:
     try:
-        return xr.open_zarr(address, consolidated=True, chunks=None)
+        return _with_texts(xr.open_zarr(address, consolidated=True, chunks=None))
     except (OSError, ImportError, KeyError, ValueError) as problem:
         raise InputError(
             f"{address}: its catalog cannot be opened ({problem}); expected a copy of a store with /catalog, "
@@ -103,4 +113,10 @@ def generation(store: Place) -> Path | None:
 
 def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:
     """Names of the columns that have one value per material."""
-    return [str(name) for name in catalog.data_vars if catalog[name].dims == ("material",)]
+    variables = catalog.variables
+    return [str(name) for name in variables if name != "material" and variables[name].dims == ("material",)]
+
+
+def _with_texts(catalog: xr.Dataset) -> xr.Dataset:
+    """Columns of texts as coordinates, which they were not in earlier versions."""
+    return catalog.set_coords([n for n in scalar_columns(catalog) if catalog[n].dtype.kind in "OUT"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError, short, whole_number
 
+from ..attributes import mapping_of, portable
 from ..place import StoreLike
-from ..results import QUALITIES
-from .reading import damaged_catalog, open_catalog, scalar_columns
+from ..results import QUALITIES, column_units, hall_units
+from .reading import damaged_catalog, lazy_catalog, scalar_columns
 from .superseded import rows_of_campaign, superseded
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -54,6 +56,9 @@ _SHOWN = (
     "quality",
 )
 
+#: Column that is made of the dimension.
+_UNIT = "conductivity_unit"
+
 #: What is behind the name of a column in that of its error.
 _ERROR = "_error"
 
@@ -63,6 +68,11 @@ _HIGHEST_POWER = 10
 #: Characters, parts and levels of an expression: enough for a list of hundreds of names, too few to fill the
 #: memory or the stack.
 _LONGEST, _MOST_PARTS, _DEEPEST = 20_000, 4_000, 60
+
+#: Column that is made of the formula: symbols of the elements with blanks between.
+_ELEMENTS = "elements"
+
+_SYMBOL = re.compile("[A-Z][a-z]?")
 
 _EXAMPLE = "gap < 0.05 and abs(conserved_xy_z) > 100"
 
@@ -76,12 +86,16 @@ def screen(
     quality: Sequence[str] | None = None,
     campaign: str | None = None,
     latest: bool = False,
+    mixed: bool = False,
 ) -> pd.DataFrame:
     """Materials of a store's catalog as a table, one row each.
 
     where : for example "gap < 0.05 and abs(conserved_xy_z) > 100"; numbers, texts in quotes, columns,
-        + - * / **, comparisons, and, or, not, abs, sqrt, log
+        + - * / **, comparisons, and, or, not, abs, sqrt, log; has("Pt") or "Pt" in elements for what has that
+        element, "Se2" in formula for a part of a text, name in ("WSe2", "MoS2") for one of several
     sort : an expression, the largest first; "-" before it for the smallest first; top : rows to keep
+    mixed : rank crystals, layers and chains together also where `sort` has different units for them; by
+        default each is ranked by itself, crystals first, and `top` rows of each are kept
     quality : which to keep of "converged", "unconverged" and "unknown"; the attribute `left_out` of the table
         says how many rows of each other one pass `where`
     columns : names, ["all"] for all; None: some, and those that `where` and `sort` name
@@ -101,7 +115,7 @@ def screen(
     >>> len(table), "gap" in table
     (1, True)
     """
-    catalog = open_catalog(store)
+    catalog = with_made_columns(lazy_catalog(store), (where, sort, *_listed(columns)), str(store))
     known = scalar_columns(catalog)
     if isinstance(columns, str):
         raise InputError(f"columns: expected a list of names, found the text {short(columns)}.")
@@ -113,16 +127,16 @@ def screen(
         chosen = list(known) if list(columns) == ["all"] else list(dict.fromkeys(columns))
     for column in chosen:
         _check_column(column, known, "columns")
-    found = select(catalog, where, sort, top, quality, campaign, latest)
+    found = select(catalog, where, sort, top, quality, campaign, latest, mixed)
     table = found[chosen].to_dataframe()[chosen]
-    table.attrs["left_out"] = found.attrs.get("left_out", {})
+    table.attrs["left_out"] = mapping_of(found.attrs.get("left_out"))
     table.attrs["superseded"] = found.attrs.get("superseded", 0)
     return table
 
 
 def errors_of(store: StoreLike, columns: Sequence[str]) -> list[str]:
     """Those columns of a store's catalog that are the errors of some of its columns."""
-    known = set(scalar_columns(open_catalog(store)))
+    known = set(scalar_columns(lazy_catalog(store)))
     return [column + _ERROR for column in columns if column + _ERROR in known]
 
 
@@ -134,11 +148,14 @@ def select(
     quality: Sequence[str] | None = None,
     campaign: str | None = None,
     latest: bool = False,
+    mixed: bool = False,
 ) -> xr.Dataset:
     """Materials of a catalog that pass, in order; only the columns of the expressions are read.
 
-    Where qualities are asked for, the attribute `left_out` counts the rows that were left out by quality.
+    Where qualities are asked for, the attribute `left_out` (JSON) counts the rows that were left out by
+    quality.
     """
+    catalog = with_made_columns(catalog, (where, sort))
     count = whole_number(top)
     if top is not None and (count is None or count < 1):
         raise InputError(f"top: expected a number of rows of at least 1, found {short(top)}.")
@@ -161,13 +178,63 @@ def select(
         good = np.isin(found, _checked_qualities(quality))
         left_out = {name: int((found[~good] == name).sum()) for name in QUALITIES if name in found[~good]}
         rows = rows[good]
+    groups = [rows]
     if sort is not None:
         values = pd.Series(np.broadcast_to(_value(sort, columns, "sort"), len(columns)))
-        rows = values.iloc[rows].sort_values(ascending=False, kind="stable").index.to_numpy()
-    selected = catalog.isel(material=rows[:count])
+        if not mixed and _depends_on_dimension(sort):
+            groups = _by_dimension(rows, columns)
+        groups = [
+            values.iloc[group].sort_values(ascending=False, kind="stable").index.to_numpy()
+            for group in groups
+        ]
+    selected = catalog.isel(material=np.concatenate([group[:count] for group in groups]))
     if latest:
         selected = selected.assign_attrs(superseded=superseded_count)
-    return selected if quality is None else selected.assign_attrs(left_out=left_out)
+    return selected if quality is None else selected.assign_attrs(left_out=portable(left_out))
+
+
+def _listed(columns: Sequence[str] | None) -> Sequence[str]:
+    """Columns that are asked for; all of them has those that are made."""
+    if columns is None or isinstance(columns, str):
+        return ()
+    return (_ELEMENTS, _UNIT) if list(columns) == ["all"] else columns
+
+
+def with_made_columns(catalog: xr.Dataset, named: Iterable[str | None], store: str = "STORE") -> xr.Dataset:
+    """The catalog with columns that are made of others, unless it has them: `elements` of the formula,
+    `conductivity_unit` of the dimension, which is that of spin Hall conductivities.
+
+    named : expressions and columns; what none of them names is not made
+    Raises InputError where the catalog is damaged.
+    """
+    made, said = {}, " ".join(str(text) for text in named if text is not None)
+    try:
+        if (_ELEMENTS in said or "has" in said) and _ELEMENTS not in catalog and "formula" in catalog:
+            made[_ELEMENTS] = [" ".join(_elements_in(str(formula))) for formula in catalog["formula"].values]
+        if _UNIT in said and _UNIT not in catalog and "dimension" in catalog:
+            units = hall_units("hbar")
+            made[_UNIT] = [units.get(dimension, "") for dimension in catalog["dimension"].values.tolist()]
+    except Exception as problem:  # whatever Zarr raises about a damaged chunk
+        raise damaged_catalog(store, problem) from None
+    columns = {name: ("material", np.array(texts, dtype=object)) for name, texts in made.items()}
+    return catalog.assign_coords(columns)
+
+
+def _elements_in(text: str) -> tuple[str, ...]:
+    """Symbols of the elements of a formula, or of a list of them, each once."""
+    return tuple(dict.fromkeys(_SYMBOL.findall(text)))
+
+
+def _depends_on_dimension(expression: str) -> bool:
+    """Whether an expression has columns whose unit is another for crystals, layers and chains."""
+    names = {node.id for node in ast.walk(_parsed(expression, "sort")) if isinstance(node, ast.Name)}
+    return any(", " in (column_units(name) or "") for name in names)
+
+
+def _by_dimension(rows: NDArray, columns: _Columns) -> list[NDArray]:
+    """Rows of each dimension, the highest first."""
+    dimensions = columns.values("dimension", "sort")[rows]
+    return [rows[dimensions == d] for d in sorted(set(dimensions.tolist()), reverse=True)] or [rows]
 
 
 def _names(expression: str) -> list[str]:
@@ -293,12 +360,45 @@ class _Evaluation:
                 _COMPARISONS
             ):
                 return self._compared([left, *others], ops)
+            case ast.Compare(left=part, ops=[ast.In() | ast.NotIn() as op], comparators=[whole]):
+                found = self._contained(part, whole)
+                return found if isinstance(op, ast.In) else np.asarray(~found)
+            case ast.Call(func=ast.Name(id="has"), args=[ast.Constant(value=str()) as symbol], keywords=[]):
+                return self._contained(symbol, ast.Name(_ELEMENTS))
             case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in _FUNCTIONS:
                 return np.asarray(_FUNCTIONS[name](self._number(inner)))
         raise InputError(
             f"{self._argument}: {_source(node)} is not allowed, expected numbers, texts, columns, + - * / "
-            "**, comparisons, and, or, not, abs, sqrt, log."
+            "**, comparisons, in, and, or, not, abs, sqrt, log, has."
         )
+
+    def _contained(self, part: ast.expr, whole: ast.expr) -> NDArray:
+        """One of several values, an element among those of a material, or a text within a text."""
+        if isinstance(whole, ast.Tuple | ast.List | ast.Set):
+            found = np.asarray(False)
+            for one in whole.elts:
+                found = np.asarray(np.logical_or(found, self._compared([part, one], [ast.Eq()])))
+            return found
+        wanted, texts = self._text(part), self._text(whole)
+        if isinstance(whole, ast.Name) and whole.id == _ELEMENTS:
+            if not isinstance(part, ast.Constant) or not _SYMBOL.fullmatch(str(part.value)):
+                raise InputError(
+                    f"{self._argument}: expected the symbol of an element such as 'Pt', found "
+                    f"{_source(part)}; a part of a text is looked for by 'Se2' in formula."
+                )
+            return np.array([part.value in _elements_in(text) for text in texts], dtype=bool)
+        return np.array([a in b for a, b in np.broadcast(wanted, texts)], dtype=bool).reshape(
+            np.broadcast_shapes(wanted.shape, texts.shape)
+        )
+
+    def _text(self, node: ast.expr) -> NDArray:
+        value = self(node)
+        if value.dtype != object:
+            raise InputError(
+                f"{self._argument}: {_source(node)} is a number, expected a text on either side of `in`, for "
+                "example 'Se2' in formula, or a list after it, for example dimension in (2, 3)."
+            )
+        return value
 
     def _constant(self, value: float) -> NDArray:
         # NumPy's numbers: dividing by zero gives infinity, and whole numbers cannot grow without bound.

@@ -25,6 +25,7 @@ from .rows import (
     TENSORS,
     CatalogRow,
     column_units,
+    hall_units,
     tensor_units,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "column_units",
     "damaged",
     "damaged_of",
+    "hall_units",
     "is_old_group",
     "is_published",
     "material_file",

@@ -15,6 +15,7 @@ from ..files.encoding import attributes_in, decode, encode
 from ..files.sealed import DamagedError, read_sealed, seal_of, sealed
 from ..files.whole import StoreError
 from ..place import Place, group_names
+from ..schema import as_now
 from .rows import CatalogRow, make_row, packed_row, unpacked_row
 
 #: Member of a material's file: its row of the catalog, so that a catalog needs no array.
@@ -114,7 +115,7 @@ def read_material(store: Place, material_id: str) -> xr.Dataset:
     Raises InputError where it is damaged or not there.
     """
     if is_old_group(store, material_id):
-        return xr.open_zarr(store.materials / material_id, consolidated=True)
+        return as_now(xr.open_zarr(store.materials / material_id, consolidated=True))
     return read_file(store, material_id)
 
 
@@ -123,7 +124,7 @@ def read_file(store: Place, material_id: str) -> xr.Dataset:
     members = _members(store, material_id)
     members.pop(_ROW, None)
     try:
-        return decode(members)
+        return as_now(decode(members))
     except DamagedError as problem:
         raise damaged(material_file(store, material_id), problem) from None
 

@@ -16,6 +16,7 @@ from scipy.constants import femto, hbar, physical_constants
 
 from spinscreen.kernels import Integral, find_quantity
 
+from ..attributes import mapping_of
 from ..component import Component
 from ..fermi_level import place_of_level
 from ..files.sealed import DamagedError
@@ -104,8 +105,8 @@ _UNITS = {
     "scan_maximum": "eV",
     "temperature": "K",
     "elapsed_seconds": "s",
-    "carrier_density": "1/cell",
-    "carrier_density_error": "1/cell",
+    "carrier_density": "1",
+    "carrier_density_error": "1",
     "largest_share_of_one_kpoint": "1",
     "symmetry_residual": "1",
 }
@@ -129,6 +130,13 @@ def tensor_units(variable: str) -> str:
     assert isinstance(quantity, Integral)
     by_dimension = quantity.unit.in_dimension
     return ", ".join(f"{by_dimension[d].format(theta='Theta')} in {d}D" for d in (3, 2, 1))
+
+
+def hall_units(theta: str) -> Mapping[float, str]:
+    """Unit of Hall conductivities of an observable with the unit `theta`, by dimension."""
+    quantity = find_quantity(TENSORS["conserved"])
+    assert isinstance(quantity, Integral)
+    return {dimension: unit.format(theta=theta) for dimension, unit in quantity.unit.in_dimension.items()}
 
 
 def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
@@ -169,7 +177,7 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     if "circulation_magnetization" in dataset:
         magnetization = here(ascending("circulation_magnetization"))
         columns |= _magnetization_columns(magnetization, _texts(dataset, "part"), observables)
-    given: Mapping[str, float | str] = attributes.get("columns", {})
+    given: Mapping[str, float | str] = mapping_of(attributes.get("columns"))
     names = column_names(given, taken=columns)
     columns |= {name: given[heading] for name, heading in names.items()}
     return CatalogRow(material_id, columns, known, on_grid, dict(names))

@@ -18,6 +18,7 @@ from spinscreen.storage import (
     is_error,
     place_of_level,
 )
+from spinscreen.storage.attributes import texts_of
 from spinscreen.storage.component import AXIS_DIMS
 
 from .numbers import with_error
@@ -84,7 +85,7 @@ def _captions(here: xr.Dataset, present: list[tuple[str, str, str]]) -> Iterator
         lacks = getattr(QUANTITIES[name], "note_at_zero", "")
         is_partial = lacks and lacks in here[name].attrs.get("note", "")
         yield f"{heading}: {name}\n    {told}{f'; here {lacks}' if is_partial else ''}"
-    if _OF_A_SURFACE in here.attrs.get("left_out_at_zero_temperature", ()):
+    if _OF_A_SURFACE in texts_of(here.attrs.get("left_out_at_zero_temperature")):
         told = "left out at T = 0 on a plain mesh, as all of a Fermi surface: give a temperature"
         yield f"T15: {_OF_A_SURFACE}\n    {told}"
     if any(here[name].attrs.get("net_torque") == "unchecked" for name, _, _ in present):

@@ -51,6 +51,9 @@ def screen_store(
         bool,
         typer.Option("--latest/--all", help="Of each material its newest result alone, or all of them."),
     ] = True,
+    mixed: Annotated[
+        bool, typer.Option(help="Rank crystals, layers and chains together, whose units differ.")
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the table as CSV.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the table as JSON records.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the table as Parquet (needs pyarrow).")] = None,
@@ -62,16 +65,16 @@ def screen_store(
             TABLES[option].check(path)
     kept = None if quality is None else names_of_text(quality)
     asked = None if columns is None else names_of_text(columns)
-    found = screen(store, where, sort, top, asked, kept, campaign, latest)
+    found = screen(store, where, sort, top, asked, kept, campaign, latest, mixed)
     for option, path in files.items():
         if path is not None:
             TABLES[option].write(found, path)
     errors = errors_of(store, list(found.columns))
     try:
-        beside = screen(store, where, sort, top, [*errors, _DIMENSION], kept, campaign, latest)
+        beside = screen(store, where, sort, top, [*errors, _DIMENSION], kept, campaign, latest, mixed)
     except InputError:
         # Results of the first versions do not say how many dimensions they have.
-        beside = screen(store, where, sort, top, errors, kept, campaign, latest)
+        beside = screen(store, where, sort, top, errors, kept, campaign, latest, mixed)
     shown = _Shown(found, beside, shown_units(store, list(found.columns)))
     for table in shown.tables():
         out.print(table)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from spinscreen.kernels import InputError, Sample
 from spinscreen.storage import Component, Store, check_figure, plot_hall, save_figure
+from spinscreen.storage.attributes import mapping_of, texts_of, vectors_of
 from spinscreen.storage.results.rows import quality_of
 
 from .results import answers_table, result_table, shown_energy
@@ -42,7 +43,7 @@ def show(store: StorePath, name: Name) -> None:
     found = _newest(place, name)
     dataset = place.read(found)
     out.print(_settings_table(dataset, found))
-    for note in dataset.attrs.get("model_notes", ()):
+    for note in texts_of(dataset.attrs.get("model_notes")):
         out.say(one_line(f"assumed: {note}"))
     here = shown_energy(dataset) if "fermi_energy" in dataset.dims else "no integrals in it"
     if isinstance(here, str):
@@ -101,7 +102,7 @@ def _settings_table(dataset: xr.Dataset, material_id: str) -> Table:
     level = attributes.get("fermi_level")
     rows = {
         "material": attributes.get("material", attributes.get("model_name")),
-        **attributes.get("columns", {}),
+        **mapping_of(attributes.get("columns")),
         "Fermi level": "unknown" if level is None else f"{float(level):.4f} eV",
         "k mesh": "x".join(map(str, attributes.get("k_mesh", ("adaptive",)))),
         "quality": quality_of(attributes),
@@ -117,7 +118,7 @@ def sample_of_result(dataset: xr.Dataset) -> Sample:
     number is taken for rounding that may be none.
     """
     dimension = int(dataset.attrs["dimension"])
-    lattice = np.asarray(dataset.attrs["lattice"], dtype=float)
+    lattice = vectors_of(dataset.attrs["lattice"])
     sides = [lattice[list(axes)] for axes in combinations(range(3), dimension)]
     measure = max(float(np.sqrt(np.linalg.det(side @ side.T))) for side in sides)
     electrons = int(dataset.attrs.get("spin_degeneracy", 1))
