@@ -126,3 +126,72 @@ def test_a_real_hamiltonian_is_not_taken_for_a_magnet_without_a_win(tmp_path, im
     assert model.provenance.spin_source == source
     assert model.spin_degeneracy == (1 if source == "tested" else 2)
     assert source == "tested" or told(model, "no file says spinors = .true.")
+
+
+@pytest.fixture
+def iron(reference_data, tmp_path) -> Path:
+    """Fe without its _wsvec.dat, though the .win says use_ws_distance = .true."""
+    for suffix in ("_tb.dat", "_hr.dat", ".win", "_centres.xyz"):
+        (tmp_path / f"Fe{suffix}").symlink_to(reference_data / "Fe" / f"Fe{suffix}")
+    return tmp_path
+
+
+def test_images_of_a_lost_file_are_made_again(iron, reference_data):
+    expected = load_model(reference_data / "Fe", spin_ordering="none")
+    found = load_model(iron, spin_ordering="none")
+    np.testing.assert_array_equal(found.translations, expected.translations)
+    np.testing.assert_array_equal(found.hamiltonian, expected.hamiltonian)
+    assert told(found, "minimal images made of mesh, unit cell and Wannier centres")
+    (iron / "Fe_tb.dat").unlink()
+    # The _hr.dat has six digits.
+    other = load_model(iron, spin_ordering="none").hamiltonian
+    np.testing.assert_allclose(other, expected.hamiltonian, atol=1e-6)
+    (iron / "Fe_centres.xyz").unlink()
+    with pytest.raises(
+        InputError, match=r"Fe_hr\.dat: Fe\.win says use_ws_distance = \.true\., but there is no"
+    ):
+        load_model(iron)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda numbers: ["0"] * 3, lambda numbers: [f"{-int(n)}" for n in numbers]]
+)
+def test_images_lead_to_the_nearest_place(iron, reference_data, change):
+    text = (reference_data / "Fe" / "Fe_wsvec.dat").read_text()
+    lines = [line if len(line.split()) != 3 else " ".join(change(line.split())) for line in text.splitlines()]
+    (iron / "Fe_wsvec.dat").write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"Fe_wsvec\.dat: the T vectors of R = .* nearest image"):
+        load_model(iron)
+
+
+def energies_of(folder: Path, change) -> Path:
+    """Change the energies (k, band) of a list."""
+    path = folder / "GaAs.eig"
+    table = np.loadtxt(path)
+    shape = int(table[:, 1].max()), int(table[:, 0].max())
+    table[:, 2] = change(table[:, 2].reshape(shape)).ravel()
+    path.unlink()
+    np.savetxt(path, table, fmt="%d %d %.12f")
+    return path
+
+
+def shifted(energies: np.ndarray) -> np.ndarray:
+    energies[5, 3] += 20
+    return energies
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (shifted, "expected bands in the order of energy"),
+        (lambda e: e[[1, 0, *range(2, len(e))]], "k and -k, differ"),
+    ],
+)
+def test_energies_that_nothing_else_says(reference_data, tmp_path, change, message):
+    for name in ("GaAs.chk", "GaAs.win", "GaAs.eig"):
+        (tmp_path / name).symlink_to(reference_data / "GaAs" / name)
+    energies_of(tmp_path, lambda e: e)
+    load_model(tmp_path, spin_ordering="none")
+    energies_of(tmp_path, change)
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path, spin_ordering="none")

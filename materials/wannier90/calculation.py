@@ -29,12 +29,16 @@ from .consistency import (
     check_centres,
     check_gauge,
     check_images,
+    check_nearest,
     check_position,
     check_translations,
+    fits_mesh,
+    home_centres,
     mesh_of,
+    uses_images,
 )
 from .discovery import SourceFiles, find_files, hamiltonians_below
-from .mesh_images import TOLERANCE, wigner_seitz_of_mesh
+from .mesh_images import TOLERANCE, images_of, wigner_seitz_of_mesh
 from .overlaps import Neighbours, check_same_overlaps, position_of_overlaps, read_neighbours, read_overlaps
 from .spin import ab_initio_spin, check_same_calculation, hamiltonian_of_bands, to_lattice
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
@@ -142,13 +146,21 @@ class Wannier90Files:
             check_cells(self._known_cells)
         check_translations(hamiltonian, self.wigner_seitz, mesh, cell)
         if "wsvec" in self.files:
-            check_images(self.files["wsvec"], self.wigner_seitz, mesh, win)
+            self._check_images(mesh, cell)
         _ = self.hamiltonian
         if cell is not None and self.raw.position is not None:
             source = self._overlaps[0] if self._overlaps else hamiltonian
             check_position(source, self.raw.position, self.wigner_seitz, cell)
             if gauge is not None:
                 check_centres(source, gauge.centres, self.raw, cell)
+
+    def _check_images(self, mesh: tuple[int, ...] | None, cell: NDArray[np.float64] | None) -> None:
+        path = self.files["wsvec"]
+        check_images(path, self.wigner_seitz, mesh, self.win)
+        if mesh is None or cell is None or not self.is_text or not uses_images(path):
+            return
+        if (centres := self._untranslated_centres) is not None and fits_mesh(self._written, mesh):
+            check_nearest(path, self._written, mesh, cell, centres, self._tolerance)
 
     @property
     def win(self) -> WinFile | None:
@@ -274,12 +286,11 @@ class Wannier90Files:
         assert checkpoint is not None
         mesh_of(win, checkpoint, self.files["chk"])
         wanted = win.logical("use_ws_distance") if win else None
-        tolerance = win.real("ws_distance_tol") if win else None
         return wigner_seitz_of_mesh(
             checkpoint.lattice,
             checkpoint.mesh.tolist(),
             None if wanted is False else checkpoint.centres,
-            TOLERANCE if tolerance is None else tolerance,
+            self._tolerance,
         )
 
     @cached_property
@@ -313,7 +324,36 @@ class Wannier90Files:
         if not self.is_text:
             _ = self.raw
             return self._mesh_lattice
-        return self._written
+        win = self.win
+        if win is None or "wsvec" in self.files or not win.logical("use_ws_distance"):
+            return self._written
+        mesh = mesh_of(win, self._checkpoint, self.files.get("chk", self.hamiltonian_file))
+        if mesh is not None and not fits_mesh(self._written, mesh):
+            # Another program wrote it, or whoever checks it says so.
+            return self._written
+        cell, centres = self._cell[1], self._untranslated_centres
+        if mesh is None or cell is None or centres is None:
+            raise InputError(
+                f"{self.hamiltonian_file}: {win.path.name} says use_ws_distance = .true., but there is no "
+                f"{self.seedname}_wsvec.dat, and without mp_grid, unit cell and Wannier centres its images "
+                "cannot be made; put it there, or a .chk, _tb.dat or .wout of the run."
+            )
+        return images_of(self._written, mesh, cell, centres, self._tolerance)
+
+    @property
+    def _tolerance(self) -> float:
+        """angstrom: ws_distance_tol of the .win, else Wannier90's default."""
+        said = self.win.real("ws_distance_tol") if self.win else None
+        return TOLERANCE if said is None else said
+
+    @property
+    def _untranslated_centres(self) -> NDArray[np.float64] | None:
+        """Wannier centres (wannier, 3) angstrom from which Wannier90 counts images; None where not known."""
+        if self.raw.position is not None:
+            return home_centres(self.raw.position, self.raw.translations)
+        moved = self.win is not None and bool(self.win.logical("translate_home_cell"))
+        known = self.centres_kind and not (self.centres_kind == "centres" and moved)
+        return self.centres if known else None
 
     @cached_property
     def _written(self) -> WignerSeitz:
@@ -336,7 +376,7 @@ class Wannier90Files:
         """The .chk, None without it; with an .eig it must give the Hamiltonian of the text file."""
         checkpoint = self._checkpoint
         if checkpoint is not None and self.is_text:
-            check_same_calculation(checkpoint, self.files, self.raw.hamiltonian, self.wigner_seitz)
+            check_same_calculation(checkpoint, self.files, self.raw.hamiltonian, self._written)
         return checkpoint
 
     @cached_property
@@ -347,7 +387,7 @@ class Wannier90Files:
             "win": lambda: self.win.lattice if self.win else None,
             "wout": lambda: self.log.lattice if self.log else None,
             "nnkp": self._cell_of_nnkp,
-            "chk": lambda: self.gauge.lattice if self.gauge else None,
+            "chk": lambda: self._checkpoint.lattice if self._checkpoint else None,
         }
         for kind, cell_of in cells.items():
             cell = cell_of()

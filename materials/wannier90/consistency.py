@@ -38,6 +38,15 @@ _LARGEST_ELEMENT = 10.0
 #: alike; one that is so large, this share of itself and stands out by this factor is a damaged number.
 _REMOVED, _REMOVED_SHARE, _REMOVED_OUTLIER = 0.02, 0.5, 3.0
 
+#: angstrom: what is written with few digits moves a distance by less.
+_NEARER = 0.01
+
+#: eV: bands stand in the order of energy; corrections that are added to them swap near ones.
+_FALLING = 0.5
+
+#: eV: levels at k and -k, where they are equal but at one place; the highest bands may not be converged.
+_EQUAL, _UNEQUAL = 2e-3, 0.3
+
 #: Spin matrices differ from their mean over k by up to 0.3 (Pt), those of another k point by 1.5.
 _SPIN_VARIATION = 0.7
 
@@ -95,6 +104,11 @@ def mesh_of(win: WinFile | None, checkpoint: Checkpoint | None, path: Path) -> t
             f"{path}: its {len(places)} k points are not those of the mesh {_listed(mesh)}; it is damaged."
         )
     return mesh
+
+
+def fits_mesh(wigner_seitz: WignerSeitz, mesh: Sequence[int]) -> bool:
+    """True where R vectors and degeneracies are those of the mesh, as Wannier90 makes them."""
+    return _fits(wigner_seitz.translations, wigner_seitz.degeneracy, mesh)
 
 
 def check_translations(
@@ -207,16 +221,90 @@ def check_images(
 
 
 def _check_use(path: Path, win: WinFile | None) -> None:
-    wanted = win.logical("use_ws_distance") if win else None
-    used = re.search(rb"use_ws_distance\s*=\s*\.?(t|f)", next(pieces(path), b"").split(b"\n")[0].lower())
-    if win is None or wanted is None or used is None or wanted == (used[1] == b"t"):
+    wanted, used = win.logical("use_ws_distance") if win else None, uses_images(path)
+    if win is None or wanted is None or used is None or wanted == used:
         return
     line = win.keywords["usewsdistance"].number
-    word = {b"t": "true", b"f": "false"}[used[1]]
+    word = "true" if used else "false"
     raise InputError(
         f"{path}: was written with use_ws_distance = .{word}., but {win.path.name}, line {line} says the "
         "contrary; take the files of one run, or mend that line."
     )
+
+
+def uses_images(path: Path) -> bool | None:
+    """What the first line of a _wsvec.dat says of use_ws_distance, None where it says nothing."""
+    head = next(pieces(path), b"").split(b"\n")[0].lower()
+    used = re.search(rb"use_ws_distance\s*=\s*\.?(t|f)", head)
+    return None if used is None else used[1] == b"t"
+
+
+def check_nearest(
+    path: Path,
+    wigner_seitz: WignerSeitz,
+    mesh: Sequence[int],
+    cell: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    tolerance: float,
+) -> None:
+    """Whether each T vector of a _wsvec.dat leads to the nearest image of its Wannier function.
+
+    cell (3, 3), centres (wannier, 3), tolerance : angstrom. Raises InputError where a lattice vector of the
+    mesh leads nearer, by more than rounding and the tolerance that the images were made with.
+    """
+    images = wigner_seitz.images
+    if images is None:
+        return
+    half = [step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
+    steps = (np.array(half) * np.array(mesh)) @ cell
+    lengths = (steps**2).sum(axis=1)
+    for rows in np.array_split(np.arange(len(images.count)), -(-len(images.count) // 50_000)):
+        places = wigner_seitz.translations[images.source[rows]] + images.shift[rows]
+        apart = places @ cell + centres[images.column[rows]] - centres[images.row[rows]]
+        length = np.linalg.norm(apart, axis=1)
+        # |d|^2 - |d - G|^2, of G and -G the nearer one.
+        gained = (2 * np.abs(apart @ steps.T) - lengths).max(axis=1)
+        wrong = gained > 2 * length * (_NEARER + tolerance) + _SAME_LENGTH * length**2
+        if wrong.any():
+            entry = rows[int(np.argmax(wrong))]
+            vector = " ".join(map(str, wigner_seitz.translations[images.source[entry]].tolist()))
+            raise InputError(
+                f"{path}: the T vectors of R = {vector}, element {images.row[entry] + 1} "
+                f"{images.column[entry] + 1}, do not lead to the nearest image of the Wannier function; the "
+                "file is damaged or of another calculation."
+            )
+
+
+def check_energies(path: Path, energies: NDArray[np.float64], kpoints: NDArray[np.float64]) -> None:
+    """Whether band energies (k, band) eV stand in order, and at k and -k agree where all others do.
+
+    kpoints (k, 3) reduced. Raises InputError for a number that does not. A change that keeps the order at a
+    point that is its own negative cannot be told.
+    """
+    fall = energies[:, :-1] - energies[:, 1:]
+    if fall.size and fall.max() > _FALLING:
+        point, band = np.unravel_index(int(fall.argmax()), fall.shape)
+        raise InputError(
+            f"{path}: at k point {point + 1}, band {band + 2} is {fall.max():.3g} eV below band {band + 1}, "
+            "expected bands in the order of energy; the file is damaged."
+        )
+    places = {tuple(np.round(point % 1 * 1e4).astype(int) % 10_000): row for row, point in enumerate(kpoints)}
+    pairs = [
+        (row, other)
+        for row, point in enumerate(kpoints)
+        if (other := places.get(tuple(np.round(-point % 1 * 1e4).astype(int) % 10_000), -1)) > row
+    ]
+    if len(pairs) < 4:
+        return
+    first, second = np.array(pairs).T
+    apart = np.abs(energies[first] - energies[second]).max(axis=1)
+    if np.quantile(apart, 0.75) < _EQUAL and apart.max() > _UNEQUAL:
+        row, other = pairs[int(apart.argmax())]
+        raise InputError(
+            f"{path}: k points {row + 1} and {other + 1}, k and -k, differ by {apart.max():.3g} eV, "
+            f"nearly all other such pairs by less than {_EQUAL:g} eV; the file is damaged, or its k points "
+            "are in another order than in the .chk."
+        )
 
 
 def check_position(
@@ -227,7 +315,7 @@ def check_position(
     position (R, 3, wannier, wannier) angstrom. Raises InputError for centres or elements far beyond the cell,
     and for an element whose partner at -R says something else, standing out of what finite differences do.
     """
-    centres = _centres(position, wigner_seitz.translations) @ np.linalg.inv(cell)
+    centres = home_centres(position, wigner_seitz.translations) @ np.linalg.inv(cell)
     if np.abs(centres).max() > _FARTHEST_CENTRE:
         worst = int(np.argmax(np.abs(centres).max(axis=1)))
         raise InputError(
@@ -255,7 +343,7 @@ def check_position(
         _check_outlier(path, removed[:, :, chosen].ravel(), kept[:, :, chosen].ravel())
 
 
-def _centres(position: NDArray[np.complex128], translations: NDArray[np.int64]) -> NDArray[np.float64]:
+def home_centres(position: NDArray[np.complex128], translations: NDArray[np.int64]) -> NDArray[np.float64]:
     home = int(np.flatnonzero(~translations.any(axis=1))[0])
     centres: NDArray[np.float64] = np.diagonal(position[home].real, axis1=1, axis2=2).T
     return centres
@@ -293,7 +381,7 @@ def check_centres(
     """Raises InputError where centres (wannier, 3) of a .chk are not those of the _tb.dat `path`, `raw`."""
     # Only a _tb.dat with its position matrix is asked.
     assert raw.position is not None
-    found = _centres(raw.position, raw.translations)
+    found = home_centres(raw.position, raw.translations)
     reduced = (found - expected) @ np.linalg.inv(cell)
     apart = float(np.abs((reduced - np.round(reduced)) @ cell).max())
     if apart > _SAME_CENTRE:

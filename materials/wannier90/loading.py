@@ -97,6 +97,8 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
         notes += _images_assumed(files.win)
     elif files.wigner_seitz.images is None:
         notes.append("no _wsvec.dat: R vectors as they stand in the file")
+    elif "wsvec" not in files.files:
+        notes.append("no _wsvec.dat: minimal images made of mesh, unit cell and Wannier centres")
     if files.position_source == "centres" and files.centres_file is not None:
         notes.append(f"position: Wannier centres of {files.centres_file.name} only")
     if files.position_source == "none":

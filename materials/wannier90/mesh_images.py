@@ -73,3 +73,19 @@ def _images(
         parts.append((np.full(len(shift), source), row, column, repeats[shift], count))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return MinimalImages(*columns)
+
+
+def images_of(
+    written: WignerSeitz,
+    mesh: Sequence[int],
+    lattice: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    tolerance: float = TOLERANCE,
+) -> WignerSeitz:
+    """R vectors as they were written, with the minimal images that a lost _wsvec.dat had.
+
+    mesh (3,); lattice (3, 3), centres (wannier, 3) and tolerance in angstrom
+    """
+    repeats = np.array(list(itertools.product(range(-_REACH, _REACH + 1), repeat=3))) * np.array(mesh)
+    images = _images(written.translations, repeats, lattice, centres, tolerance)
+    return WignerSeitz(written.translations, written.degeneracy, images)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .checkpoint import Checkpoint, read_eigenvalues, read_spin
-from .consistency import check_spin
+from .consistency import check_energies, check_spin
 from .wigner_seitz import WignerSeitz
 
 #: eV: Bloch energies of .eig, taken through .chk, and the eigenvalues of H(k) agree at least this well.
@@ -69,6 +69,7 @@ def hamiltonian_of_bands(checkpoint: Checkpoint, eig_file: Path) -> NDArray[np.c
             f"{eig_file}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "
             f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
         )
+    check_energies(eig_file, energies, checkpoint.kpoints)
     gauge = checkpoint.gauge
     hamiltonian: NDArray[np.complex128] = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
     return hamiltonian
