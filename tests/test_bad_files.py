@@ -251,7 +251,7 @@ def test_a_checkpoint_of_another_calculation(iron_folder, reference_data):
 
 
 def test_eigenvalues_of_another_calculation(iron_folder):
-    edit(iron_folder / "Fe.eig", replaced(1, "    1    1    9.0"))
+    edit(iron_folder / "Fe.eig", replaced(1, "    1    1   -9.0"))
     check(iron_folder, "Fe.chk", "differs by", "two calculations")
 
 
