@@ -231,6 +231,8 @@ def _with_note(model: WannierModel, found: SymmetryDeviation) -> WannierModel:
         "that belong "
         f"together were split by {found.splitting:.2g} eV (median), up to {found.largest_splitting:.2g} eV"
     )
+    if found.order < found.candidates:
+        note += f"; the model breaks {found.candidates - found.order} of {found.candidates} of its crystal"
     return model.noted(
         note,
         symmetry_deviation=found.hamiltonian,
