@@ -189,7 +189,9 @@ def test_an_unknown_override_is_refused():
 
 
 def test_something_else_than_a_path_is_refused():
-    with pytest.raises(InputError, match=r"expected a path or a tbmodels\.Model, found int"):
+    with pytest.raises(
+        InputError, match=r"expected a path, or a model of TBmodels, PythTB or sisl, found int"
+    ):
         load_model(3)
 
 

@@ -136,7 +136,8 @@ def test_hall_figure_has_units_and_labels(dataset, tmp_path):
     (axes,) = figure.axes
     assert axes.get_xlabel() == "Fermi energy (eV)"
     assert axes.get_ylabel() == r"$\sigma^{z}_{xy}$ (e/2π)"
-    assert {text.get_text() for text in axes.get_legend().get_texts()} >= {"conventional", "conserved"}
+    drawn = {text.get_text() for text in axes.get_legend().get_texts()}
+    assert drawn >= {"conventional", "conserved, packet picture", "full response"}
     conventional = axes.lines[0].get_ydata()
     # In units of e/(2 pi) the gap carries about one.
     assert abs(conventional[2]) == pytest.approx(1, abs=0.2)

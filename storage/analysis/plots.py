@@ -93,9 +93,13 @@ def _of_independent(values: xr.DataArray) -> xr.DataArray:
     if not named:
         return values
     kept = xr.zeros_like(values)
-    for name in named.split(", "):
-        labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
-        kept.loc[labels] = values.loc[labels]
+    try:
+        for name in named.split(", "):
+            labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
+            kept.loc[labels] = values.loc[labels]
+    except InputError:
+        # Of observables that somebody named anew, nothing is known.
+        return values
     return kept
 
 

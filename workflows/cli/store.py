@@ -11,7 +11,7 @@ import xarray as xr
 
 from spinscreen.kernels import InputError
 from spinscreen.storage import Store as StoredPlace
-from spinscreen.storage import migrate, verify
+from spinscreen.storage import is_error, migrate, verify
 
 from ..settings import Settings
 from .terminal import one_line, out
@@ -116,13 +116,16 @@ def present_id(dataset: xr.Dataset, name: str) -> str:
     attributes = dataset.attrs
     try:
         x, y, z = attributes["k_mesh"]
+        # Meshes of version 1 were Gamma-centred.
+        shift_x, shift_y, shift_z = attributes.get("k_shift", (0.0, 0.0, 0.0))
         settings = Settings(
             (int(x), int(y), int(z)),
             tuple(dataset["fermi_energy"].values.tolist()),
             float(attributes["temperature"]),
             float(attributes["degeneracy_threshold"]),
             float(attributes["broadening"]),
-            tuple(map(str, dataset.data_vars)),
+            tuple(str(variable) for variable in dataset.data_vars if not is_error(str(variable))),
+            kshift=(float(shift_x), float(shift_y), float(shift_z)),
         )
         return settings.id_of(str(attributes["model_name"]), str(attributes["model_hash"]))
     except (KeyError, TypeError, ValueError):
