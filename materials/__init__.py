@@ -12,7 +12,7 @@ from .collection import (
     write_manifest,
 )
 from .fermi_level import with_filling
-from .loading import Overrides, SpinOrderingWarning, load_model
+from .loading import Overrides, SpinChannelWarning, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
@@ -46,6 +46,7 @@ __all__ = [
     "Provenance",
     "SameIdWarning",
     "Source",
+    "SpinChannelWarning",
     "SpinOrderingWarning",
     "Structure",
     "SuperconductingState",

@@ -20,7 +20,7 @@ from spinscreen.kernels import InputError
 
 from . import library
 from .companions import nine_numbers
-from .files import at_the_door, is_folder, is_there, is_unprintable, kind_of, printable, quoted
+from .files import at_the_door, is_folder, is_there, kind_of, printable, quoted
 from .foreign import is_wannierberri
 from .manifests import read_rows
 from .matrices import LARGEST
@@ -220,7 +220,7 @@ def _from_manifest(path: Path) -> Iterator[FileSource]:
         if "lattice" in overrides:
             overrides["lattice"] = _cell(overrides["lattice"], path.parent)
         columns = {key: _plain(key, value) for key, value in content.items()}
-        yield FileSource(name, str(path.parent / place), overrides, columns)
+        yield FileSource(printable(name), str(path.parent / place), overrides, columns)
 
 
 def _cell(given: str | list[Any], folder: Path) -> str:
@@ -231,13 +231,11 @@ def _cell(given: str | list[Any], folder: Path) -> str:
 
 
 def _check_names(given: Mapping[str, Any]) -> None:
-    """An id must be printed and a path opened; what else an id holds is the store's business."""
+    """A path must be opened; what an id holds is the store's business."""
     for key in ("id", "path"):
         value = given.get(key)
         if isinstance(value, bool) or (isinstance(value, float) and not abs(value) < float("inf")):
             raise InputError(f"{key}: expected text, found {value}.")
-    if any(map(is_unprintable, str(given.get("id", "")))):
-        raise InputError(f"id: expected text that can be printed, found {quoted(given['id'])}.")
     if "\0" in str(given.get("path", "")):
         raise InputError(f"path: holds a NUL character: {quoted(given['path'])}.")
 

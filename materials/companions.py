@@ -122,7 +122,7 @@ def read_cell(given: ArrayLike | str | Path) -> NDArray[np.float64]:
         elif name.endswith(".wout"):
             lattice = read_wout(path).lattice
         else:
-            lattice = read_structure(path).lattice
+            lattice = read_structure(path, any_name=True).lattice
         if lattice is None:
             raise InputError(f"{path}: has no unit cell, expected one.")
         return lattice

@@ -31,6 +31,7 @@ from .wannier90 import (
     Channels,
     Wannier90Files,
     channels_of,
+    is_named_like_one_spin,
     read_model,
     sibling_of,
     with_fermi_level,
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 class SpinOrderingWarning(UserWarning):
     """Spin was taken from an order of spinors that was found by a test, not from files."""
+
+
+class SpinChannelWarning(UserWarning):
+    """A model without spin is named like one channel of a collinear calculation, and counted as both."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +241,13 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     if other is not None:
         model = model.noted(f"one spin channel; the other one is {other.name}")
     model = _with_degeneracy(model, wanted, one_spin)
+    if wanted.spin_degeneracy is None and model.spin_degeneracy == 2 and is_named_like_one_spin(files.place):
+        note = (
+            f"{printable(files.label)} is named like one spin channel, and counted as both, two electrons "
+            "in each band; give spin_degeneracy = 1 if it is one, or name them x_up and x_dn in one folder"
+        )
+        warnings.warn(f"model {model.name!r}: {note}", SpinChannelWarning, stacklevel=5)
+        model = model.noted(note)
     per_band = model.spin_degeneracy
     model = _with_coupling(model, wanted)
     # What the user says stands as it is.

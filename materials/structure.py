@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .elements import element_of, reduced_formula
-from .files import at_the_door, is_folder, is_there, kind_of, open_regular, reason
+from .files import at_the_door, is_folder, is_there, kind_of, pieces, reason
 from .matrices import LARGEST, within
 from .model import WannierModel
+from .packed import PACKINGS
 from .wannier90 import read_wannier_tools
 
 #: Distance (angstrom) within which atoms count as symmetric: what structure files are rounded to.
@@ -145,10 +147,13 @@ def structure_of(model: WannierModel) -> Structure | None:
     return Structure(model.lattice, symbols, positions @ np.linalg.inv(model.lattice))
 
 
-def read_structure(path: Path) -> Structure:
-    """Read a structure file. Raises InputError where it is damaged or a library is missing."""
+def read_structure(path: Path, any_name: bool = False) -> Structure:
+    """Read a structure file. Raises InputError where it is damaged or a library is missing.
+
+    any_name : take a file whose name says nothing for a POSCAR
+    """
     with at_the_door(path):
-        reader = _reader(path)
+        reader = _reader(path) or (_read_poscar if any_name else None)
         if reader is None:
             raise InputError(
                 f"{path}: expected OPTIMADE .json, POSCAR, CONTCAR, .vasp, .cif, wt.in, or an input of "
@@ -172,8 +177,11 @@ def read_structure(path: Path) -> Structure:
 
 
 def _text(path: Path) -> str:
-    with open_regular(path) as stream:
-        content = stream.read(_LARGEST_FILE + 1)
+    content = b""
+    for piece in pieces(path):
+        content += piece
+        if len(content) > _LARGEST_FILE:
+            break
     if len(content) > _LARGEST_FILE:
         raise InputError(
             f"{path}: expected a structure file of at most {_LARGEST_FILE / 1e6:.0f} MB, found a larger one."
@@ -196,7 +204,8 @@ def _reader(path: Path) -> Callable[[TextIO], Structure] | None:
 
 def rank_of(path: Path) -> int | None:
     """Place of the kind of a structure file among `_READERS`, None for other files."""
-    return next((rank for rank, (fits, _) in enumerate(_READERS) if fits(path)), None)
+    name = path.with_suffix("") if path.suffix in PACKINGS else path
+    return next((rank for rank, (fits, _) in enumerate(_READERS) if fits(name, path)), None)
 
 
 def is_wannier_tools(path: Path) -> bool:
@@ -244,12 +253,25 @@ def _read_poscar(stream: TextIO) -> Structure:
         if word.strip("+").replace("_", "").isdigit() and int(word) > _MOST_ATOMS:
             raise ValueError(f"found {word} atoms, expected 1 to {_MOST_ATOMS}")
     stream.seek(0)
+    lines = stream.readlines()
+    counts = lines[5].split() if len(lines) > 5 else []
+    words = [part for text in lines[:1] for part in re.split(r"[^A-Za-z]+", text) if part]
+    if counts and all(count.isdigit() for count in counts) and not all(map(_is_element, words or [""])):
+        # Before VASP 5 elements stood in the comment, or nowhere: the cell is whole all the same.
+        unknown = " ".join("X" for _ in counts)
+        stream = io.StringIO("".join([*lines[:5], f"{unknown}\n", *lines[5:]]))
+        return _from_ase(read(stream, format="vasp"))
+    stream.seek(0)
     # It may look for elements in these.
     for name in ("POTCAR", "OUTCAR", "POTCAR.gz", "OUTCAR.gz", "POTCAR.bz2", "OUTCAR.bz2"):
         file = Path(stream.name).with_name(name)
         if is_there(file) and not is_folder(file) and (kind := kind_of(file)):
             raise ValueError(f"{name} beside it is {kind}")
     return _from_ase(read(stream, format="vasp"))
+
+
+def _is_element(word: str) -> bool:
+    return element_of(word) is not None
 
 
 def _read_cif(stream: TextIO) -> Structure:
@@ -283,23 +305,26 @@ def _from_ase(atoms: Any) -> Structure:
     )
 
 
-#: In the order of trust, see `materials.companions.find_structure_files`.
-_READERS: tuple[tuple[Callable[[Path], bool], Callable[[TextIO], Structure]], ...] = (
-    (lambda path: path.name.upper() == "WT.IN", _read_wt_in),
-    (lambda path: path.name.upper().startswith("POSCAR"), _read_poscar),
-    (lambda path: path.name.upper().startswith("CONTCAR"), _read_poscar),
-    (lambda path: path.suffix.upper() == ".VASP", _read_poscar),
+#: By the name without its packing, and the file; in the order of trust, see
+#: `materials.companions.find_structure_files`.
+_READERS: tuple[tuple[Callable[[Path, Path], bool], Callable[[TextIO], Structure]], ...] = (
+    (lambda name, path: name.name.upper() == "WT.IN", _read_wt_in),
+    (lambda name, path: name.name.upper().startswith("POSCAR"), _read_poscar),
+    (lambda name, path: name.name.upper().startswith("CONTCAR"), _read_poscar),
+    (lambda name, path: name.suffix.upper() in (".VASP", ".POSCAR", ".CONTCAR"), _read_poscar),
     (
-        lambda path: path.suffix.lower() in (".in", ".pwi") and _holds(path, "&system", "atomic_positions"),
+        lambda name, path: (
+            name.suffix.lower() in (".in", ".pwi") and _holds(path, "&system", "atomic_positions")
+        ),
         _read_espresso,
     ),
     (
-        lambda path: path.suffix.lower() in (".in", ".abi") and _holds(path, "znucl", "typat"),
+        lambda name, path: name.suffix.lower() in (".in", ".abi") and _holds(path, "znucl", "typat"),
         _read_abinit,
     ),
     (
-        lambda path: path.suffix.upper() == ".JSON" and _holds(path, '"cartesian_site_positions"'),
+        lambda name, path: name.suffix.upper() == ".JSON" and _holds(path, '"cartesian_site_positions"'),
         _read_optimade,
     ),
-    (lambda path: path.suffix.upper() == ".CIF", _read_cif),
+    (lambda name, path: name.suffix.upper() == ".CIF", _read_cif),
 )

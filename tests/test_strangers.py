@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from inputs import SEED, write_ab_initio, write_tb
-from test_companions import CELL, WIN, WOUT, WT_IN, write_chain
+from test_companions import CELL, CUBE, WIN, WOUT, WT_IN, write_chain
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import WannierModel, find_materials, load_model, write_wannier90
+from spinscreen.materials import SpinChannelWarning, WannierModel, find_materials, load_model, write_wannier90
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -195,3 +198,71 @@ def test_energies_that_nothing_else_says(reference_data, tmp_path, change, messa
     energies_of(tmp_path, change)
     with pytest.raises(InputError, match=message):
         load_model(tmp_path, spin_ordering="none")
+
+
+@pytest.mark.parametrize(
+    ("names", "warned"),
+    [
+        (("x_up",), True),
+        (("up", "dn"), True),
+        (("up_x", "dn_x"), True),
+        (("x_spinup", "x_spindn"), True),
+        (("xup", "xdn"), True),
+        (("x_alpha", "x_beta"), True),
+        (("SiO2_alpha",), False),
+        (("setup",), False),
+    ],
+)
+def test_what_is_named_like_one_spin_is_told(tmp_path, names, warned):
+    folder = tmp_path / "x"
+    for name in names:
+        write_chain(folder, name)
+        (folder / f"{name}.win").write_text(WIN)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = load_model(folder / f"{names[0]}_hr.dat")
+    assert any(issubclass(entry.category, SpinChannelWarning) for entry in caught) == warned
+    assert told(model, "named like one spin channel", "spin_degeneracy = 1") == warned
+    assert model.spin_degeneracy == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_model(folder / f"{names[0]}_hr.dat", spin_degeneracy=1).spin_degeneracy == 1
+
+
+def test_folders_named_like_spins_are_told(tmp_path):
+    folder = write_chain(tmp_path / "up")
+    (folder / "toy.win").write_text(WIN)
+    with pytest.warns(SpinChannelWarning, match="give spin_degeneracy = 1"):
+        load_model(folder)
+    (folder / "toy.win").write_text(WIN + "spin = up\n")
+    assert load_model(folder).spin_degeneracy == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("POSCAR.gz", gzip.compress(CUBE.encode())),
+        ("POSCAR.bz2", bz2.compress(CUBE.encode())),
+        ("CONTCAR.xz", lzma.compress(CUBE.encode())),
+        ("x.poscar", CUBE.encode()),
+        ("POSCAR", CUBE.replace("Si\n1\nDirect", "1\nDirect").encode()),
+        ("POSCAR", CUBE.replace("Si\n1\nDirect", "1\nDirect").replace("Si\n", "my system\n", 1).encode()),
+    ],
+)
+def test_cells_of_packed_and_old_structure_files(tmp_path, name, content):
+    folder = write_chain(tmp_path)
+    (folder / name).write_bytes(content)
+    model = load_model(folder)
+    np.testing.assert_allclose(model.lattice, CELL)
+    assert [atom.symbol for atom in model.atoms] == ["X" if b"my system" in content else "Si"]
+
+
+def test_a_lattice_file_of_any_name_may_be_a_poscar(tmp_path):
+    folder = write_chain(tmp_path)
+    (folder / "cell.txt").write_text(CUBE)
+    np.testing.assert_allclose(load_model(folder, lattice=folder / "cell.txt").lattice, CELL)
+
+
+def test_control_characters_in_an_id_are_shown(tmp_path):
+    (tmp_path / "list.csv").write_bytes(b"id,path\na\x07b,x\nok,x\n")
+    assert [source.id for source in find_materials(tmp_path / "list.csv")] == ["a\\x07b", "ok"]

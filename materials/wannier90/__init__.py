@@ -1,7 +1,7 @@
 """Files of Wannier90: which belong together, what each says, and the model that they make."""
 
 from .calculation import HermitianMatrices, Wannier90Files
-from .channels import Channels, channels_of, pairs_among, sibling_of
+from .channels import Channels, channels_of, is_named_like_one_spin, pairs_among, sibling_of
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below, seednames_of
 from .export import write_wannier90
 from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
@@ -20,6 +20,7 @@ __all__ = [
     "companions",
     "find_files",
     "hamiltonians_below",
+    "is_named_like_one_spin",
     "pairs_among",
     "read_model",
     "read_wannier_tools",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,20 @@ from spinscreen.kernels import InputError
 from ..files import is_folder
 from .discovery import pairs_of_names, seednames_in
 from .win import read_win
+
+#: Words for one spin, and what the partner is called; phases of a material are called alpha and beta too.
+_PARTNERS = {
+    "up": ("dn", "down", "dw"),
+    "dn": ("up",),
+    "down": ("up",),
+    "dw": ("up",),
+    "alpha": ("beta",),
+    "beta": ("alpha",),
+}
+_WORD = "|".join(_PARTNERS)
+_AT_THE_END = re.compile(rf"(.+)({_WORD})()", re.IGNORECASE)
+_AT_THE_FRONT = re.compile(rf"()({_WORD})([._-].*)", re.IGNORECASE)
+_ONE_SPIN = re.compile(r"(.*[._-])?(spin[._-]?)?(up|dn|down|dw)|(up|dn|down|dw)[._-].*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,21 @@ def sibling_of(stem: Path) -> Path | None:
         if stem in (pair.up, pair.down):
             return pair.down if stem == pair.up else pair.up
     return None
+
+
+def is_named_like_one_spin(stem: Path) -> bool:
+    """True where seedname or folder are called up or down, or the partner by name is in the folder."""
+    if _ONE_SPIN.fullmatch(stem.name) or _ONE_SPIN.fullmatch(stem.parent.name):
+        return True
+    matches = [found for form in (_AT_THE_END, _AT_THE_FRONT) if (found := form.fullmatch(stem.name))]
+    if not matches or not is_folder(stem.parent):
+        return False
+    known = {name.lower() for name in seednames_in(stem.parent)}
+    return any(
+        f"{head}{partner}{tail}".lower() in known
+        for head, word, tail in (found.groups() for found in matches)
+        for partner in _PARTNERS[word.lower()]
+    )
 
 
 def _has_spinors(stem: Path) -> bool:
