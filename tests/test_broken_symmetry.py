@@ -108,6 +108,17 @@ def test_what_a_group_forbids_is_shown_where_it_is_there():
     assert hall.attrs["symmetry_residual"] > 0.5
 
 
+def test_noise_of_a_raw_model_is_no_zero_by_symmetry(platinum):
+    """Forbidden, of the order of its error bar, and not zero."""
+    found = compute(
+        platinum, 2, 18.3823, kshift=0.0, quantities=["anomalous_hall_conductivity"], symmetrize="off"
+    )
+    hall = found["anomalous_hall_conductivity"]
+    assert (hall.attrs["symmetry_residual"] > 1e-3) == ("xy" in hall.attrs["independent_components"])
+    assert float(abs(hall).max()) > 0.1
+    assert "xy" in hall.attrs["independent_components"]
+
+
 def test_a_strained_lattice_is_no_square():
     square = layers([0.0], 10.0)
     assert square.symmetry_group.order == 32

@@ -51,9 +51,7 @@ def add_shapes(
         shape = tensor_shape(integral.transformation, group)
         if integral.name in _KINDS_OF:
             dataset.attrs["spin_current_types"] = spin_current_types(values, shape)
-        errors = dataset.get(f"{integral.name}_error")
-        bar = 0.0 if errors is None else float(errors.fillna(0.0).max())
-        if residual > max(_SMALL, bar / max(float(np.nanmax(np.abs(plain), initial=0.0)), smallest)):
+        if residual > _SMALL:
             # What the group forbids is there nevertheless: every component is shown.
             shape = tensor_shape(integral.transformation, SymmetryGroup.identity(len(model.observables)))
         names = [str(component) for component in _named(values, shape)]
