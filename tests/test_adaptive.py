@@ -13,7 +13,8 @@ from support import IN_QUANTA
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
 from spinscreen.kernels.adaptive import Box, cell_weights
 from spinscreen.kernels.symmetry import SymmetryGroup
-from spinscreen.materials import MaterialSource, library
+from spinscreen.materials import MaterialSource, WannierModel, library
+from spinscreen.materials.spin import PAULI
 from spinscreen.storage import KeptSums
 from spinscreen.workflows import compute
 from spinscreen.workflows.calculation import Calculation
@@ -276,3 +277,51 @@ def test_a_spent_budget_is_told_with_the_place():
     assert not found.attrs["converged"]
     assert not found[T6].attrs["converged"]
     assert found.attrs["evaluations"] <= 2_000
+
+
+def test_a_density_that_diverges_does_not_converge():
+    """The bands have flat lines at -1 and 1 eV: every round finds more states there."""
+    model, name = library.load("lattice_dirac"), "density_of_states"
+    scan = {"quantities": [name], "fermi_energy": [-1.2, -1.0, 0.0]}
+    with pytest.warns(UserWarning, match=r"density_of_states at -1\.0000 eV"):
+        found = [compute(model, tolerance=0.05, budget=budget, **scan) for budget in (1_000, 4_000)]
+    (first, second), bars = ([d[f"{name}{end}"].values for d in found] for end in ("", "_error"))
+    assert not any(d.attrs["converged"] for d in found)
+    assert second[1] > 1.1 * first[1]
+    # What goes on growing is off by as much as it has grown by, and its neighbours are not.
+    assert bars[1][1] > 0.05 * second[1]
+    assert abs(second[0] - first[0]) <= bars[0][0] + bars[1][0]
+
+
+def dirac(mass: float, place: tuple[float, float]) -> WannierModel:
+    """A square lattice with one cone of gap 2 `mass` at a general k (1/angstrom): its Chern number is 0."""
+    hoppings = {(0, 0, 0): (mass + 2) * PAULI[2]}
+    for axis, pauli in ((0, PAULI[0]), (1, PAULI[1])):
+        cell = tuple(int(i == axis) for i in range(3))
+        hoppings[cell] = np.exp(-1j * place[axis]) * (pauli / 2j - PAULI[2] / 2)
+    return WannierModel.from_hoppings(
+        "dirac", np.diag([1.0, 1.0, 20.0]), hoppings, np.zeros((2, 3)),
+        periodic=(True, True, False), fermi_level=0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("tolerance", [0.3, 0.05])
+def test_a_loose_tolerance_does_not_end_in_the_first_rounds(tolerance):
+    name = "anomalous_hall_conductivity"
+    model = dirac(0.1, (3.81160499, 4.58356207))
+    found = compute(
+        model, tolerance=tolerance, quantities=[name], fermi_energy=0.0, degeneracy_threshold=5e-3
+    )
+    assert found.attrs["converged"]
+    value, bar = (found[n].values[0, 1, 0] * IN_QUANTA for n in (name, f"{name}_error"))
+    assert abs(value) <= bar
+
+
+def test_bars_hold_at_van_hove_energies():
+    model, name = library.load("silicene"), "density_of_states"
+    rough, fine = (compute(model, tolerance=t, quantities=[name]) for t in (0.2, 0.01))
+    error = np.abs(rough[name] - fine[name]).values
+    bars = (rough[f"{name}_error"] + fine[f"{name}_error"]).values
+    # 7 % of energies lie outside (35 % where a bar does not know the rounds before).
+    assert (error <= bars).mean() > 0.9
+    assert (error <= 3 * bars).all()

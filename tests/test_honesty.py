@@ -17,6 +17,7 @@ from spinscreen.kernels.adaptive import (
     Box,
     Cells,
     Estimate,
+    History,
     Standing,
     add_refined,
     channels_of,
@@ -174,8 +175,12 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     box = Box.of(case.model.lattice, case.model.periodic, group, start, offset)
     task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, 64, 16)
     state = refine(operators, task, Cells(0, box.start(), True))
+    # The first bars stand alone here: zeros before the first round would make them as large as the values.
+    first = Estimate.of(state, channels, History.before(channels, len(case.energies)))
+    history = History(np.repeat(first.value[None], 2, axis=0), np.zeros(2, dtype=int))
     while True:
-        estimate = Estimate.of(state)
+        estimate = Estimate.of(state, channels, history)
+        history = history.and_then(estimate, state.points)
         place = (*case.place, slice(None))
         yield channels.values(0, estimate.value)[place], channels.bounds(0, estimate.bar)[place]
         standing = Standing.of([case.chosen], channels, estimate, 1e-4, [case.least])

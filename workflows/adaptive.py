@@ -13,6 +13,7 @@ from spinscreen.kernels import LatticeOperators
 from spinscreen.kernels.adaptive import (
     Cells,
     Estimate,
+    History,
     Leaves,
     Refined,
     Standing,
@@ -91,23 +92,29 @@ def run_adaptive(
         another tolerance or budget
     """
     shared = (operators, plan.task)
-    state = _kept(checkpoints, plan)
-    if state is None:
+    kept = _kept(checkpoints, plan)
+    if kept is None:
         state = _summed(None, plan.begin(), shared, engine, progress)
+        history = History.before(plan.task.channels, len(plan.task.scan.energies))
     else:
+        state, history = kept
         progress(state.points)
     while True:
-        estimate = Estimate.of(state)
+        estimate = Estimate.of(state, plan.task.channels, history)
         standing = Standing.of(plan.chosen, plan.task.channels, estimate, tolerance, plan.least)
         if isinstance(progress, Aimed):
             progress.aim(float(standing.excess.max()) * tolerance, tolerance)
         most = (budget - state.points) // plan.points_per_leaf
         rows = marked(state.leaves, standing, plan.task.box.deepest - 1, max(0, most))
-        if standing.converged.all() or not len(rows):
+        # Where no cell has an error left, rounds change nothing until the bars know it.
+        still = not len(rows) and (most <= 0 or history.is_still)
+        if standing.converged.all() or still:
             return _result(plan, state, estimate, standing, tolerance)
-        tasks = plan.replacing(state.leaves.at(rows))
-        state = _summed(state.without(rows), tasks, shared, engine, progress)
-        _keep(checkpoints, plan, state)
+        history = history.and_then(estimate, state.points)
+        if len(rows):
+            tasks = plan.replacing(state.leaves.at(rows))
+            state = _summed(state.without(rows), tasks, shared, engine, progress)
+            _keep(checkpoints, plan, state, history)
 
 
 def _summed(
@@ -129,21 +136,22 @@ def _nothing(cells: Cells) -> None:
     """How many k points a task took is known from its result."""
 
 
-def _keep(checkpoints: KeptSums | None, plan: AdaptivePlan, state: Refined) -> None:
+def _keep(checkpoints: KeptSums | None, plan: AdaptivePlan, state: Refined, history: History) -> None:
     if checkpoints is not None:
         leaves = state.leaves
         points = np.array([state.points])
         arrays = [state.sums, leaves.level, leaves.coordinates, leaves.error, points, plan.signature]
+        arrays += [history.values, history.points]
         checkpoints.save(_STATE, arrays)
 
 
-def _kept(checkpoints: KeptSums | None, plan: AdaptivePlan) -> Refined | None:
+def _kept(checkpoints: KeptSums | None, plan: AdaptivePlan) -> tuple[Refined, History] | None:
     """What an earlier try kept; None also where it was cut in another way."""
     arrays = None if checkpoints is None else checkpoints.load(_STATE)
-    if arrays is None or len(arrays) != 6 or not np.array_equal(arrays[5], plan.signature):
+    if arrays is None or len(arrays) != 8 or not np.array_equal(arrays[5], plan.signature):
         return None
-    sums, level, coordinates, error, points, _ = arrays
-    return Refined(sums, Leaves(level, coordinates, error), int(points[0]))
+    sums, level, coordinates, error, points, _, values, counts = arrays
+    return Refined(sums, Leaves(level, coordinates, error), int(points[0])), History(values, counts)
 
 
 def _result(

@@ -137,12 +137,17 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
     values = dataset[worst.name]
     labels = [str(values[dim].values[i]) for dim, i in zip(values.dims, worst.component, strict=False)]
     points = ", ".join("(" + " ".join(f"{x:.4g}" for x in point) + ")" for point in worst.kpoints)
-    more = f" and {len(shortfalls) - 1} more quantities" if len(shortfalls) > 1 else ""
+    count = len(shortfalls) - 1
+    more = (
+        f" ({count} more {'quantity is' if count == 1 else 'quantities are'} not within the tolerance)"
+        if count
+        else ""
+    )
     where = f" {'_'.join(labels)}" if labels else ""
     warnings.warn(
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
         f"{worst.bar:.3g} {values.attrs['units']}, expected at most {worst.goal:.3g}, after "
-        f"{dataset.attrs['evaluations']:,} k points, the largest errors being at k = {points}{more}; give a "
+        f"{dataset.attrs['evaluations']:,} k points, its largest errors being at k = {points}{more}; give a "
         "larger budget or tolerance, or raise degeneracy_threshold or temperature.",
         ToleranceWarning,
         stacklevel=4,

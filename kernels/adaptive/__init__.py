@@ -7,7 +7,7 @@ threshold between them) make the bar; docs/convergence.md tells how.
 
 from .box import Box
 from .channels import Channels, channels_of
-from .estimate import Estimate, Standing, marked
+from .estimate import Estimate, History, Standing, marked
 from .refinement import Cells, Leaves, Refined, add_refined, refine
 from .samples import AdaptiveTask, component_shapes
 from .weights import cell_weights
@@ -18,6 +18,7 @@ __all__ = [
     "Cells",
     "Channels",
     "Estimate",
+    "History",
     "Leaves",
     "Refined",
     "Standing",

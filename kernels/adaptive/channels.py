@@ -8,6 +8,7 @@ from functools import cached_property
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..lattice import Integer, Real
@@ -75,6 +76,16 @@ class Channels:
         found = np.zeros(self.count)
         for _, channel, factor in self.outputs:
             np.maximum.at(found, channel, np.abs(factor))
+        return found
+
+    @cached_property
+    def of_surface(self) -> NDArray[np.bool_]:
+        """Channels that states at the Fermi energy alone decide about, at least in part, (channel,)."""
+        edges = np.cumsum([0, *(prod(shape) for shape in self.shapes)])
+        found = np.zeros(self.count, dtype=bool)
+        for number, term in enumerate(self.terms):
+            if term.weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY):
+                found |= self.combination[:, edges[number] : edges[number + 1]].any(axis=1)
         return found
 
     @property

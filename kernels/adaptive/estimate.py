@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..lattice import Integer, Real
 from ..quantities import Integral
@@ -14,6 +15,54 @@ from .refinement import Leaves, Refined
 
 #: Share of the squared errors that the leaves of a round hold together (Doerfler marking).
 _MARKED = 0.5
+
+#: Rounds whose values the bars of the next one remember.
+_ROUNDS = 2
+
+#: Ratio of the points of marks.
+_APART = 1.2
+
+#: A value whose bar is a larger share of it has not settled, unless the tolerance is larger.
+_SETTLED = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Values of earlier rounds, (round, channel, fermi_energy), and their numbers of k points, (round,).
+
+    values : the two rounds before first, then marks, each with `_APART` times the points of the one before
+    """
+
+    values: Real
+    points: Integer
+
+    @classmethod
+    def before(cls, channels: Channels, energies: int) -> History:
+        """Of the first round: zeros, so that no bar is small in the first rounds."""
+        return cls(np.zeros((_ROUNDS, channels.count, energies)), np.zeros(_ROUNDS, dtype=np.int64))
+
+    @property
+    def is_still(self) -> bool:
+        """Whether the last rounds had the same values."""
+        return np.array_equal(self.values[0], self.values[_ROUNDS - 1])
+
+    def and_then(self, estimate: Estimate, points: int) -> History:
+        """The same with one round more, without marks that nothing needs any more."""
+        rounds = slice(0, _ROUNDS - 1)
+        marks, counts = self.values[_ROUNDS:], self.points[_ROUNDS:]
+        own = estimate.value[None]
+        if not len(counts) or points >= _APART * counts[-1]:
+            marks, counts = np.concatenate([marks, own]), np.append(counts, points)
+        first = max(int(np.searchsorted(2 * counts, points, side="right")) - 1, 0)
+        values = np.concatenate([own, self.values[rounds], marks[first:]])
+        return History(values, np.concatenate([[points], self.points[rounds], counts[first:]]))
+
+    def change(self, value: Real, points: int, of_surface: NDArray[np.bool_]) -> Real:
+        """The largest since the two rounds before; of a Fermi surface also since half of the points."""
+        found = np.abs(value - self.values[:_ROUNDS]).max(axis=0)
+        half = np.flatnonzero(2 * self.points[_ROUNDS:] <= points)
+        since = np.abs(value - self.values[_ROUNDS + half[-1]] if len(half) else value)
+        return np.where(of_surface[:, None], np.maximum(found, since), found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,20 +73,25 @@ class Estimate:
     bar: Real
 
     @classmethod
-    def of(cls, state: Refined) -> Estimate:
-        """Richardson's extrapolation, and the error of a cell taken for independent of that of another."""
+    def of(cls, state: Refined, channels: Channels, history: History) -> Estimate:
+        """Richardson's extrapolation, and the error of a cell taken for independent of that of another.
+
+        A bar is at least what the value has changed by lately.
+        """
+        fine, change, squares, doubts = (part.T for part in state.sums)
         # The midpoint rule is of second order: a finer value is four times as good.
-        fine, change, squares, doubts = state.sums
         value = fine + change / 3
-        squared = np.maximum(squares, 0) + (change / 3) ** 2 + np.maximum(doubts, 0)
-        return cls(value.T, np.sqrt(squared).T)
+        bar = np.sqrt(np.maximum(squares, 0) + (change / 3) ** 2 + np.maximum(doubts, 0))
+        return cls(value, np.maximum(bar, history.change(value, state.points, channels.of_surface)))
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
     """How far each integral is, (integral,).
 
-    bar, scale : largest bar and largest value over energies and components; goal : what the bar has to reach
+    bar : largest over energies and components; goal : what the bar has to reach
+    scale : largest value, of those that have settled where any have: one that grows with each round, as at a
+        van Hove energy, sets no scale for the others
     """
 
     bar: Real
@@ -65,11 +119,17 @@ class Standing:
     ) -> Standing:
         """Least : for each integral, what its bar never needs to be below"""
         bars = [channels.bounds(q, estimate.bar).max(initial=0.0) for q in range(len(chosen))]
-        scales = [np.abs(channels.values(q, estimate.value)).max(initial=0.0) for q in range(len(chosen))]
+        scales = [_scale(channels, estimate, q, tolerance) for q in range(len(chosen))]
         names = [integral.name for integral in chosen]
         judged = [scales[names.index(q.judged_by)] if q.judged_by in names else 0.0 for q in chosen]
         scale = np.maximum(scales, judged)
         return cls(np.array(bars), scale, np.maximum(np.asarray(least), tolerance * scale))
+
+
+def _scale(channels: Channels, estimate: Estimate, index: int, tolerance: float) -> float:
+    sizes = np.abs(channels.values(index, estimate.value))
+    settled = channels.bounds(index, estimate.bar) <= max(_SETTLED, tolerance) * sizes
+    return float(sizes[settled].max(initial=0.0)) or float(sizes.max(initial=0.0))
 
 
 def marked(leaves: Leaves, standing: Standing, deepest: int, most: int) -> Integer:

@@ -89,7 +89,8 @@ def _captions(here: xr.Dataset, present: list[tuple[str, str, str]]) -> Iterator
         told = "left out at T = 0 on a plain mesh, as all of a Fermi surface: give a temperature"
         yield f"T15: {_OF_A_SURFACE}\n    {told}"
     if any(here[name].attrs.get("net_torque") == "unchecked" for name, _, _ in present):
-        yield "premise: that a field exerts no net torque is unchecked, T16 above 0 K checks it"
+        check = "T16" if "tolerance" in here.attrs else "T16 above 0 K"
+        yield f"premise: that a field exerts no net torque is unchecked, {check} checks it"
 
 
 def _largest(values: xr.DataArray, numbers: np.ndarray) -> np.ndarray:
