@@ -75,6 +75,17 @@ def test_rounding_is_no_row_and_no_number(warm):
         assert [cell.strip() for cell in row_with(found, name)][1:3] == ["all", "0"]
 
 
+def test_a_number_in_a_gap_and_its_error_may_both_be_rounding(warm):
+    """Levels in a gap are none: -7e-16 +- 5e-16 is what a sum leaves of 0."""
+    here, sample = warm.isel(fermi_energy=1).copy(deep=True), sample_of(MODEL, 300.0)
+    here["density_of_states"].values[...], here["density_of_states_error"].values[...] = -7e-16, 5e-16
+    assert [cell.strip() for cell in row_with(text_of(result_table(here, sample)), "density_of_states")][
+        2
+    ] == "0"
+    here["density_of_states_error"].values[...] = 0.1
+    assert "0.00±0.10" in row_with(text_of(result_table(here, sample)), "density_of_states")[2]
+
+
 def row_with(text: str, name: str) -> list[str]:
     (line,) = [line for line in text.splitlines() if f" {name} " in line]
     return line.strip("│ ").split("│")

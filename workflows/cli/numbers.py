@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+#: Share of a value below which its error is that of rounding.
+_EXACT = 1e-10
+
 #: Sizes outside of which a number is printed with a power of ten.
 _SMALLEST, _LARGEST = 1e-3, 1e7
 
@@ -11,10 +14,10 @@ _SMALLEST, _LARGEST = 1e-3, 1e7
 def with_error(value: float, error: float | None) -> str:
     """The value with one digit beyond the first of its error: "1536.2±2.3", "(-3.84±0.12)e-05".
 
-    error : NaN where it is not known ("1536.23±?"), None where there is none; without one, or with 0, six
-        digits of the value
+    error : NaN where it is not known ("1536.23±?"), None where there is none; without one, or with one that
+        is no more than rounding, six digits of the value
     """
-    if error is None or not math.isfinite(value) or error == 0:
+    if error is None or not math.isfinite(value) or error <= _EXACT * abs(value):
         return f"{value + 0.0:.6g}"
     if not math.isfinite(error):
         return f"{value:.6g}±?"

@@ -74,7 +74,12 @@ def answers_table(here: xr.Dataset, sample: Sample) -> Table | None:
     largest = {name: _largest(first, values) for name, (values, _) in numbers.items()}
     shown = {place for name in numbers for place in _components(here[name], numbers[name][0], sample)}
     for place in sorted(shown):
-        cells = [_shown(numbers[name], place, float(largest[name][place])) for name in numbers]
+        cells = [
+            "0"
+            if _is_rounding(here, name, place, sample)
+            else _shown(numbers[name], place, float(largest[name][place]))
+            for name in numbers
+        ]
         table.add_row(_label(first, place), *cells)
     return table
 
@@ -191,7 +196,8 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
         for place in _components(values, numbers, sample):
             error = None if errors is None else float(errors[place])
             unit = _unit_at(values, place)
-            number = with_error(float(numbers[place]), error)
+            is_zero = _is_rounding(here, str(name), place, sample)
+            number = "0" if is_zero else with_error(float(numbers[place]), error)
             table.add_row(shown, _label(values, place), number, unit if unit != before else "")
             shown, before = "", unit
         if shown:
@@ -201,12 +207,24 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
 
 def _components(values: xr.DataArray, numbers: np.ndarray, sample: Sample) -> Iterator[tuple[int, ...]]:
     """Places of what is neither negligible beside others of its unit nor what rounding leaves of zero."""
-    largest, quantity = _largest(values, numbers), QUANTITIES.get(str(values.name))
-    rounding = _ROUNDING * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
+    largest, rounding = _largest(values, numbers), _rounding(str(values.name), sample)
     for place in _independent(values):
         size, stored = abs(float(numbers[place])), abs(float(values.values[place]))
         if not (size <= _NEGLIGIBLE * float(largest[place]) or stored <= rounding) or not values.dims:
             yield place
+
+
+def _rounding(name: str, sample: Sample) -> float:
+    """Size of a quantity, in its stored unit, that may be what rounding leaves of zero."""
+    quantity = QUANTITIES.get(name)
+    return _ROUNDING * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
+
+
+def _is_rounding(here: xr.Dataset, name: str, place: tuple[int, ...], sample: Sample) -> bool:
+    """True where neither a value nor its error is more than rounding; an unknown error may be more."""
+    bars = here.get(error_name(name))
+    sizes = [abs(float(values.values[place])) for values in (here[name], bars) if values is not None]
+    return all(size <= _rounding(name, sample) for size in sizes)
 
 
 def _independent(values: xr.DataArray) -> list[tuple[int, ...]]:
