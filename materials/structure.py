@@ -254,20 +254,30 @@ def _read_poscar(stream: TextIO) -> Structure:
             raise ValueError(f"found {word} atoms, expected 1 to {_MOST_ATOMS}")
     stream.seek(0)
     lines = stream.readlines()
+    stream.seek(0)
+    beside = _asked_for_elements(Path(stream.name))
+    if not _names_elements(lines) and not beside:
+        # The cell is whole all the same.
+        unknown = " ".join("X" for _ in lines[5].split())
+        stream = io.StringIO("".join([*lines[:5], f"{unknown}\n", *lines[5:]]))
+    return _from_ase(read(stream, format="vasp"))
+
+
+def _names_elements(lines: list[str]) -> bool:
+    """False for a POSCAR from before VASP 5, in which elements stood in the comment, or nowhere."""
     counts = lines[5].split() if len(lines) > 5 else []
     words = [part for text in lines[:1] for part in re.split(r"[^A-Za-z]+", text) if part]
-    if counts and all(count.isdigit() for count in counts) and not all(map(_is_element, words or [""])):
-        # Before VASP 5 elements stood in the comment, or nowhere: the cell is whole all the same.
-        unknown = " ".join("X" for _ in counts)
-        stream = io.StringIO("".join([*lines[:5], f"{unknown}\n", *lines[5:]]))
-        return _from_ase(read(stream, format="vasp"))
-    stream.seek(0)
-    # It may look for elements in these.
-    for name in ("POTCAR", "OUTCAR", "POTCAR.gz", "OUTCAR.gz", "POTCAR.bz2", "OUTCAR.bz2"):
-        file = Path(stream.name).with_name(name)
-        if is_there(file) and not is_folder(file) and (kind := kind_of(file)):
-            raise ValueError(f"{name} beside it is {kind}")
-    return _from_ase(read(stream, format="vasp"))
+    return not (counts and all(count.isdigit() for count in counts)) or all(map(_is_element, words or [""]))
+
+
+def _asked_for_elements(poscar: Path) -> list[Path]:
+    """Files beside a POSCAR that ASE looks for elements in. Raises ValueError for what is no file."""
+    names = [f"{name}{packed}" for packed in ("", ".gz", ".bz2") for name in ("POTCAR", "OUTCAR")]
+    files = [file for file in map(poscar.with_name, names) if is_there(file) and not is_folder(file)]
+    for file in files:
+        if kind := kind_of(file):
+            raise ValueError(f"{file.name} beside it is {kind}")
+    return files
 
 
 def _is_element(word: str) -> bool:
