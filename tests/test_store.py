@@ -24,6 +24,7 @@ from spinscreen.storage import (
 )
 from spinscreen.storage import tree as tree_module
 from spinscreen.storage.files.sealed import seal_of
+from spinscreen.storage.place import Place
 from spinscreen.workflows import compute, evaluate, make_settings
 
 
@@ -92,6 +93,19 @@ def test_half_a_material_is_never_seen(tmp_path, dataset, monkeypatch):
     publish(dataset, store, "a")
     assert seen == [(False, True)]
     assert is_published(store, "a")
+
+
+def test_a_folder_that_others_remove_meanwhile_is_made_again(tmp_path):
+    """Each writer removes the folder for partial files once it is empty, whoever is about to write there."""
+    place = Place(tmp_path / "results.zarr").opened()
+
+    def write(number: int) -> bool:
+        done = place.write(place.materials / f"{number}.json", b"{}")
+        place.tidy()
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(write, range(400)))
 
 
 def test_many_writers_of_one_material_publish_it_once(tmp_path, dataset):

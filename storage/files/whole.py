@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from spinscreen.kernels import InputError
 
@@ -88,10 +88,10 @@ def write_whole(target: Path, content: bytes, beside: Path, replace: bool = Fals
     beside : folder on the same file system where it is written first. replace : also where the name is
     taken; else False is returned there and nothing changes. Raises OSError.
     """
-    make_folder(beside)
-    partial = beside / f"{uuid.uuid4().hex}.new"
+    stream = _new_file(beside)
+    partial = Path(stream.name)
     try:
-        with partial.open("xb") as stream:
+        with stream:
             stream.write(content)
             stream.flush()
             # Else a power loss may leave the name with nothing behind it.
@@ -102,6 +102,17 @@ def write_whole(target: Path, content: bytes, beside: Path, replace: bool = Fals
         return _put_without_replacing(partial, target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _new_file(folder: Path, tries: int = 10) -> BinaryIO:
+    make_folder(folder)
+    try:
+        return (folder / f"{uuid.uuid4().hex}.new").open("xb")
+    except FileNotFoundError:
+        # Another driver removed the empty folder in between.
+        if not tries:
+            raise
+        return _new_file(folder, tries - 1)
 
 
 def _put_without_replacing(partial: Path, target: Path) -> bool:
@@ -138,9 +149,9 @@ def make_folder(folder: Path, tries: int = 10) -> None:
     """Make a folder and those above it. Raises OSError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError:
-        # Another driver removed an empty parent between two steps.
-        if not tries:
+    except (FileNotFoundError, FileExistsError):
+        # Another driver removed it, or an empty parent, between two steps.
+        if not tries or (folder.exists() and not folder.is_dir()):
             raise
         make_folder(folder, tries - 1)
 
