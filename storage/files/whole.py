@@ -176,14 +176,20 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def link_to(target: Path, link: Path, beside: Path) -> None:
+def link_to(target: Path, link: Path, beside: Path, tries: int = 10) -> None:
     """Turn a symbolic link to a folder, in one step; where there are no such links, the folder moves there.
 
     target : relative to the link's folder; beside : folder for the link until then. Raises OSError.
     """
+    make_folder(beside)
     turned = beside / f"{uuid.uuid4().hex}.link"
     try:
         turned.symlink_to(target)
+    except FileNotFoundError:
+        # Another driver removed the empty folder in between.
+        if not tries:
+            raise
+        link_to(target, link, beside, tries - 1)
     except OSError as problem:
         if problem.errno not in _NO_LINKS:
             raise
