@@ -57,11 +57,6 @@ class Projection:
     spin_axis: Vector = (0.0, 0.0, 1.0)
 
     @property
-    def is_point(self) -> bool:
-        """True where the site is a point, not the atoms of an element."""
-        return self.point is not None
-
-    @property
     def is_reduced(self) -> bool:
         """True for a point in reduced coordinates."""
         return self.site.lower().startswith("f=")

@@ -9,12 +9,14 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 from spinscreen.kernels import InputError
+
+_Made = TypeVar("_Made")
 
 #: Bytes of a file name that are readable; what stands behind them (a hash, a key, a suffix) needs the rest of
 #: the 255 that file systems allow.
@@ -88,8 +90,8 @@ def write_whole(target: Path, content: bytes, beside: Path, replace: bool = Fals
     beside : folder on the same file system where it is written first. replace : also where the name is
     taken; else False is returned there and nothing changes. Raises OSError.
     """
-    stream = _new_file(beside)
-    partial = Path(stream.name)
+    partial = beside / f"{uuid.uuid4().hex}.new"
+    stream = _made_in(beside, lambda: partial.open("xb"))
     try:
         with stream:
             stream.write(content)
@@ -104,15 +106,15 @@ def write_whole(target: Path, content: bytes, beside: Path, replace: bool = Fals
         partial.unlink(missing_ok=True)
 
 
-def _new_file(folder: Path, tries: int = 10) -> BinaryIO:
+def _made_in(folder: Path, make: Callable[[], _Made], tries: int = 10) -> _Made:
+    """What `make` makes in a folder, which another driver may remove while it is empty. Raises OSError."""
     make_folder(folder)
     try:
-        return (folder / f"{uuid.uuid4().hex}.new").open("xb")
+        return make()
     except FileNotFoundError:
-        # Another driver removed the empty folder in between.
         if not tries:
             raise
-        return _new_file(folder, tries - 1)
+        return _made_in(folder, make, tries - 1)
 
 
 def _put_without_replacing(partial: Path, target: Path) -> bool:
@@ -176,20 +178,14 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def link_to(target: Path, link: Path, beside: Path, tries: int = 10) -> None:
+def link_to(target: Path, link: Path, beside: Path) -> None:
     """Turn a symbolic link to a folder, in one step; where there are no such links, the folder moves there.
 
     target : relative to the link's folder; beside : folder for the link until then. Raises OSError.
     """
-    make_folder(beside)
     turned = beside / f"{uuid.uuid4().hex}.link"
     try:
-        turned.symlink_to(target)
-    except FileNotFoundError:
-        # Another driver removed the empty folder in between.
-        if not tries:
-            raise
-        link_to(target, link, beside, tries - 1)
+        _made_in(beside, lambda: turned.symlink_to(target))
     except OSError as problem:
         if problem.errno not in _NO_LINKS:
             raise
