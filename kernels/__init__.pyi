@@ -57,6 +57,7 @@ from .separable import mesh_blocks
 from .shapes import TensorShape, symmetry_residual, tensor_shape
 from .symmetry import SymmetryGroup
 from .transformation import Transformation, transforms
+from .zone import KSlice, k_slice, plane_axes, reciprocal_vectors, zone_section
 
 __all__ = [
     "BAND_QUANTITIES",
@@ -79,6 +80,7 @@ __all__ = [
     "IrreducibleMesh",
     "KMesh",
     "KPath",
+    "KSlice",
     "LatticeOperators",
     "LineSpan",
     "MeshPoints",
@@ -117,7 +119,10 @@ __all__ = [
     "has_net_torque",
     "integrals",
     "k_path",
+    "k_slice",
     "mesh_blocks",
+    "plane_axes",
+    "reciprocal_vectors",
     "short",
     "solve_bands",
     "stacked_count",
@@ -130,4 +135,5 @@ __all__ = [
     "whole_number",
     "whole_sums",
     "whole_zone",
+    "zone_section",
 ]

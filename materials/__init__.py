@@ -16,6 +16,7 @@ from .loading import Overrides, SpinChannelWarning, SpinOrderingWarning, load_mo
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
+from .paths import band_path
 from .scans import is_library, library_scan
 from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
 from .spin_orbit import with_spin_orbit
@@ -56,6 +57,7 @@ __all__ = [
     "TrialOrbitals",
     "Wannier90Files",
     "WannierModel",
+    "band_path",
     "bcs_gap",
     "bogoliubov",
     "check_material",

@@ -113,12 +113,13 @@ class Structure:
             # spglib announces that it will raise where it now returns None; here both are met.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
-                return spglib.get_symmetry_dataset(self._cell, symprec=tolerance)
+                return spglib.get_symmetry_dataset(self.cell, symprec=tolerance)
             except RuntimeError:
                 return None
 
     @property
-    def _cell(self) -> tuple[NDArray, NDArray, list[int]]:
+    def cell(self) -> tuple[NDArray, NDArray, list[int]]:
+        """As spglib takes it: lattice, reduced positions, a number for each kind of atom."""
         kinds = sorted(set(self.symbols))
         return self.lattice, self.reduced, [kinds.index(symbol) + 1 for symbol in self.symbols]
 

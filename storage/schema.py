@@ -25,6 +25,9 @@ SCHEMA_VERSION = 2
 #: Values of the attribute `kind`, which says what can be done with a dataset.
 INTEGRALS, BANDS, MESH, CATALOG = "integrals", "bands", "mesh", "catalog"
 
+#: Coordinates of k points in a plane.
+PLANE = ("plane_1", "plane_2")
+
 #: By kind, the beginning of the attribute `title`.
 _TITLES: Mapping[str, str] = {
     INTEGRALS: "Brillouin-zone integrals",
@@ -103,6 +106,25 @@ def band_dataset(
     dims = {dim for q in chosen for dim in q.dims}
     kind = MESH if is_mesh(kpoints) else BANDS
     return _described(xr.Dataset(variables, coordinates | _axis_labels(dims, observables)), kind, attributes)
+
+
+def with_plane(
+    dataset: xr.Dataset, place: NDArray, shape: Sequence[int], axes: NDArray, zone: NDArray
+) -> xr.Dataset:
+    """Values per k of a plane, with the places of the points in it and the outline of the Brillouin zone.
+
+    place : (k, 2) 1/angstrom along `axes`, (2, 3) Cartesian unit vectors, the second fastest; shape : points
+    along each; zone : (corner, 2) as `place`
+    """
+    told = {"units": "1/angstrom", "shape": list(shape), "axes": axes.tolist(), "zone": zone.tolist()}
+    found = dataset.assign_coords(
+        {
+            name: ("k", place[:, i], {"long_name": f"k along direction {i + 1} of the plane", **told})
+            for i, name in enumerate(PLANE)
+        }
+    ).assign_attrs(kind=MESH)
+    make_portable(found)
+    return found
 
 
 def is_mesh(kpoints: NDArray) -> bool:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from spinscreen.kernels import InputError
 
-from .analysis.plots import figure_suffixes
+from .analysis.figures import figure_suffixes
 from .files.whole import StoreError
 from .place import Place
 

@@ -8,7 +8,7 @@ import xarray as xr
 
 from spinscreen.kernels import InputError, KMesh, k_path
 from spinscreen.materials import find_materials, library
-from spinscreen.storage import in_natural_units, open_store
+from spinscreen.storage import in_natural_units, open_store, plot_hall
 from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
 
 HALL = "conserved_hall_conductivity"
@@ -59,7 +59,7 @@ def test_fermi_level(dataset):
 def test_figures(dataset):
     named = dataset.spinscreen.plot("z_xy")
     assert named.axes[0].get_ylabel() == r"$\sigma^{z}_{xy}$ (e/2π)"
-    assert dataset.spinscreen.plot().axes[0].get_xlabel() == "Fermi energy (eV)"
+    assert dataset.spinscreen.plot().axes[0].get_xlabel() == "energy - Fermi level (eV)"
     assert len(dataset.spinscreen.largest_component()) == 3
 
 
@@ -71,7 +71,7 @@ def test_the_three_answers_are_drawn_side_by_side(dataset):
     alone = dataset.drop_vars(names[:2])
     assert "full response" in [line.get_label() for line in alone.spinscreen.plot().axes[0].lines]
     with pytest.raises(InputError, match=r"expected conventional_hall_.* or proper_hall_conductivity"):
-        dataset.drop_vars(names).spinscreen.plot()
+        plot_hall(dataset.drop_vars(names))
 
 
 def test_units(dataset):
@@ -96,7 +96,7 @@ def test_fermi_lines_carry_the_spin_of_the_bands():
     level = float(on_mesh["energy"].quantile(0.2))
     figure = on_mesh.spinscreen.plot_fermi_surface(level)
     axes, bar = figure.axes
-    assert axes.get_xlabel() == "k along b1 (1/Å)"
+    assert axes.get_xlabel() == "$k_x$ (1/Å)"
     assert bar.get_ylabel() == "spin z (ħ)"
     arrows = axes.collections[-1]
     spins = np.hypot(arrows.U, arrows.V) ** 2 + np.ma.getdata(arrows.get_array()) ** 2

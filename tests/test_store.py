@@ -148,7 +148,7 @@ def test_changed_settings_make_a_new_name():
 def test_hall_figure_has_units_and_labels(dataset, tmp_path):
     figure = plot_hall(dataset, ("spin_z", "x", "y"))
     (axes,) = figure.axes
-    assert axes.get_xlabel() == "Fermi energy (eV)"
+    assert axes.get_xlabel() == "energy - Fermi level (eV)"
     assert axes.get_ylabel() == r"$\sigma^{z}_{xy}$ (e/2π)"
     drawn = {text.get_text() for text in axes.get_legend().get_texts()}
     assert drawn >= {"conventional", "conserved, packet picture", "full response"}
@@ -174,7 +174,7 @@ def test_band_figure_has_units_and_labels():
     axes, bar = figure.axes
     assert axes.get_ylabel() == "energy - Fermi level (eV)"
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["Γ", "K"]
-    assert bar.get_ylabel() == "conserved curvature spin_z z (ħ Å^2)"
+    assert bar.get_ylabel() == "conserved curvature spin_z z (ħ Å²)"
 
 
 def test_a_large_store_is_opened_group_by_group(tmp_path, dataset, monkeypatch):

@@ -44,7 +44,17 @@ def test_a_result_is_drawn_by_its_name(folder):
     drawn = spinscreen("plot", "r.zarr", "kane_mele", "--output", "a.png", cwd=folder)
     assert drawn.returncode == 0, drawn.stderr
     assert_drawn(folder / "a.png")
-    words = ("plot", "r.zarr", "kane_mele", "--component", "xy_z", "--output", "b.png")
+    words = (
+        "plot",
+        "r.zarr",
+        "kane_mele",
+        "--component",
+        "xy_z",
+        "--quantity",
+        "conserved",
+        "--save",
+        "b.png",
+    )
     assert spinscreen(*words, cwd=folder).returncode == 0
     assert_drawn(folder / "b.png")
     words = ("run", "kane_mele", "--kmesh", "8", *SMALL, "--store", "r.zarr", "--plot", "c.png")
@@ -61,7 +71,10 @@ def test_a_result_is_drawn_by_its_name(folder):
         (("show", "r.zarr", "../kane_mele"), "holds no result that is called '../kane_mele'"),
         (("show", "none.zarr", "kane_mele"), "none.zarr: no store found there"),
         (("status", "none.zarr"), "none.zarr: no store found there"),
-        (("plot", "r.zarr", "kane_mele", "--component", "xq"), "component"),
+        (("plot", "r.zarr", "kane_mele", "--component", "xq"), "--component: expected a name such as"),
+        (("plot", "r.zarr", "kane_mele", "--quantity", "dos"), "--quantity: 'dos' is not in the dataset"),
+        (("plot", "r.zarr", "kane_mele", "--window", "1:0"), "--window: expected two energies in eV"),
+        (("plot", "r.zarr", "kane_mele", "--window", "1:2"), "--window: expected one that contains some"),
         (("screen", "r.zarr", "--campaign", "ab"), "as there are no results of campaigns"),
     ],
 )

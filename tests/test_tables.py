@@ -112,10 +112,9 @@ def test_the_sensitivity_says_what_zero_means(cold):
 def test_each_observable_is_shown_in_its_unit(cold):
     """Beside the charge spin Hall conductivities of layers were left in (Theta/e) S."""
     numbers, unit = in_natural_units(cold[T4])
-    assert unit == "e/2π; S of charge"
+    assert unit == "e/2π; e²/h of charge"
     stored = cold[T4].values
-    np.testing.assert_array_equal(numbers[:3], stored[:3] * 2 * np.pi / CONDUCTANCE)
-    np.testing.assert_array_equal(numbers[3], stored[3])
+    np.testing.assert_array_equal(numbers, stored * 2 * np.pi / CONDUCTANCE)
 
 
 def test_the_ranking_has_all_three(warm):

@@ -21,6 +21,7 @@ from spinscreen.kernels import (
     IrreducibleMesh,
     KMesh,
     KPath,
+    KSlice,
     Resolution,
     Sample,
     band_quantities,
@@ -35,6 +36,7 @@ from spinscreen.kernels.quantities import Term
 from spinscreen.materials import WannierModel
 from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
 from spinscreen.storage.attributes import make_portable
+from spinscreen.storage.schema import with_plane
 
 from .adaptive import run_adaptive
 from .adaptive_plan import make_adaptive_plan
@@ -65,7 +67,7 @@ def silent(kpoints: int) -> None:
 
 def evaluate(
     model: WannierModel,
-    kpoints: ArrayLike | KPath | KMesh,
+    kpoints: ArrayLike | KPath | KMesh | KSlice,
     quantities: Sequence[str] = ("energy",),
     *,
     calculation: Calculation | None = None,
@@ -73,12 +75,13 @@ def evaluate(
 ) -> xr.Dataset:
     """Quantities at each k and band.
 
-    kpoints : (n, 3) reduced, a `KPath` or a `KMesh`
+    kpoints : (n, 3) reduced, a `KPath`, a `KMesh` or a `KSlice`
     quantities : names such as energy, velocity, texture, berry_curvature, conserved_curvature,
         conventional_curvature, wave_packet_dipole (see docs/quantities.md)
     calculation, settings : degeneracy_threshold, broadening, fermi_level (eV), electrons, charge, orbital and
         memory_budget, of a `Calculation` or by name
-    Returns dims (k, ..., band); a path adds the coordinate `distance` (1/angstrom). Raises InputError.
+    Returns dims (k, ..., band); a path adds the coordinate `distance`, a slice `plane_1` and `plane_2`
+    (1/angstrom). Raises InputError.
 
     >>> from spinscreen.materials import library
     >>> from spinscreen.workflows import evaluate
@@ -112,6 +115,8 @@ def evaluate(
         }
         dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))
         make_portable(dataset)
+    if isinstance(kpoints, KSlice):
+        dataset = with_plane(dataset, kpoints.place, kpoints.shape, kpoints.axes, kpoints.zone)
     return dataset
 
 
@@ -142,8 +147,8 @@ def _check_memory(model: WannierModel, mesh: KMesh, chosen: Sequence[BandQuantit
         )
 
 
-def _points(kpoints: ArrayLike | KPath | KMesh) -> ArrayLike:
-    if isinstance(kpoints, KPath):
+def _points(kpoints: ArrayLike | KPath | KMesh | KSlice) -> ArrayLike:
+    if isinstance(kpoints, KPath | KSlice):
         return kpoints.points
     return kpoints.points() if isinstance(kpoints, KMesh) else kpoints
 

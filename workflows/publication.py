@@ -17,7 +17,6 @@ from spinscreen.storage import (
     KeptSums,
     Store,
     check_figure,
-    check_hall,
     checked_store,
     is_published,
     publish,
@@ -46,11 +45,6 @@ class Targets:
         if plot is not None:
             check_figure(plot, "--plot")
         return cls(place, plot)
-
-    def check(self, settings: Settings) -> None:
-        """Raise InputError where nothing that is computed can be drawn."""
-        if self.plot is not None:
-            check_hall(settings.quantities)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,21 @@ def share_of_text(text: str) -> float:
         raise InputError(f"--tolerance: expected a share such as 0.01 or 1%, found {short(text)}.") from None
 
 
+def window_of_text(text: str | None) -> tuple[float, float] | None:
+    """-2:1 in eV. Raises InputError for anything else."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(word) for word in text.split(":"))
+        if not low < high or not np.isfinite([low, high]).all():
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"--window: expected two energies in eV, the lower one first, such as -2:1, found {short(text)}."
+        ) from None
+    return low, high
+
+
 def names_of_text(text: str) -> list[str]:
     """Words with commas between."""
     return [word.strip() for word in text.split(",") if word.strip()]

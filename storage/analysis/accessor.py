@@ -15,12 +15,22 @@ from ..catalog import select
 from ..component import Component
 from ..fermi_level import RELATIVE, at_level, level_of, rounded
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
-from .fermi_surface import plot_fermi_surface
-from .plots import largest_component, plot_bands, plot_hall, plot_scatter
+from .components import largest_component
+from .figures import (
+    draw_bands,
+    draw_curve,
+    draw_fermi_surface,
+    draw_map,
+    draw_scatter,
+    figure_of,
+    plot_fermi_surface,
+    plot_scatter,
+)
 from .symmetry import crystal_frame, rotated, symmetrized
 from .units import converted
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -137,16 +147,39 @@ class IntegralsAccessor(SpinscreenAccessor):
         """
         return symmetrized(self._dataset, rotations)
 
-    def largest_component(self) -> Component:
-        """The largest Hall component at the Fermi level; unpacks as observable, current_axis, field_axis."""
-        return largest_component(self._dataset)
+    def largest_component(self, quantity: str | None = None) -> Component:
+        """The largest component at the Fermi level, of a Hall conductivity or of `quantity`.
 
-    def plot(self, name: str | None = None) -> Figure:
-        """Conventional, conserved and full Hall conductivity (T4, T6, T14) of one component.
-
-        name : as in `component`, by default the largest
+        Unpacks as observable, current_axis, field_axis.
         """
-        return plot_hall(self._dataset, name)
+        return largest_component(self._dataset, quantity)
+
+    def draw(
+        self,
+        quantity: str | Sequence[str] | None = None,
+        component: str | None = None,
+        *,
+        window: tuple[float, float] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Integrals against the Fermi energy with their errors, see `draw_curve`.
+
+        quantity : "hall" (default), "nernst", "anomalous", "dos", "magnetization", a name in full, or several
+        component : as in `component`, by default the largest; window : eV about the Fermi level
+        """
+        return draw_curve(self._dataset, quantity, component, window=window, ax=ax)
+
+    def plot(
+        self,
+        name: str | None = None,
+        quantity: str | Sequence[str] | None = None,
+        window: tuple[float, float] | None = None,
+    ) -> Figure:
+        """A figure of its own of what `draw` draws; by default the Hall conductivities (T4, T6, T14).
+
+        name : the component, as in `component`, by default the largest
+        """
+        return figure_of(self.draw(quantity, name, window=window))
 
 
 class BandsAccessor(SpinscreenAccessor):
@@ -154,26 +187,66 @@ class BandsAccessor(SpinscreenAccessor):
 
     phrase = "values per k point and band"
 
-    def plot_bands(self, color: str = "texture", component: str | None = None, **labels: Hashable) -> Figure:
-        """Bands along a path, coloured by a variable, for example "texture" with component="spin_z".
+    def draw_bands(
+        self,
+        color: str | None = None,
+        component: str | None = None,
+        *,
+        window: tuple[float, float] | None = None,
+        ax: Axes | None = None,
+        **labels: Hashable,
+    ) -> Axes:
+        """Bands along a path as lines, coloured by a variable, for example "texture" with component="spin_z".
 
-        component : as in `component`; labels : the same, dim by dim
-        Raises InputError for values that are not along a path.
+        component : as in `component`, by default the largest; labels : the same, dim by dim
+        window : eV about the Fermi level. Raises InputError for values that are not along a path.
         """
-        if "distance" not in self._dataset.coords:
-            raise InputError(
-                "plot_bands: expected values along a path, as from evaluate(model, k_path(...))."
-            )
-        values = self._variable(color)
-        if component is not None:
+        if component is not None and labels and color is not None:
+            values = self._variable(color)
             labels |= Component.of(values, component).labels(tuple(map(str, values.dims)))
-        return plot_bands(self._dataset, color, labels, level_of(self._dataset))
+        return draw_bands(self._dataset, color, labels or component, window=window, ax=ax)
+
+    def plot_bands(self, color: str = "texture", component: str | None = None, **labels: Hashable) -> Figure:
+        """A figure of its own of what `draw_bands` draws."""
+        return figure_of(self.draw_bands(color, component, window=None, ax=None, **labels))
 
 
 class MeshAccessor(SpinscreenAccessor):
     """Of values per k point and band on a mesh, as from `stream_bands` and `evaluate` on a `KMesh`."""
 
     phrase = "a mesh of k points"
+
+    def draw_fermi_surface(
+        self,
+        energy: float | None = None,
+        color: str | None = None,
+        component: str | None = None,
+        *,
+        k3: float = 0.0,
+        arrows: bool | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Lines of constant energy inside the Brillouin zone, see `draw_fermi_surface`.
+
+        energy : eV, by default the Fermi level; color, component : as in `draw_bands`
+        k3 : plane of a mesh; arrows : whether the spin in the plane is drawn
+        """
+        return draw_fermi_surface(self._dataset, energy, color, component, k3=k3, arrows=arrows, ax=ax)
+
+    def draw_map(
+        self,
+        quantity: str = "berry_curvature",
+        component: str | None = None,
+        *,
+        energy: float | None = None,
+        band: int | None = None,
+        k3: float = 0.0,
+        lines: bool = True,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """A quantity over the Brillouin zone, of one band or summed over occupied ones, see `draw_map`."""
+        given: dict[str, Any] = {"energy": energy, "band": band, "k3": k3, "lines": lines, "ax": ax}
+        return draw_map(self._dataset, quantity, component, **given)
 
     def plot_fermi_surface(self, energy: float | None = None, k3: float = 0.0) -> Figure:
         """Fermi lines in a plane of a mesh with spin arrows, see `plot_fermi_surface`."""
@@ -196,9 +269,22 @@ class CatalogAccessor(SpinscreenAccessor):
         """The materials that pass, sorted and cut as by `screen`, with all their arrays."""
         return select(self._dataset, where, sort, top, quality, mixed=mixed)
 
-    def plot_scatter(self, component: str = "xy_z") -> Figure:
-        """Conserved against conventional Hall conductivity of all materials."""
-        return plot_scatter(self._dataset, component)
+    def draw_scatter(
+        self,
+        component: str = "xy_z",
+        *,
+        x: str | None = None,
+        y: str | None = None,
+        color: str | None = None,
+        dimension: int | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Conserved against conventional Hall conductivity, or any two columns, see `draw_scatter`."""
+        return draw_scatter(self._dataset, component, x=x, y=y, color=color, dimension=dimension, ax=ax)
+
+    def plot_scatter(self, component: str = "xy_z", **columns: Any) -> Figure:
+        """A figure of its own of what `draw_scatter` draws, a panel for each dimension of materials."""
+        return plot_scatter(self._dataset, component, **columns)
 
 
 _KINDS: Mapping[str, type[SpinscreenAccessor]] = {

@@ -10,7 +10,7 @@ import xarray as xr
 
 from spinscreen.kernels import Integral, find_quantity
 
-from ..analysis.plots import natural_unit
+from ..analysis.natural_units import natural_unit
 from ..observables import Observables, facts_of, short_name
 from ..place import StoreLike
 from ..results import TENSORS, column_units

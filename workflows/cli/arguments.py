@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
-import numpy as np
 import typer
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import PathSegment, WannierModel
+from spinscreen.materials import WannierModel, band_path
+from spinscreen.materials.paths import Corner
 
 from ..engine import core_count
 from ..plan import costly
 
-Corner = tuple[str, Sequence[float]] | None
+Window = Annotated[
+    str | None, typer.Option(help="Energies (eV) about the Fermi level that are shown, such as -2:1.")
+]
 
 
 def path_corners(text: str | None, model: WannierModel) -> list[Corner]:
-    """Labelled special points: those given, those of the .win, or a path along the reciprocal axes.
+    """Labelled special points: those given, or those of `band_path`.
 
     None stands where the path breaks off and goes on elsewhere.
     """
     if text is not None:
         pieces = [[_corner(part, text) for part in piece.split(",")] for piece in text.split("|")]
         return [corner for piece in pieces for corner in (None, *piece)][1:]
-    if model.kpoint_path:
-        return _corners_of(model.kpoint_path)
-    corners: list[Corner] = [("Γ", (0.0, 0.0, 0.0))]
-    for axis, repeats in enumerate(model.periodic):
-        if repeats:
-            end = np.zeros(3)
-            end[axis] = 0.5
-            corners += [(f"b{axis + 1}/2", end.tolist()), ("Γ", (0.0, 0.0, 0.0))]
-    return corners
+    return band_path(model)
 
 
 def confirm_cost(model: WannierModel, kpoints: int, yes: bool, setting: str = "kmesh") -> None:
@@ -80,14 +75,3 @@ def _corner(part: str, whole: str) -> Corner:
         return words[0], tuple(float(x) for x in (words[1], words[2], words[3]))
     except (IndexError, ValueError):
         raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
-
-
-def _corners_of(segments: Sequence[PathSegment]) -> list[Corner]:
-    corners: list[Corner] = []
-    at: Corner = None
-    for start_label, start, end_label, end in segments:
-        if at is None or not np.allclose(start, at[1], atol=1e-6):
-            corners += [*([None] if corners else []), (start_label, start)]
-        at = (end_label, end)
-        corners.append(at)
-    return corners

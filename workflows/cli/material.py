@@ -29,9 +29,10 @@ from spinscreen.storage import (
     Component,
     build_catalog,
     check_figure,
+    draw_bands,
+    draw_curve,
+    figure_of,
     material_file,
-    plot_bands,
-    plot_hall,
     read_material,
     save_figure,
 )
@@ -42,8 +43,8 @@ from ..computing import evaluate, sample_of
 from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands
-from ..text import mesh_of_text, names_of_text
-from .arguments import attempts, confirm_cost, path_corners
+from ..text import mesh_of_text, names_of_text, window_of_text
+from .arguments import Window, attempts, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
     model_table,
@@ -184,14 +185,14 @@ def run(
     soc: Coupling = None,
     workers: Workers = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw the Hall conductivities into this .png, .pdf or .svg.")
+        Path | None,
+        typer.Option(help="Draw the Hall conductivities, or what is there, into this .png, .pdf or .svg."),
     ] = None,
     yes: Yes = False,
 ) -> None:
     """Compute Brillouin-zone integrals, publish them in a store, and print them at the Fermi level."""
     calculation, targets = Calculation(**settings), Targets.checked(store, plot)
     work = Work.of(*read_source(source, spin_ordering, lattice, soc), calculation)
-    targets.check(work.settings)
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
         out.say(f"its values: spinscreen show {store} {work.material_id}")
@@ -243,7 +244,7 @@ def _announce(table: Table, targets: Targets) -> None:
 
 
 def _draw(dataset: xr.Dataset, plot: Path) -> None:
-    save_figure(plot_hall(dataset), plot)
+    save_figure(figure_of(draw_curve(dataset)), plot)
     out.say(f"drawn: {plot}")
 
 
@@ -256,17 +257,20 @@ def bands(
         str | None,
         typer.Option(
             help="Special points, for example 'G 0 0 0, X 0.5 0 0.5, L 0.5 0.5 0.5', with | where the path "
-            "goes on elsewhere. Default: kpoint_path of the .win, else a path along the reciprocal axes.",
+            "goes on elsewhere. Default: kpoint_path of the .win, else lines of high symmetry.",
         ),
     ] = None,
     color: Annotated[
         str,
         typer.Option(
             help="Quantity and component: texture:spin_z, berry_curvature:z, conserved_curvature:z_z, "
-            "proper_curvature:xy_z."
+            "proper_curvature:xy_z. Without a component the largest; energy for lines of one colour."
         ),
     ] = "texture:spin_z",
-    output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("bands.png"),
+    output: Annotated[
+        Path, typer.Option("--output", "--save", help="Figure to draw (.png, .pdf, .svg).")
+    ] = Path("bands.png"),
+    window: Window = None,
     points: Annotated[int, typer.Option(min=2, help="k points per segment.")] = 100,
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
@@ -274,6 +278,7 @@ def bands(
 ) -> None:
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
+    energies = window_of_text(window)
     _, model = read_source(source, spin_ordering, lattice, soc)
     name = color.partition(":")[0]
     corners = path_corners(path, model)
@@ -283,8 +288,9 @@ def bands(
         ["energy", name] if name != "energy" else ["energy"],
         **settings,
     )
-    figure = plot_bands(dataset, name, color_labels(dataset[name], color), dataset.attrs.get("fermi_level"))
-    save_figure(figure, output)
+    labels = None if name == color else color_labels(dataset[name], color)
+    ax = draw_bands(dataset, name, labels, window=energies)
+    save_figure(figure_of(ax), output)
     out.say(f"drawn: {output}")
 
 

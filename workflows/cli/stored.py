@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +14,12 @@ import xarray as xr
 from rich.table import Table
 
 from spinscreen.kernels import InputError, Sample
-from spinscreen.storage import Component, Store, check_figure, plot_hall, save_figure
+from spinscreen.storage import Store, check_figure, draw_curve, figure_of, save_figure
 from spinscreen.storage.attributes import mapping_of, texts_of, vectors_of
 from spinscreen.storage.results.rows import quality_of
 
+from ..text import names_of_text, window_of_text
+from .arguments import Window
 from .results import answers_table, result_table, shown_energy
 from .terminal import one_line, out
 
@@ -61,25 +65,41 @@ def show(store: StorePath, name: Name) -> None:
 def plot(
     store: StorePath,
     name: Name,
-    output: Annotated[Path, typer.Option(help="Figure to draw (.png, .pdf, .svg).")] = Path("hall.png"),
+    output: Annotated[
+        Path, typer.Option("--output", "--save", help="Figure to draw (.png, .pdf, .svg).")
+    ] = Path("hall.png"),
+    quantity: Annotated[
+        str | None,
+        typer.Option(
+            help="hall, nernst, anomalous, accumulation, dos, magnetization, or names as `spinscreen "
+            "quantities` lists them, several of one unit with commas. Default: hall, else the first."
+        ),
+    ] = None,
     component: Annotated[
         str | None, typer.Option(help="Such as xy_z; default: the largest at the Fermi level.")
     ] = None,
+    window: Window = None,
 ) -> None:
-    """Draw the Hall conductivities of a stored result against the Fermi energy."""
+    """Draw what is stored against the Fermi energy: any quantity, with its errors."""
     check_figure(output, "--output")
     place = _opened(store)
     dataset = place.read(_newest(place, name))
-    shown = None if component is None else _component(dataset, component)
-    save_figure(plot_hall(dataset, shown), output)
+    with _as_options():
+        chosen = None if quantity is None else names_of_text(quantity)
+        ax = draw_curve(dataset, chosen, component, window=window_of_text(window))
+    save_figure(figure_of(ax), output)
     out.say(f"drawn: {output}")
 
 
-def _component(dataset: xr.Dataset, text: str) -> Component | str:
+@contextmanager
+def _as_options() -> Iterator[None]:
+    """Errors about what was given by the name of the option that gave it."""
     try:
-        return Component.parse(text) if "observable" not in dataset.dims else text
+        yield
     except InputError as problem:
-        raise InputError(f"--{problem}") from None
+        if str(problem).startswith(("component:", "quantity:", "window:")):
+            raise InputError(f"--{problem}") from None
+        raise
 
 
 def _opened(store: Path) -> Store:
