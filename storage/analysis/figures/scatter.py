@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -235,10 +236,12 @@ def _name_points(ax: Axes, names: Sequence[object], columns: Sequence[_Column]) 
         ax.text(a, b, str(name), **look)
         for name, a, b in zip(np.array(names)[kept], x[kept], y[kept], strict=True)
     ]
-    # Texts are placed on what the layout leaves of the figure.
-    figure_of(ax).draw_without_rendering()
+    if not texts or find_spec("adjustText") is None:
+        return
     from adjustText import adjust_text
 
+    # Texts are placed on what the layout leaves of the figure.
+    figure_of(ax).draw_without_rendering()
     adjust_text(texts, x[kept], y[kept], ax=ax, arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.5})
 
 
