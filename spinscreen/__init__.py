@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         write_wannier90,
     )
     from .storage import Component, Store, StoreError, failures, open_catalog, open_store, screen, verify
-    from .workflows import Calculation, Campaign, compute, evaluate, run_campaign
+    from .workflows import Calculation, Campaign, compute, evaluate, run_campaign, screen_one
 
 __all__ = [
     "Calculation",
@@ -68,6 +68,7 @@ __all__ = [
     "open_store",
     "run_campaign",
     "screen",
+    "screen_one",
     "storage",
     "symmetrize",
     "verify",
@@ -110,7 +111,7 @@ _attribute, __dir__, _ = lazy_loader.attach(
             "screen",
             "verify",
         ],
-        "workflows": ["Calculation", "Campaign", "compute", "evaluate", "run_campaign"],
+        "workflows": ["Calculation", "Campaign", "compute", "evaluate", "run_campaign", "screen_one"],
     },
 )
 

@@ -19,6 +19,7 @@ from .analysis import (
 from .band_stream import BandStream
 from .catalog import ShownUnit, errors_of, open_catalog, screen, shown_units
 from .component import Component
+from .exports import EXPORTS, RECORD_VERSION, Export, MaterialRecord, export_results, material_record
 from .fermi_level import at_level, place_of_level
 from .files import StoreError, group_name
 from .functions import (
@@ -49,7 +50,7 @@ from .observables import Observables
 from .results import CatalogRow
 from .schema import SCHEMA_VERSION, band_dataset, error_name, integral_dataset, is_error
 from .store import Store
-from .targets import TABLES, check_figure, checked_store, save_figure
+from .targets import TABLES, check_figure, check_file, checked_store, save_figure
 from .tree import open_store
 from .verification import Damage
 
@@ -57,6 +58,8 @@ from .verification import Damage
 Checkpoints = KeptSums
 
 __all__ = [
+    "EXPORTS",
+    "RECORD_VERSION",
     "SCHEMA_VERSION",
     "TABLES",
     "BandStream",
@@ -64,7 +67,9 @@ __all__ = [
     "Checkpoints",
     "Component",
     "Damage",
+    "Export",
     "KeptSums",
+    "MaterialRecord",
     "Merge",
     "Migration",
     "Observables",
@@ -77,6 +82,7 @@ __all__ = [
     "build_catalog",
     "campaigns",
     "check_figure",
+    "check_file",
     "check_hall",
     "checked_store",
     "chosen_quantities",
@@ -87,6 +93,7 @@ __all__ = [
     "draw_scatter",
     "error_name",
     "errors_of",
+    "export_results",
     "failures",
     "figure_of",
     "forget_absent",
@@ -99,6 +106,7 @@ __all__ = [
     "largest_component",
     "material_file",
     "material_group",
+    "material_record",
     "migrate",
     "missing_of",
     "open_catalog",

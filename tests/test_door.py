@@ -11,6 +11,7 @@ import sys
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from typing import is_typeddict
 
 import pytest
 
@@ -111,6 +112,8 @@ def signature(value: object) -> str:
     """What a function or class is given, with "=" where it has a default; else what kind of thing it is."""
     if inspect.ismodule(value):
         return "module"
+    if is_typeddict(value):
+        return f"dict of {', '.join(value.__annotations__)}"
     if isinstance(value, type) and issubclass(value, Exception | Enum):
         return "error" if issubclass(value, Exception) else "enumeration"
     if not (inspect.isclass(value) or inspect.isfunction(value)):

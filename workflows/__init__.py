@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .driver import CampaignReport, run_campaign
     from .engine import DaskEngine, Engine, LocalEngine, SchedulerLostError
     from .liveness import WorkersLostError
+    from .one_material import screen_one
     from .settings import Settings
     from .streaming import stream_bands
 
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "make_settings",
     "run_campaign",
+    "screen_one",
     "stream_bands",
 ]
 
@@ -48,6 +50,7 @@ _MODULES = {
     "driver": ("CampaignReport", "run_campaign"),
     "engine": ("DaskEngine", "Engine", "LocalEngine", "SchedulerLostError"),
     "liveness": ("WorkersLostError",),
+    "one_material": ("screen_one",),
     "settings": ("Settings",),
     "streaming": ("stream_bands",),
 }

@@ -383,6 +383,7 @@ def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, o
         "model_files": [f"{path} sha256:{digest}" for path, digest in model.provenance.files],
         "model_notes": list(model.provenance.notes),
         "dimension": model.dimension,
+        "periodic": list(model.periodic),
         "wannier_functions": model.size,
         "spin_degeneracy": model.spin_degeneracy,
         "spin_source": model.provenance.spin_source,

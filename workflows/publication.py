@@ -114,16 +114,29 @@ class Work:
         if store is None:
             return compute_settings(self.model, self.settings, engine, self.memory_budget, progress)
         # A structure file that cannot be read is said before the work.
-        columns = {**composition(self.model, self.source), **self.source.columns}
+        _ = self.columns
         checkpoints = KeptSums(Store.at(store), self.sums_id) if keeps_sums else None
-        dataset = compute_settings(
-            self.model, self.settings, engine, self.memory_budget, progress, checkpoints
+        dataset = self.described(
+            compute_settings(self.model, self.settings, engine, self.memory_budget, progress, checkpoints)
         )
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        dataset.attrs |= {"material": self.source.id, "computed": now, "columns": columns, **self.facts}
-        make_portable(dataset)
-        dataset = dataset.assign_coords(name=str(self.source.id))
         publish(dataset, store, self.material_id)
         if checkpoints is not None:
             checkpoints.clear()
         return dataset
+
+    @cached_property
+    def columns(self) -> Mapping[str, str | float]:
+        """Facts for screening beside those that are computed. Raises InputError as `composition`."""
+        return {**composition(self.model, self.source), **self.source.columns}
+
+    def described(self, dataset: xr.Dataset) -> xr.Dataset:
+        """A dataset of this work with what a store keeps of its material."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        dataset.attrs |= {
+            "material": self.source.id,
+            "computed": now,
+            "columns": dict(self.columns),
+            **self.facts,
+        }
+        make_portable(dataset)
+        return dataset.assign_coords(name=str(self.source.id))

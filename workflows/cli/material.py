@@ -55,6 +55,7 @@ from .console import (
     symmetry_table,
     trial_orbitals_table,
 )
+from .export import add_export_command
 from .options import takes_settings
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
@@ -395,3 +396,4 @@ def show_quantities(
 add_commands(app)
 add_stored_commands(app)
 add_store_commands(app)
+add_export_command(app)
