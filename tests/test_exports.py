@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import zipfile
 from typing import get_type_hints
 
 import numpy as np
@@ -274,3 +275,41 @@ def test_a_result_of_an_earlier_version_is_a_record(place):
     assert found["converged"] is None
     errors = [c["error"] for q in found["quantities"].values() for c in q["components"].values()]
     assert set(errors) == {None}
+
+
+def test_the_recipe_for_a_database_of_zips_runs(tmp_path):
+    """docs/teams.md: files as JARVIS-WTB has them are checked, computed, screened and exported."""
+    model = spinscreen.library.load("kane_mele")
+    stem = spinscreen.write_wannier90(model, tmp_path / "plain", "wannier90")
+    cell = "\n".join(" ".join(map(str, vector)) for vector in model.lattice)
+    poscar = f"C\n1.0\n{cell}\nC\n2\nDirect\n0 0 0\n0.333333 0.333333 0\n"
+    (tmp_path / "jarvis").mkdir()
+    with zipfile.ZipFile(tmp_path / "jarvis" / "JVASP-1.zip", "w") as archive:
+        archive.write(f"{stem}_hr.dat", "wannier90_hr.dat")
+        archive.writestr("POSCAR", poscar)
+        archive.writestr("JVASP-1.json", json.dumps({"info_mesh": {"efermi": 0.0}}))
+
+    def run(*words):
+        done = command(*words, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "1 of 1 can be computed" in run("check", "jarvis", "--write", "jarvis.csv")
+    settings = (
+        "--kmesh",
+        "4",
+        "--fermi-energy",
+        "0",
+        "--quantities",
+        "carrier_density,conserved_hall_conductivity",
+    )
+    run("submit", "jarvis.csv", "--store", "jarvis.zarr", *settings, "--workers", "0")
+    assert "JVASP-1" in run("screen", "jarvis.zarr", "--where", 'formula == "C"')
+    run("export", "jarvis.zarr", "-o", "jarvis.jsonl")
+    entry = lines(tmp_path / "jarvis.jsonl")[-1]
+    assert entry["attributes"]["chemical_formula_reduced"] == "C"
+    assert entry["attributes"]["_spinscreen_name"] == "JVASP-1"
+    found = screen_one(tmp_path / "jarvis" / "JVASP-1.zip", {"kmesh": 4, "fermi_energy": [0.0]})
+    assert found["name"] == "JVASP-1"
+    assert any("spin: pure spinors, interlaced, found by test" in note for note in found["notes"])
+    assert any("all Wannier functions put at the origin" in note for note in found["notes"])
