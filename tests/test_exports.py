@@ -105,6 +105,20 @@ def test_where_no_energy_stands_for_the_level_there_are_no_values_and_a_note():
     assert any("within 0.05 eV of the Fermi level" in warning for warning in found["warnings"])
 
 
+def test_a_broken_premise_and_what_was_warned_about_are_told():
+    # Rashba coupling lets a field exert a torque on the spins in the plane.
+    names = [f"{kind}_hall_conductivity" for kind in ("conserved", "conventional")]
+    names.append("field_induced_density_rate")
+    found = screen_one("kane_mele", {"budget": 1500, "fermi_energy": [0.0, 0.96], "quantities": names})
+    assert found["quantities"]["conserved_hall_conductivity"]["net_torque"] == ["spin_x", "spin_y"]
+    assert found["quantities"]["conventional_hall_conductivity"]["net_torque"] == []
+    assert any("net torque on spin_x, spin_y" in warning for warning in found["warnings"])
+    assert found["columns"]["k_mesh"] == "adaptive"
+    unchecked = screen_one("kane_mele", PLAIN)["quantities"]["conserved_hall_conductivity"]
+    assert unchecked["net_torque"] is None
+    assert "unchecked is the premise" in unchecked["note"]
+
+
 def test_a_mapping_a_calculation_and_a_source_give_the_same():
     mapping = screen_one("haldane", PLAIN)
     calculation = screen_one(LibrarySource("haldane"), Calculation(**PLAIN))

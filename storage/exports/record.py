@@ -37,6 +37,9 @@ class QuantityRecord(TypedDict):
     """An integral at one Fermi energy.
 
     converged : None where it is not known; note : what is to be known of it, None without
+    per_spin : true where the number is of one of two spins
+    net_torque : observables on which a field exerts a net torque at some Fermi energy, so that this quantity
+        lacks its premise for them; empty where none is known; None where it was not checked
     independent_components : those from which symmetry gives the others, None where it is not known
     components : by their names, "xy_z" as everywhere, with the part before it where there are parts, "scalar"
         of a quantity without axes and observables
@@ -46,6 +49,8 @@ class QuantityRecord(TypedDict):
     theory: str
     converged: bool | None
     note: str | None
+    per_spin: bool
+    net_torque: list[str] | None
     independent_components: list[str] | None
     components: dict[str, ComponentRecord]
 
@@ -174,12 +179,14 @@ def _quantities(here: xr.Dataset) -> dict[str, QuantityRecord]:
 
 def _quantity(values: xr.DataArray, bars: xr.DataArray | None) -> QuantityRecord:
     attributes = values.attrs
-    independent = attributes.get("independent_components")
+    independent, torque = attributes.get("independent_components"), attributes.get("net_torque")
     return {
         "long_name": str(attributes.get("long_name", values.name)),
         "theory": str(attributes.get("theory", "")),
         "converged": _truth(attributes.get("converged")),
         "note": attributes.get("note"),
+        "per_spin": bool(attributes.get("per_spin", False)),
+        "net_torque": None if torque == "unchecked" else list(texts_of(torque)),
         "independent_components": None if independent is None else [n for n in independent.split(", ") if n],
         "components": dict(_components(values, bars)),
     }
