@@ -8,6 +8,7 @@ from spinscreen.kernels import InputError
 
 from .catalog import build_catalog
 from .files.whole import StoreError, writing
+from .kept_sums import retained_of
 from .place import CATALOG, Place
 from .results import material_file, published
 
@@ -27,6 +28,7 @@ def remove_results(store: Place, material_ids: Sequence[str]) -> None:
         for name in material_ids:
             file = material_file(place, name)
             place.remove(file)
+            place.remove(*retained_of(place, name))
             if file.exists():
                 raise StoreError(f"{file}: cannot be removed; check permissions of its folder.")
         if published(place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 from support import IN_QUANTA
 
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
-from spinscreen.kernels.adaptive import Box, cell_weights
+from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, RESOLUTION, Box, cell_weights
 from spinscreen.kernels.symmetry import SymmetryGroup
 from spinscreen.materials import MaterialSource, WannierModel, library
 from spinscreen.materials.spin import PAULI
-from spinscreen.storage import KeptSums
+from spinscreen.storage import KeptSums, Store
 from spinscreen.workflows import compute
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
@@ -265,9 +266,48 @@ def test_a_smaller_tolerance_goes_on_from_what_a_store_keeps(tmp_path):
     told = Impatient(10**9)
     finer.result(engine, tmp_path / "store.zarr", told)
     # The first report is of the points that are there.
-    assert told.reports[0] == int(kept[4][0]) < needed <= told.seen
+    assert told.reports[0] == int(kept[7][2]) < needed <= told.seen
     assert finer.is_published(tmp_path / "store.zarr")
-    assert KeptSums(tmp_path / "store.zarr", finer.sums_id).load(0) is None
+
+
+def test_published_results_are_refined_to_the_bits_of_a_run_from_the_beginning(tmp_path):
+    """Numbers depend on what was asked for, never on what a store has kept."""
+    source, model, engine = MaterialSource("haldane"), library.load("haldane"), engine_of(None)
+    name = "anomalous_hall_conductivity"
+
+    def work(tolerance: float, budget: int = 20_000) -> Work:
+        settings = {"quantities": [name, "density_of_states"], "scan_points": 7, "half_width": 1.0}
+        return Work.of(source, model, Calculation(tolerance=tolerance, budget=budget, **settings))
+
+    store, told = tmp_path / "store.zarr", Impatient(10**9)
+    first = work(0.1).result(engine, store)
+    # Finer, looser than what is kept, ended by its budget within a round, and on from before that round.
+    for tolerance, budget in ((0.02, 20_000), (0.05, 20_000), (0.002, 3_000), (0.002, 6_000)):
+        told = Impatient(10**9)
+        found = work(tolerance, budget).result(engine, store, told)
+        alone = work(tolerance, budget).result(engine)
+        for variable in (name, f"{name}_error", "density_of_states", "density_of_states_error"):
+            assert np.array_equal(found[variable].values, alone[variable].values)
+        assert found.attrs["evaluations"] == alone.attrs["evaluations"] == told.seen
+        if tolerance != 0.05:
+            # The first report is of the points that are there.
+            assert told.reports[0] >= first.attrs["evaluations"]
+    assert not (store / ".partial").exists()
+    (state,) = (store / "states").iterdir()
+    Store.at(store).remove_results([work(0.1).material_id])
+    assert not state.exists()
+
+
+def test_what_is_retained_has_bounded_room(tmp_path):
+    store = Store.at(tmp_path / "store.zarr")
+    for number in range(4):
+        sums = store.kept_sums(f"material-{number}")
+        sums.save(0, [np.full(1000, float(number))])
+        os.utime(next(store.partial.rglob("*.npz")), (number, number))
+        sums.retain(0, most_bytes=20_000)
+    kept = [store.kept_sums(f"material-{number}").load(0) for number in range(4)]
+    # Each takes a little more than 8000 bytes; the oldest go first.
+    assert [found is None for found in kept] == [True, True, False, False]
 
 
 def test_a_spent_budget_is_told_with_the_place():
@@ -279,18 +319,45 @@ def test_a_spent_budget_is_told_with_the_place():
     assert found.attrs["evaluations"] <= 2_000
 
 
-def test_a_density_that_diverges_does_not_converge():
-    """The bands have flat lines at -1 and 1 eV: every round finds more states there."""
+def test_a_density_that_diverges_is_a_mean_over_a_kelvin():
+    """Flat lines at -1 eV: the density is what the electrons change by, within its bar in every round."""
     model, name = library.load("lattice_dirac"), "density_of_states"
-    scan = {"quantities": [name], "fermi_energy": [-1.2, -1.0, 0.0]}
-    with pytest.warns(UserWarning, match=r"density_of_states at -1\.0000 eV"):
-        found = [compute(model, tolerance=0.05, budget=budget, **scan) for budget in (1_000, 4_000)]
-    (first, second), bars = ([d[f"{name}{end}"].values for d in found] for end in ("", "_error"))
-    assert not any(d.attrs["converged"] for d in found)
-    assert second[1] > 1.1 * first[1]
-    # What goes on growing is off by as much as it has grown by, and its neighbours are not.
-    assert bars[1][1] > 0.05 * second[1]
-    assert abs(second[0] - first[0]) <= bars[0][0] + bars[1][0]
+    around = -1 + np.array([-0.5, 0.5]) * RESOLUTION
+    counts = compute(
+        model, tolerance=1e-6, budget=200_000, quantities=["carrier_density"], fermi_energy=around
+    )
+    exact = float(np.diff(counts["carrier_density"].values)[0]) / RESOLUTION
+    for tolerance in (0.05, 0.01):
+        found = compute(model, tolerance=tolerance, quantities=[name], fermi_energy=[-1.2, -1.0, 0.0])
+        assert found.attrs["converged"]
+        assert abs(found[name].values[1] - exact) <= found[f"{name}_error"].values[1]
+
+
+@pytest.mark.parametrize("distance", [-1e-4, -1e-6, 0.0, 1e-6, 1e-4])
+def test_densities_at_the_edge_of_a_band(distance):
+    """A paraboloid: cells of all sizes agree about its edge, none of them being right."""
+    edge = -4.0 + distance
+    model = WannierModel.from_hoppings(
+        "square", np.eye(3),
+        {(0, 0, 0): np.zeros((1, 1), complex), (1, 0, 0): -np.eye(1) + 0j, (0, 1, 0): -np.eye(1) + 0j},
+        np.zeros((1, 3)), periodic=(True, True, False), fermi_level=0.0,
+    )  # fmt: skip
+    name = "density_of_states"
+    found = compute(model, tolerance=0.02, quantities=[name], fermi_energy=[edge, -3.0])
+    # 1/(4 pi) per eV above the edge, over the part of the mean's width that lies there.
+    exact = np.clip(0.5 + distance / RESOLUTION, 0.0, 1.0) / (4 * np.pi)
+    # The density rises by 1/(64 pi) per eV.
+    assert abs(found[name].values[0] - exact) <= found[f"{name}_error"].values[0] + 1e-6
+
+
+def test_no_cell_carries_much():
+    """A sharp peak: its cells are halved until each is a small part of it."""
+    model = library.kane_mele(spin_orbit=1e-3, rashba=0.0, staggered=0.0)
+    found = compute(model, tolerance=0.3, quantities=[T4], fermi_energy=0.0, degeneracy_threshold=1e-9)
+    assert found.attrs["converged"]
+    assert 0 < found.attrs["largest_share_of_one_kpoint"] < MOST_OF_ONE_POINT
+    with pytest.warns(UserWarning, match=r"the cell of one k point, .*, carries .* larger budget"):
+        compute(model, budget=400, quantities=[T4], fermi_energy=0.0, degeneracy_threshold=1e-9)
 
 
 def dirac(mass: float, place: tuple[float, float]) -> WannierModel:

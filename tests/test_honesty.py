@@ -183,8 +183,8 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
         history = history.and_then(estimate, state.points)
         place = (*case.place, slice(None))
         yield channels.values(0, estimate.value)[place], channels.bounds(0, estimate.bar)[place]
-        standing = Standing.of([case.chosen], channels, estimate, 1e-4, [case.least])
-        rows = marked(state.leaves, standing, box.deepest - 1, 10**6)
+        standing = Standing.of([case.chosen], channels, estimate, state.leaves, [case.least])
+        rows = marked(state.leaves, standing, 1e-4, box.deepest - 1, None)
         if state.points > case.budget or not len(rows):
             return
         leaves = state.leaves.at(rows)

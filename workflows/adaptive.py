@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spinscreen.kernels import LatticeOperators
+from spinscreen.kernels import Dominance, LatticeOperators
 from spinscreen.kernels.adaptive import (
+    MOST_OF_ONE_POINT,
     Cells,
     Estimate,
     History,
@@ -33,7 +34,10 @@ from .integrated import Integrated
 ADAPTIVE = "adaptive: independent errors of cells, and what their points may miss"
 
 #: Number of the one batch under which an adaptive integration keeps its state.
-_STATE = 0
+STATE = 0
+
+#: Tolerances for which cells are refined one after the other, each half of the one before.
+_FIRST_STAGE, _LAST_STAGE = 0.64, 1e-12
 
 #: Leaves with the largest errors that are told of.
 _WORST = 3
@@ -87,34 +91,85 @@ def run_adaptive(
 ) -> AdaptiveResult:
     """Refine until the largest bar of each quantity is within its goal, or the budget of k points is spent.
 
-    The order of additions follows the plan, not the workers.
+    The order of additions follows the plan, not the workers. What is refined in which round depends on
+    neither tolerance nor budget: a run is the beginning of one that ends later.
     checkpoints : where the sums and the leaves are kept after each round, and found again, also by a run with
-        another tolerance or budget
+        a smaller tolerance or a larger budget
     """
     shared = (operators, plan.task)
-    kept = _kept(checkpoints, plan)
+    kept = None if checkpoints is None else _kept(checkpoints, plan)
+    if kept is not None and not kept.passed.is_open(tolerance, budget):
+        # A run that ends earlier does without: its numbers do not depend on what others have kept.
+        kept, checkpoints = None, None
     if kept is None:
         state = _summed(None, plan.begin(), shared, engine, progress)
-        history = History.before(plan.task.channels, len(plan.task.scan.energies))
+        kept = _Kept(state, History.before(plan.task.channels, len(plan.task.scan.energies)), _Passed())
     else:
-        state, history = kept
-        progress(state.points)
+        progress(kept.state.points)
+    state, history, passed = kept.state, kept.history, kept.passed
     while True:
         estimate = Estimate.of(state, plan.task.channels, history)
-        standing = Standing.of(plan.chosen, plan.task.channels, estimate, tolerance, plan.least)
+        standing = Standing.of(plan.chosen, plan.task.channels, estimate, state.leaves, plan.least)
+        goals = standing.goal(tolerance)
         if isinstance(progress, Aimed):
-            progress.aim(float(standing.excess.max()) * tolerance, tolerance)
-        most = (budget - state.points) // plan.points_per_leaf
-        rows = marked(state.leaves, standing, plan.task.box.deepest - 1, max(0, most))
+            excess = standing.bar / np.maximum(goals, np.finfo(float).tiny)
+            progress.aim(float(excess.max()) * tolerance, tolerance)
+        deepest, most = plan.task.box.deepest - 1, (budget - state.points) // plan.points_per_leaf
+        stage = _stage(standing)
+        rows = marked(state.leaves, standing, stage, deepest, None)
         # Where no cell has an error left, rounds change nothing until the bars know it.
-        still = not len(rows) and (most <= 0 or history.is_still)
-        if standing.converged.all() or still:
+        still = not len(rows) and history.is_still
+        if standing.converged(tolerance).all() or still or (len(rows) and most < 1):
             return _result(plan, state, estimate, standing, tolerance)
         history = history.and_then(estimate, state.points)
+        passed = passed.and_then(standing, state.points + len(rows) * plan.points_per_leaf)
+        if len(rows) > most:
+            # The budget ends within this round, which a run with a larger one does whole.
+            rows, checkpoints = marked(state.leaves, standing, stage, deepest, most), None
         if len(rows):
             tasks = plan.replacing(state.leaves.at(rows))
             state = _summed(state.without(rows), tasks, shared, engine, progress)
-            _keep(checkpoints, plan, state, history)
+            if checkpoints is not None:
+                _keep(checkpoints, plan, _Kept(state, history, passed))
+
+
+def _stage(standing: Standing) -> float:
+    """The first tolerance of a ladder that is not reached: errors are balanced for it."""
+    stage = _FIRST_STAGE
+    while standing.converged(stage).all() and stage > _LAST_STAGE:
+        stage /= 2
+    return stage
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What the rounds before tell of the runs that they belong to.
+
+    tolerance : the smallest that one of them was within; a run to a larger one ended there
+    points : the largest number that one of them might have asked for; a smaller budget cut it
+    """
+
+    tolerance: float = np.inf
+    points: int = 0
+
+    def is_open(self, tolerance: float, budget: int) -> bool:
+        """Whether a run goes through all of them."""
+        return tolerance < self.tolerance and budget >= self.points
+
+    def and_then(self, standing: Standing, points: int) -> _Passed:
+        """With one round more, and the points that there are at most after it."""
+        carried = bool((standing.share >= MOST_OF_ONE_POINT).any())
+        reached = np.inf if carried else float(standing.reached.max())
+        return _Passed(min(self.tolerance, reached), max(self.points, points))
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """Between two rounds."""
+
+    state: Refined
+    history: History
+    passed: _Passed
 
 
 def _summed(
@@ -136,22 +191,22 @@ def _nothing(cells: Cells) -> None:
     """How many k points a task took is known from its result."""
 
 
-def _keep(checkpoints: KeptSums | None, plan: AdaptivePlan, state: Refined, history: History) -> None:
-    if checkpoints is not None:
-        leaves = state.leaves
-        points = np.array([state.points])
-        arrays = [state.sums, leaves.level, leaves.coordinates, leaves.error, points, plan.signature]
-        arrays += [history.values, history.points]
-        checkpoints.save(_STATE, arrays)
+def _keep(checkpoints: KeptSums, plan: AdaptivePlan, kept: _Kept) -> None:
+    state, leaves = kept.state, kept.state.leaves
+    passed = np.array([kept.passed.tolerance, kept.passed.points, state.points])
+    arrays: list[NDArray[Any]] = [state.sums, leaves.level, leaves.coordinates, leaves.error, leaves.size]
+    arrays += [kept.history.values, kept.history.points, passed, plan.signature]
+    checkpoints.save(STATE, arrays)
 
 
-def _kept(checkpoints: KeptSums | None, plan: AdaptivePlan) -> tuple[Refined, History] | None:
+def _kept(checkpoints: KeptSums, plan: AdaptivePlan) -> _Kept | None:
     """What an earlier try kept; None also where it was cut in another way."""
-    arrays = None if checkpoints is None else checkpoints.load(_STATE)
-    if arrays is None or len(arrays) != 8 or not np.array_equal(arrays[5], plan.signature):
+    arrays = checkpoints.load(STATE)
+    if arrays is None or len(arrays) != 9 or not np.array_equal(arrays[-1], plan.signature):
         return None
-    sums, level, coordinates, error, points, _, values, counts = arrays
-    return Refined(sums, Leaves(level, coordinates, error), int(points[0])), History(values, counts)
+    sums, level, coordinates, error, size, values, counts, (tolerance, most, points), _ = arrays
+    state = Refined(sums, Leaves(level, coordinates, error, size), int(points))
+    return _Kept(state, History(values, counts), _Passed(float(tolerance), int(most)))
 
 
 def _result(
@@ -168,33 +223,51 @@ def _result(
             bar = np.where(np.isnan(value), np.nan, bar)
         # Adding zero takes the sign from a component that vanishes.
         values[integral.name], errors[integral.name] = factor * value + 0.0, abs(factor) * bar
-    converged = {q.name: bool(done) for q, done in zip(plan.chosen, standing.converged, strict=True)}
-    integrated = Integrated(values, errors, ADAPTIVE, state.points, tolerance, converged)
-    shortfalls = tuple(_shortfalls(plan, state, standing, errors))
+    done = standing.converged(tolerance)
+    converged = {q.name: bool(verdict) for q, verdict in zip(plan.chosen, done, strict=True)}
+    dominances = dict(_dominances(plan, state, standing))
+    integrated = Integrated(values, errors, ADAPTIVE, state.points, tolerance, converged, dominances)
+    shortfalls = tuple(_shortfalls(plan, state, standing, tolerance, errors))
     return AdaptiveResult(integrated, raw, shortfalls)
 
 
+def _dominances(plan: AdaptivePlan, state: Refined, standing: Standing) -> Iterator[tuple[str, Dominance]]:
+    """The cell that carries most of each sum over occupied states; of a Fermi surface few may carry all."""
+    for number in np.flatnonzero(standing.size > 0):
+        most = int(state.leaves.size[:, number].argmax())
+        (point,) = _centres(plan, state.leaves.at(np.array([most])))
+        yield plan.chosen[number].name, Dominance(float(standing.share[number]), point)
+
+
+def _centres(plan: AdaptivePlan, leaves: Leaves) -> tuple[tuple[float, float, float], ...]:
+    """Reduced k of leaves."""
+    points = [
+        plan.task.box.points(int(level), cell[None])[0].tolist()
+        for level, cell in zip(leaves.level, leaves.coordinates, strict=True)
+    ]
+    return tuple((x, y, z) for x, y, z in points)
+
+
 def _shortfalls(
-    plan: AdaptivePlan, state: Refined, standing: Standing, errors: Mapping[str, NDArray[np.float64]]
+    plan: AdaptivePlan,
+    state: Refined,
+    standing: Standing,
+    tolerance: float,
+    errors: Mapping[str, NDArray[np.float64]],
 ) -> Iterator[Shortfall]:
-    for number in np.argsort(-standing.excess, kind="stable"):
-        if standing.converged[number]:
+    for number in np.argsort(-standing.reached, kind="stable"):
+        if standing.reached[number] <= tolerance:
             continue
         integral = plan.chosen[number]
         bars = errors[integral.name]
         place = np.unravel_index(int(np.nanargmax(bars)), bars.shape)
-        goal = float(standing.goal[number] * abs(integral.unit.factor(plan.sample)))
+        goal = float(standing.goal(tolerance)[number] * abs(integral.unit.factor(plan.sample)))
         worst = np.argsort(-state.leaves.error[:, number], kind="stable")[:_WORST]
-        leaves = state.leaves.at(worst)
-        points = [
-            plan.task.box.points(int(level), cell[None])[0].tolist()
-            for level, cell in zip(leaves.level, leaves.coordinates, strict=True)
-        ]
         yield Shortfall(
             integral.name,
             tuple(int(i) for i in place[:-1]),
             float(plan.task.scan.energies[place[-1]]),
             float(bars[place]),
             goal,
-            tuple((x, y, z) for x, y, z in points),
+            _centres(plan, state.leaves.at(worst)),
         )

@@ -28,14 +28,21 @@ from .settings import Settings
 #: Cells of a task at most, and seconds that it should take.
 _MOST_CELLS, _SECONDS = 32, 2.0
 
-#: Bytes of the values of cells that a task holds at a time: they should stay in cache.
-_CELL_BYTES = 16 * 2**20
+#: Bytes of the values of cells that a task holds at a time, if they changed at every energy: few do.
+_CELL_BYTES = 64 * 2**20
 
-#: Arrays over energies and channels of one cell: V and W, and what may be hidden from each.
-_ARRAYS_PER_CELL = 4
+#: Arrays over energies and channels of one point: its value, what may be hidden from it and its bias, for
+#: cells that are replaced and those that replace them.
+_ARRAYS_PER_CELL = 6
+
+#: Of the sums: those that another version kept are not found.
+_VERSION = 2
 
 #: Sums over leaves that come back from a task.
-_SUMS = 4
+_SUMS = 6
+
+#: Values of earlier rounds that are remembered, at most.
+_VALUES_HELD = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +91,7 @@ class AdaptivePlan:
             np.concatenate([task.box.source, task.box.sign, task.box.half]),
             task.channels.combination,
             task.scan.energies,
-            np.array([self.cells_per_task, task.cells_held, task.block_size]),
+            np.array([_VERSION, self.cells_per_task, task.cells_held, task.block_size]),
         )
         digest = hashlib.sha256()
         for array in arrays:
@@ -115,16 +122,24 @@ def make_adaptive_plan(
     shapes = component_shapes(operators, settings.resolution, terms)
     channels = channels_of(chosen, terms, shapes, _projectors(terms, shapes, group))
     box = Box.of(operators.cell, periodic, group)
-    per_cell = 8 * channels.count * len(settings.fermi_energy) * _ARRAYS_PER_CELL * (1 + 2**box.dimension)
-    sums = 8 * channels.count * len(settings.fermi_energy) * _SUMS * SUMS_HELD
-    free = free_bytes(operators, 1, memory_budget)
+    numbers = 8 * channels.count * len(settings.fermi_energy)
+    per_cell = numbers * _ARRAYS_PER_CELL * (1 + 2**box.dimension)
+    sums = numbers * (_SUMS * SUMS_HELD + _VALUES_HELD)
+    free, most = free_bytes(operators, 1, memory_budget), max(budget_bytes(memory_budget), LEAST_FOR_SUMS)
     held = int(min(_CELL_BYTES, free / 2) // per_cell) or int(per_cell <= free / 2)
-    if not held or sums > max(budget_bytes(memory_budget), LEAST_FOR_SUMS):
+    if not held or sums > most:
         raise InputError(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
             "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
         )
-    levels = 8 * operators.size * (3 * len(settings.fermi_energy) + channels.count)
+    leaves = (settings.budget or 0) // 2**box.dimension * 8 * (1 + box.dimension + len(chosen))
+    if sums + leaves > most:
+        raise InputError(
+            f"budget: the cells of {settings.budget:,} k points need about {leaves / 2**20:,.0f} MiB, more "
+            "than memory_budget; expected a smaller budget or more memory."
+        )
+    occupations = (2 * len(channels.mixes) + 3) * len(settings.fermi_energy)
+    levels = 8 * operators.size * (occupations + 3 * channels.count)
     block = max(1, min(block_size(operators, free / 4), int(free / 4 // levels)))
     task = AdaptiveTask(box, settings.scan, settings.resolution, channels, block, held)
     least = tuple(q.absolute_tolerance(sample) / abs(q.unit.factor(sample)) for q in chosen)

@@ -10,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spinscreen.kernels import Dominance
+from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage import at_level
 
 from .adaptive import Shortfall
 from .calculation import THRESHOLD_SHARE
-from .integrated import MOST_OF_ONE_POINT
 from .premise import CONSERVED, RATE
 from .settings import Settings
 
@@ -99,10 +99,12 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
     found = dominances[name]
     if found.share >= MOST_OF_ONE_POINT:
         place = " ".join(f"{x:.4g}" for x in found.kpoint)
+        adaptive = "tolerance" in dataset.attrs
+        what = "the cell of one k point" if adaptive else "one k point"
+        cure = "give a larger budget" if adaptive else "use a denser kmesh, or tolerance instead of kmesh"
         warnings.warn(
-            f"{dataset.attrs['model_name']}: one k point, {place}, carries {found.share:.0%} of {name}, "
-            f"expected less than {MOST_OF_ONE_POINT:.0%} on a mesh that resolves it; use a denser kmesh, or "
-            "tolerance instead of kmesh.",
+            f"{dataset.attrs['model_name']}: {what}, {place}, carries {found.share:.0%} of {name}, expected "
+            f"less than {MOST_OF_ONE_POINT:.0%} where the integrand is resolved; {cure}.",
             DominantPointWarning,
             stacklevel=4,
         )

@@ -280,6 +280,7 @@ def _adaptively(
     dataset.attrs["budget"] = settings.budget
     _check_torque(model, dataset, found.integrated, found.raw, 1, sample)
     warn_of_tolerance(dataset, found.shortfalls)
+    warn_of_points(dataset, found.integrated.dominances)
     return dataset
 
 

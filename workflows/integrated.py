@@ -18,12 +18,10 @@ from spinscreen.kernels import (
     finish_error,
     whole_sums,
 )
+from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT
 
 from .plan import Plan
 from .settings import DEFAULT_TOLERANCE
-
-#: Share of a quantity that one k point may carry: 3 % in converged sums, 10 % and more in wrong ones.
-MOST_OF_ONE_POINT = 0.05
 
 #: How errors are told, by their source.
 SUBMESHES = "spread of interleaved sub-meshes"

@@ -23,6 +23,7 @@ from spinscreen.storage import (
 )
 from spinscreen.storage.attributes import make_portable
 
+from .adaptive import STATE
 from .calculation import Calculation
 from .computing import compute_settings, silent
 from .engine import Engine
@@ -72,7 +73,7 @@ class Work:
 
     @property
     def sums_id(self) -> str:
-        """Name of what is kept before publication: one that ends earlier or later goes on from it as well."""
+        """Name of what is kept: a run that ends later goes on from it."""
         return replace(self.settings, tolerance=None, budget=None).material_id(self.model)
 
     @cached_property
@@ -120,7 +121,10 @@ class Work:
             compute_settings(self.model, self.settings, engine, self.memory_budget, progress, checkpoints)
         )
         publish(dataset, store, self.material_id)
-        if checkpoints is not None:
+        if checkpoints is not None and self.settings.is_adaptive:
+            # A smaller tolerance or a larger budget goes on from there.
+            checkpoints.retain(STATE)
+        elif checkpoints is not None:
             checkpoints.clear()
         return dataset
 

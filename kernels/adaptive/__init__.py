@@ -7,12 +7,14 @@ threshold between them) make the bar; docs/convergence.md tells how.
 
 from .box import Box
 from .channels import Channels, channels_of
-from .estimate import Estimate, History, Standing, marked
+from .estimate import MOST_OF_ONE_POINT, Estimate, History, Standing, marked
 from .refinement import Cells, Leaves, Refined, add_refined, refine
 from .samples import AdaptiveTask, component_shapes
-from .weights import cell_weights
+from .weights import RESOLUTION, cell_weights
 
 __all__ = [
+    "MOST_OF_ONE_POINT",
+    "RESOLUTION",
     "AdaptiveTask",
     "Box",
     "Cells",

@@ -15,6 +15,7 @@ from ..lattice import Integer, Real
 from ..occupations import Weight
 from ..quantities import Integral
 from ..quantities.record import Kernel, Term
+from .weights import SURFACES
 
 #: Coefficients below this are rounding.
 _ROUNDING = 1e-9
@@ -84,9 +85,14 @@ class Channels:
         edges = np.cumsum([0, *(prod(shape) for shape in self.shapes)])
         found = np.zeros(self.count, dtype=bool)
         for number, term in enumerate(self.terms):
-            if term.weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY):
+            if term.weight in SURFACES:
                 found |= self.combination[:, edges[number] : edges[number + 1]].any(axis=1)
         return found
+
+    @cached_property
+    def sea_amplitude(self) -> Real:
+        """The amplitude, 0 of channels of a Fermi surface, (channel,)."""
+        return np.where(self.of_surface, 0.0, self.amplitude)
 
     @property
     def weights(self) -> tuple[Weight, ...]:

@@ -16,14 +16,21 @@ from .refinement import Leaves, Refined
 #: Share of the squared errors that the leaves of a round hold together (Doerfler marking).
 _MARKED = 0.5
 
+#: Of the shift of a level at the corners of a cell from that of a straight one, the mean over the cell.
+_MEAN_BEND = 1 / 3
+
 #: Rounds whose values the bars of the next one remember.
 _ROUNDS = 2
 
 #: Ratio of the points of marks.
 _APART = 1.2
 
-#: A value whose bar is a larger share of it has not settled, unless the tolerance is larger.
+#: A value whose bar is a larger share of it has not settled.
 _SETTLED = 0.05
+
+#: Share of the sizes of all points' or cells' integrands that one may have: 3 % in converged sums, 10 % and
+#: more in wrong ones.
+MOST_OF_ONE_POINT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +74,14 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Means over the Brillouin zone with their bars, (channel, fermi_energy)."""
+    """Means over the Brillouin zone with their bars, (channel, fermi_energy).
+
+    size : the same mean of the sizes of all cells' values
+    """
 
     value: Real
     bar: Real
+    size: Real
 
     @classmethod
     def of(cls, state: Refined, channels: Channels, history: History) -> Estimate:
@@ -78,35 +89,45 @@ class Estimate:
 
         A bar is at least what the value has changed by lately.
         """
-        fine, change, squares, doubts = (part.T for part in state.sums)
+        fine, change, squares, doubts, size, bias = (part.T for part in state.sums)
         # The midpoint rule is of second order: a finer value is four times as good.
         value = fine + change / 3
-        bar = np.sqrt(np.maximum(squares, 0) + (change / 3) ** 2 + np.maximum(doubts, 0))
-        return cls(value, np.maximum(bar, history.change(value, state.points, channels.of_surface)))
+        bar = np.sqrt(
+            np.maximum(squares, 0) + (change / 3) ** 2 + np.maximum(doubts, 0) + (_MEAN_BEND * bias) ** 2
+        )
+        changed = history.change(value, state.points, channels.of_surface)
+        return cls(value, np.maximum(bar, changed), size)
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """How far each integral is, (integral,).
+    """How far each integral is, (integral,), whatever the tolerance.
 
-    bar : largest over energies and components; goal : what the bar has to reach
-    scale : largest value, of those that have settled where any have: one that grows with each round, as at a
-        van Hove energy, sets no scale for the others
+    bar : largest over energies and components; least : what it never needs to be below
+    scale : largest value, of those that have settled where any have: one that grows with each round sets no
+        scale for the others
+    size : largest mean of the sizes of all cells' values, of those that all states below an energy make
+    share : the largest share that one cell has of it, 0 where it is as good as nothing
     """
 
     bar: Real
+    least: Real
     scale: Real
-    goal: Real
+    size: Real
+    share: Real
 
     @property
-    def converged(self) -> np.ndarray:
-        """Which integrals are within their goals."""
-        return self.bar <= self.goal
+    def reached(self) -> Real:
+        """The smallest tolerance that each bar is within."""
+        return np.where(self.bar <= self.least, 0.0, self.bar / np.maximum(self.scale, np.finfo(float).tiny))
 
-    @property
-    def excess(self) -> Real:
-        """Bars in units of their goals."""
-        return self.bar / np.maximum(self.goal, np.finfo(float).tiny)
+    def goal(self, tolerance: float) -> Real:
+        """What each bar has to reach."""
+        return np.maximum(self.least, tolerance * self.scale)
+
+    def converged(self, tolerance: float) -> NDArray[np.bool_]:
+        """Which integrals are within a tolerance, and have no cell that carries much of them."""
+        return (self.reached <= tolerance) & (self.share < MOST_OF_ONE_POINT)
 
     @classmethod
     def of(
@@ -114,39 +135,52 @@ class Standing:
         chosen: Sequence[Integral],
         channels: Channels,
         estimate: Estimate,
-        tolerance: float,
+        leaves: Leaves,
         least: Sequence[float],
     ) -> Standing:
         """Least : for each integral, what its bar never needs to be below"""
-        bars = [channels.bounds(q, estimate.bar).max(initial=0.0) for q in range(len(chosen))]
-        scales = [_scale(channels, estimate, q, tolerance) for q in range(len(chosen))]
+        count = range(len(chosen))
+        bars = np.array([channels.bounds(q, estimate.bar).max(initial=0.0) for q in count])
+        scales = [_scale(channels, estimate, q) for q in count]
         names = [integral.name for integral in chosen]
         judged = [scales[names.index(q.judged_by)] if q.judged_by in names else 0.0 for q in chosen]
-        scale = np.maximum(scales, judged)
-        return cls(np.array(bars), scale, np.maximum(np.asarray(least), tolerance * scale))
+        sizes = estimate.size.max(axis=1, initial=0.0) * channels.sea_amplitude
+        size = np.array([sizes[channels.owner == q].max(initial=0.0) for q in count])
+        most = leaves.size.max(axis=0, initial=0.0)
+        counts = (most > np.asarray(least)) & (size > 0)
+        share = np.where(counts, most / np.where(counts, size, 1.0), 0.0)
+        return cls(bars, np.asarray(least, dtype=float), np.maximum(scales, judged), size, share)
 
 
-def _scale(channels: Channels, estimate: Estimate, index: int, tolerance: float) -> float:
+def _scale(channels: Channels, estimate: Estimate, index: int) -> float:
     sizes = np.abs(channels.values(index, estimate.value))
-    settled = channels.bounds(index, estimate.bar) <= max(_SETTLED, tolerance) * sizes
+    settled = channels.bounds(index, estimate.bar) <= _SETTLED * sizes
     return float(sizes[settled].max(initial=0.0)) or float(sizes.max(initial=0.0))
 
 
-def marked(leaves: Leaves, standing: Standing, deepest: int, most: int) -> Integer:
+def marked(leaves: Leaves, standing: Standing, tolerance: float, deepest: int, most: int | None) -> Integer:
     """Numbers of the leaves to refine, in the order of their cells.
 
-    Those with the largest errors, in units of the goals that are not reached; ties go to the first cell.
-    deepest : level whose cells are not refined; most : leaves at most
+    Those with the largest errors, in units of the goals that are not reached, and those that carry much; ties
+    go to the first cell.
+    deepest : level whose cells are not refined; most : leaves at most, None: all
     """
-    open_ = ~standing.converged
-    goal = np.maximum(standing.goal[open_], np.finfo(float).tiny)
-    error = (leaves.error[:, open_] / goal).max(axis=1, initial=0.0)
-    error = np.where(leaves.level < deepest, error, 0.0)
+    far = standing.reached > tolerance
+    goal = np.maximum(standing.goal(tolerance)[far], np.finfo(float).tiny)
+    error = (leaves.error[:, far] / goal).max(axis=1, initial=0.0)
+    large = standing.share >= MOST_OF_ONE_POINT
+    carries = (leaves.size[:, large] >= MOST_OF_ONE_POINT * standing.size[large]).any(axis=1)
+    if not error.any():
+        error = carries.astype(float)
+    open_ = leaves.level < deepest
+    error, carries = np.where(open_, error, 0.0), carries & open_
     order = np.lexsort((*leaves.coordinates.T[::-1], leaves.level, -error))
     held = np.cumsum(error[order] ** 2)
     if not len(held) or held[-1] == 0:
         return np.zeros(0, dtype=int)
     count = int(np.searchsorted(held, _MARKED * held[-1])) + 1
-    chosen = order[: min(count, most)]
-    chosen = chosen[error[chosen] > 0]
+    wanted = np.zeros(len(error), dtype=bool)
+    wanted[order[:count]] = True
+    wanted = (wanted & (error > 0)) | carries
+    chosen = order[wanted[order]][:most]
     return chosen[np.lexsort((*leaves.coordinates[chosen].T[::-1], leaves.level[chosen]))]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import loops
 from ..lattice import Integer, LatticeOperators, Real
-from .samples import AdaptiveTask, CellSums, Points, cell_sums
+from .samples import AdaptiveTask, Points, Samples, samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +26,15 @@ class Leaves:
     """Cells that are not refined yet.
 
     level : (leaf,); coordinates : (leaf, d)
-    error : (leaf, integral) the largest over energies and channels, as a mean over the Brillouin zone
+    error : (leaf, integral) the largest over energies and channels, as a mean over the Brillouin zone; in
+        single precision, as it tells cells apart and enters no number
+    size : (leaf, integral) the same of the value of one cell, where it is no matter of the Fermi surface
     """
 
     level: Integer
     coordinates: Integer
-    error: Real
+    error: NDArray[np.float32]
+    size: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.level)
@@ -41,19 +45,20 @@ class Leaves:
             np.concatenate([self.level, other.level]),
             np.concatenate([self.coordinates, other.coordinates]),
             np.concatenate([self.error, other.error]),
+            np.concatenate([self.size, other.size]),
         )
 
     def at(self, rows: Integer) -> Leaves:
         """Some of them."""
-        return Leaves(self.level[rows], self.coordinates[rows], self.error[rows])
+        return Leaves(self.level[rows], self.coordinates[rows], self.error[rows], self.size[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Refined:
     """Sums over leaves and the leaves themselves: what a task changes of them, or all of them.
 
-    sums : (4, fermi_energy, channel) of W, the value of a cell by its children, of D = W - V, V by its one
-        point, of D^2, and of J^2, J what its points may miss
+    sums : (6, fermi_energy, channel) of W, the value of a cell by its children, of D = W - V, V by its one
+        point, of D^2, of J^2, J what its points may miss, of |W|, and of B, what changes as bands bend
     points : k points that were diagonalized
     """
 
@@ -85,52 +90,92 @@ def refine(operators: LatticeOperators, task: AdaptiveTask, cells: Cells) -> Ref
         part = _begun(operators, task, some) if cells.begin else _replaced(operators, task, cells.level, some)
         total = part if total is None else add_refined(total, part)
     assert total is not None
-    return total
+    # They came as steps from one energy to the next.
+    return replace(total, sums=np.cumsum(total.sums, axis=1))
 
 
-def _children(task: AdaptiveTask, level: int, cells: Integer) -> Points:
-    """Canonical children of canonical cells, each adding to the mean over its parent's children."""
+@dataclass(frozen=True, eq=False)
+class _Born:
+    """Canonical children of canonical cells, parent after parent, each with its share of the parent's mean.
+
+    first : (cell + 1,) the children of cell i are those from first[i] to first[i + 1]
+    """
+
+    points: Points
+    share: Real
+    first: Integer
+
+
+def _children(task: AdaptiveTask, level: int, cells: Integer, own: Samples) -> _Born:
+    """Own : what was found at the centres of the cells."""
     born = task.box.children(cells)
     canonical = task.box.canonical(level + 1, born.reshape(-1, task.box.dimension))
     children, first, count = np.unique(canonical, axis=0, return_index=True, return_counts=True)
     # Canonical cells have no child in common: their orbits are different.
     order = np.argsort(first)
     size = born.shape[1]
-    return Points(level + 1, children[order], first[order] // size, count[order] / size)
+    parent, corner = np.divmod(first[order], size)
+    offset = (born[0] - 2 * cells[0] - 0.5)[corner] / 2
+    expected = own.levels[parent] + np.einsum("kna,ka->kn", own.slopes[parent], offset)
+    starts = np.searchsorted(parent, np.arange(len(cells) + 1))
+    return _Born(Points(level + 1, children[order], expected), count[order] / size, starts)
 
 
 def _begun(operators: LatticeOperators, task: AdaptiveTask, cells: Integer) -> Refined:
-    own = cell_sums(operators, task, Points.each(0, cells), len(cells))
-    return _leaves(operators, task, 0, cells, own.value).counting(len(cells))
+    own = samples(operators, task, Points(0, cells))
+    return _leaves(operators, task, 0, cells, own).counting(len(cells))
 
 
 def _replaced(operators: LatticeOperators, task: AdaptiveTask, level: int, cells: Integer) -> Refined:
-    own = cell_sums(operators, task, Points.each(level, cells), len(cells))
-    born = _children(task, level, cells)
-    values = cell_sums(operators, task, Points.each(level + 1, born.cells), len(born.cells))
-    shape = (len(cells), *values.value.shape[1:])
-    fine, jump = np.zeros(shape), np.zeros(shape)
-    loops.add_children(born.goal, born.share, values.value, fine)
-    loops.add_children(born.goal, born.share, values.jump, jump)
-    old = _summed(task, level, cells, CellSums(fine, jump), own.value)
-    new = _leaves(operators, task, level + 1, born.cells, values.value)
-    return Refined(new.sums - old.sums, new.leaves, new.points + len(cells) + len(born.cells))
+    own = samples(operators, task, Points(level, cells))
+    born = _children(task, level, cells, own)
+    fine = samples(operators, task, born.points)
+    children = born.points.cells
+    found = _summed(task, level, cells, born, fine, own)
+    total = replace(found, sums=-found.sums, leaves=found.leaves.at(np.zeros(0, dtype=int)))
+    for start in range(0, len(children), task.cells_held):
+        stop = min(start + task.cells_held, len(children))
+        part = _leaves(operators, task, level + 1, children[start:stop], fine.span(start, stop))
+        total = add_refined(total, part)
+    return total.counting(len(cells) + len(children))
 
 
 def _leaves(
-    operators: LatticeOperators, task: AdaptiveTask, level: int, cells: Integer, coarse: Real
+    operators: LatticeOperators, task: AdaptiveTask, level: int, cells: Integer, own: Samples
 ) -> Refined:
-    """New leaves from their children; coarse : V of each, (cell, fermi_energy, channel)."""
-    born = _children(task, level, cells)
-    found = cell_sums(operators, task, born, len(cells))
-    return _summed(task, level, cells, found, coarse).counting(len(born.cells))
+    """New leaves from their children."""
+    born = _children(task, level, cells, own)
+    fine = samples(operators, task, born.points)
+    return _summed(task, level, cells, born, fine, own).counting(len(born.share))
 
 
-def _summed(task: AdaptiveTask, level: int, cells: Integer, fine: CellSums, coarse: Real) -> Refined:
+def _summed(
+    task: AdaptiveTask, level: int, cells: Integer, born: _Born, fine: Samples, own: Samples
+) -> Refined:
     """Sums over cells, each counted as often as symmetry repeats it: errors of one orbit are the same."""
     channels = task.channels
-    sums = np.zeros((4, *coarse.shape[1:]))
-    error = np.zeros((len(cells), len(channels.outputs)))
-    weight = task.box.multiplicity(level, cells) * task.box.volume(level)
-    loops.add_leaves(fine.value, coarse, fine.jump, weight, channels.owner, channels.amplitude, sums, error)
-    return Refined(sums, Leaves(np.full(len(cells), level), cells, error), 0)
+    sums = np.zeros((6, len(task.scan.energies), channels.count))
+    error, size = np.zeros((2, len(cells), len(channels.outputs)))
+    count = task.box.multiplicity(level, cells)
+    loops.add_leaves(
+        born.first,
+        born.share,
+        fine.first,
+        fine.energy,
+        fine.value,
+        fine.jump,
+        fine.bias,
+        own.first,
+        own.energy,
+        own.value,
+        count * task.box.volume(level),
+        channels.owner,
+        channels.amplitude,
+        channels.sea_amplitude,
+        sums,
+        error,
+        size,
+    )
+    size /= count[:, None]
+    leaves = Leaves(np.full(len(cells), level), cells, error.astype(np.float32), size.astype(np.float32))
+    return Refined(sums, leaves, 0)

@@ -1,8 +1,8 @@
-"""Integrands of cells at all Fermi energies, from one point in each."""
+"""Integrands at points of cells at all Fermi energies, and what may be missed there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
 from .channels import Channels, Mix
 from .doubt import Jumps, Meetings, Neighbours, jumps, meetings
-from .weights import cell_weights
+from .weights import MOMENTS, POWER, SURFACES, cell_weights, unsure_weights
 
 #: A point that no symmetry maps to itself, reduced.
 _GENERAL = np.array([[0.1234, 0.2345, 0.3456]])
@@ -48,91 +48,165 @@ class AdaptiveTask:
 
 
 @dataclass(frozen=True, eq=False)
-class CellSums:
-    """Weighted sums of one-point values, (sum, fermi_energy, channel).
-
-    jump : of what may be hidden from these points
-    """
-
-    value: Real
-    jump: Real
-
-
-@dataclass(frozen=True, eq=False)
 class Points:
-    """Centres of cells (n, d) of a level, each adding its value times `share` to the sum number `goal`."""
+    """Centres of cells (n, d) of a level.
+
+    expected : (n, band) energies there if bands were linear in the cell around, eV; None where nothing is
+        asked of what may be missed
+    """
 
     level: int
     cells: Integer
-    goal: Integer
-    share: Real
+    expected: Real | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Values of points as steps from one Fermi energy to the next, where they change.
+
+    first : (point + 1,) rows of point i are those from first[i] to first[i + 1]
+    energy : (row,) numbers of the Fermi energies, ascending for each point
+    value : (row, channel); jump : the same of what may be hidden from this point; bias : of what it is off by
+        as bands are not straight, with its sign
+    levels, slopes : (point, band) eV, (point, band, d) what they change by along each axis of the cell
+    """
+
+    first: Integer
+    energy: Integer
+    value: Real
+    jump: Real
+    bias: Real
+    levels: Real
+    slopes: Real
+
+    def span(self, start: int, stop: int) -> Samples:
+        """Consecutive ones of the points."""
+        first = self.first[start : stop + 1]
+        rows = slice(first[0], first[-1])
+        return Samples(
+            first - first[0],
+            self.energy[rows],
+            self.value[rows],
+            self.jump[rows],
+            self.bias[rows],
+            self.levels[start:stop],
+            self.slopes[start:stop],
+        )
 
     @classmethod
-    def each(cls, level: int, cells: Integer) -> Points:
-        """Every cell by itself."""
-        return cls(level, cells, np.arange(len(cells)), np.ones(len(cells)))
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """One after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        starts = np.cumsum([0, *(part.first[-1] for part in parts)])
+        first = [part.first[:-1] + start for part, start in zip(parts, starts, strict=False)]
+        return cls(
+            np.concatenate([*first, starts[-1:]]),
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("energy", "value", "jump", "bias", "levels", "slopes")
+            ),
+        )
 
 
-def cell_sums(operators: LatticeOperators, task: AdaptiveTask, points: Points, count: int) -> CellSums:
-    """Values of points, added up into `count` sums."""
-    shape = (count, len(task.scan.energies), task.channels.count)
-    sums = CellSums(np.zeros(shape), np.zeros(shape))
+def samples(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> Samples:
+    """Values of points, and of those with an expectation what may be missed around them."""
     k = task.box.points(points.level, points.cells)
     edges = task.box.edges / task.box.sizes(points.level)[:, None]
     slopes = any(term.needs_observable_slopes for term in task.channels.terms)
     resolution = task.resolution.floored(operators)
+    parts = []
     with np.errstate(all="ignore"):
         for start in range(0, len(k), task.block_size):
             some = slice(start, start + task.block_size)
             bands = solve_bands(bloch_operators(operators, k[some], slopes), resolution)
-            place = _Place(points.goal[some], points.share[some])
-            _add_bands(bands, task, edges, place, sums)
-            if bands.electrons is not None:
-                _add_filled(bands.electrons, task, edges, place, sums)
-        loops.accumulate(sums.value)
-    return sums
+            expected = None if points.expected is None else points.expected[some]
+            parts.append(_sampled(bands, task, edges, expected))
+    return Samples.joined(parts)
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
-    """Where the points of a block are added, and with what factor."""
+class _Occupied:
+    """Levels of a block with one kind of occupation, (k, band, fermi_energy), and what is summed over them.
 
-    goal: Integer
-    share: Real
+    unsure : by how much the occupation may be wrong, as bands are not straight, and what it is biased by;
+        None: not at all
+    between : occupation that decides about what meeting levels hide, in units of the mix
+    """
 
-    def at(self, rows: Integer, factor: Real | float = 1.0) -> tuple[Integer, Real]:
-        return self.goal[rows], self.share[rows] * factor
+    mix: Mix
+    weight: Real
+    unsure: tuple[Real, Real] | None
+    between: Real
+    values: Mapping[Kernel, Real]
+    doubtful: Jumps | None
+    meeting: Meetings | None
 
 
-def _add_bands(bands: BlochBands, task: AdaptiveTask, edges: Real, place: _Place, sums: CellSums) -> None:
-    scan, terms = task.scan, task.channels.terms
+def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real | None) -> Samples:
     slopes = _slopes(bands, edges)
-    neighbours = Neighbours.of(bands.energy, slopes)
-    tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
-    lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
+    parts = list(_of_bands(bands, task, slopes, expected))
+    if bands.electrons is not None:
+        parts += _of_filled(bands.electrons, task, edges, expected is not None)
+    touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.int64)
+    for part in parts:
+        loops.mark_steps(part.weight, touched)
+        for other in (*(part.unsure or ()), *(() if part.meeting is None else (part.between,))):
+            loops.mark_steps(other, touched)
+    point, energy = (np.ascontiguousarray(index) for index in np.nonzero(touched))
+    slot = touched
+    slot[point, energy] = np.arange(len(point))
+    first = np.searchsorted(point, np.arange(len(touched) + 1))
+    value, jump, bias = np.zeros((3, len(point), task.channels.count))
+    for part in parts:
+        _add(part, slot, value, jump, bias)
+    return Samples(first, energy, value, jump, bias, bands.energy, slopes)
+
+
+def _of_bands(
+    bands: BlochBands, task: AdaptiveTask, slopes: Real, expected: Real | None
+) -> Iterator[_Occupied]:
+    scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
-    doubtful = jumps(bands, neighbours, tuple(values), highest)
-    meeting = meetings(bands, neighbours, lowest, highest)
+    doubtful, meeting = None, None
+    if expected is not None:
+        neighbours = Neighbours.of(bands.energy, slopes)
+        tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
+        lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
+        doubtful = jumps(bands, neighbours, tuple(values), highest)
+        meeting = meetings(bands, neighbours, lowest, highest)
     widths = np.abs(slopes).reshape(-1, slopes.shape[2])
+    levels = bands.energy.ravel()
+    shape = (*bands.energy.shape, len(scan.energies))
     for (weight, cold), mix in task.channels.mixes.items():
         own_scan = replace(scan, temperature=0.0) if cold else scan
-        occupied = cell_weights(bands.energy.ravel(), widths, own_scan, weight)
-        _add_weighted(mix, occupied.reshape(*bands.energy.shape, -1), values, doubtful, meeting, place, sums)
+        unsure = None
+        if expected is not None and weight in SURFACES:
+            bend = (bands.energy - expected).ravel()
+            occupied, wrong, shifted = unsure_weights(levels, widths, bend, own_scan, weight)
+            unsure = wrong.reshape(shape), shifted.reshape(shape)
+        else:
+            occupied = cell_weights(levels, widths, own_scan, weight)
+        occupied = between = occupied.reshape(shape)
+        if meeting is not None and weight in MOMENTS:
+            # Where both levels have one entropy, only sums over occupied states know of what they hide.
+            factor = MOMENTS[weight] * scan.thermal_energy ** POWER[weight]
+            between = factor * cell_weights(levels, widths, own_scan, Weight.SEA).reshape(shape)
+        yield _Occupied(mix, occupied, unsure, between, values, doubtful, meeting)
 
 
-def _add_filled(bands: BlochBands, task: AdaptiveTask, edges: Real, place: _Place, sums: CellSums) -> None:
+def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bool) -> Iterator[_Occupied]:
     """To half of a Bogoliubov sum belongs half of what electrons give with all bands filled (section 6)."""
-    neighbours = Neighbours.of(bands.energy, _slopes(bands, edges))
+    neighbours = Neighbours.of(electrons.energy, _slopes(electrons, edges))
     terms = [term for term in task.channels.terms if term.filled_constant]
-    values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
-    doubtful = jumps(bands, neighbours, tuple(values), np.inf)
-    shape = (*bands.energy.shape, len(task.scan.energies))
-    filled = {Weight.SEA: np.ones_like(bands.energy), Weight.GRAND_POTENTIAL: bands.energy}
+    values = {kernel: kernel(electrons) for kernel in dict.fromkeys(term.kernel for term in terms)}
+    doubtful = jumps(electrons, neighbours, tuple(values), np.inf) if asked else None
+    shape = (*electrons.energy.shape, len(task.scan.energies))
+    filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
     for weight, mix in task.channels.filled_mixes.items():
-        if weight not in filled:
-            continue
-        occupied = np.ascontiguousarray(np.broadcast_to(filled[weight][..., None], shape))
-        _add_weighted(mix, occupied, values, doubtful, None, place, sums)
+        if weight in filled:
+            occupied = np.ascontiguousarray(np.broadcast_to(filled[weight][..., None], shape))
+            yield _Occupied(mix, occupied, None, occupied, values, doubtful, None)
 
 
 def _slopes(bands: BlochBands, edges: Real) -> Real:
@@ -140,27 +214,22 @@ def _slopes(bands: BlochBands, edges: Real) -> Real:
     return np.einsum("knan->kna", bands.slopes_and_positions[:, :, :3]).real @ edges.T
 
 
-def _add_weighted(
-    mix: Mix,
-    occupied: Real,
-    values: Mapping[Kernel, Real],
-    doubtful: Jumps,
-    meeting: Meetings | None,
-    place: _Place,
-    sums: CellSums,
-) -> None:
-    """Add all terms of one weight; occupied : (k, band, fermi_energy)."""
-    own = mix.channels([values[term.kernel] for term, _ in mix.terms])
-    loops.add_levels(place.goal, place.share, occupied, own, mix.first, sums.value)
-    if len(doubtful.rows):
+def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) -> None:
+    mix = part.mix
+    own = mix.channels([part.values[term.kernel] for term, _ in mix.terms])
+    loops.add_levels(slot, part.weight, own, mix.first, value)
+    if part.unsure is not None:
+        wrong, shifted = part.unsure
+        loops.add_levels(slot, wrong, np.abs(own), mix.first, jump)
+        loops.add_levels(slot, shifted, own, mix.first, bias)
+    doubtful, meeting = part.doubtful, part.meeting
+    if doubtful is not None and len(doubtful.rows):
         own = mix.channels([doubtful.values[term.kernel] for term, _ in mix.terms])
-        goal, share = place.at(doubtful.rows, doubtful.share)
-        loops.add_sizes(goal, share, occupied[doubtful.rows], own, mix.first, sums.jump)
+        loops.add_sizes(doubtful.rows, doubtful.share, slot, part.weight, own, mix.first, jump)
     if (
         meeting is not None
         and len(meeting.rows)
         and any(t.hidden is not Hidden.NOTHING for t, _ in mix.terms)
     ):
         bounds = mix.sizes.channels([meeting.components(term, shape) for term, shape in mix.terms])
-        goal, share = place.at(meeting.rows)
-        loops.add_meetings(goal, share, occupied[meeting.rows], bounds, mix.first, sums.jump)
+        loops.add_meetings(meeting.rows, slot, part.between, bounds, mix.first, jump)

@@ -30,11 +30,22 @@ _NARROW = 1.0
 #: Smallest widths of a level: a share of its largest width, and in eV. A step of no width has no density.
 _SHARE, _LEAST = 0.02, 1e-7
 
+#: A weight of states at the Fermi energy is at T = 0 the mean over so much of it, eV, about a kelvin: in a
+#: flat band, at the edge of a band and at a van Hove energy there is no value without a width.
+RESOLUTION = 1e-4
+
+#: Of weights that are integrals of -df/dy over sums of occupied states, the mean of |y| to their power, y in
+#: k_B T.
+MOMENTS = {Weight.ENTROPY: 2 * np.log(2.0), Weight.HEAT: np.pi**2 / 3}
+
+#: Weights of states at the Fermi energy.
+SURFACES = (Weight.SURFACE, Weight.SURFACE_ENTROPY)
+
 #: Terms of the alternating series of a polylogarithm; its error is 5.8 to this negative power.
 _SERIES = 24
 
 #: Powers of k_B T that a weight has.
-_POWER = {
+POWER = {
     Weight.SEA: 0,
     Weight.SURFACE: -1,
     Weight.SURFACE_ENTROPY: 0,
@@ -50,16 +61,37 @@ def cell_weights(energy: Real, widths: Real, scan: FermiScan, weight: Weight) ->
     energy : (level,) at the centre, eV; widths : (level, dimension), what the level changes by along each
     axis of the cell, eV. Raises InputError for an entropy weight at T = 0.
     """
+    return _weights(energy, widths, None, scan, weight)[0]
+
+
+def unsure_weights(
+    energy: Real, widths: Real, bend: Real, scan: FermiScan, weight: Weight
+) -> tuple[Real, Real, Real]:
+    """The same, by how much it changes at most where levels shift by `bend` (level,), eV, either way, and by
+    how much where they shift by it.
+    """
+    found, either, there = _weights(energy, widths, bend, scan, weight)
+    return found, either, there
+
+
+def _weights(
+    energy: Real, widths: Real, bend: Real | None, scan: FermiScan, weight: Weight
+) -> tuple[Real, Real, Real]:
     thermal = scan.thermal_energy
     if not thermal and weight not in (Weight.SEA, Weight.SURFACE, Weight.GRAND_POTENTIAL):
         raise InputError("temperature: a Nernst quantity needs a temperature above 0 K; give one.")
-    dimension = widths.shape[1]
     widths = np.maximum(widths, np.maximum(_SHARE * widths.max(axis=1, keepdims=True), _LEAST))
-    wide, point = _antiderivative(weight, dimension, thermal > 0), _antiderivative(weight, 0, thermal > 0)
-    weights = np.empty((len(energy), len(scan.energies)))
+    if not thermal and weight is Weight.SURFACE:
+        widths = np.concatenate([widths, np.full((len(widths), 1), RESOLUTION)], axis=1)
+    fold = widths.shape[1]
+    wide, point = _antiderivative(weight, fold, thermal > 0), _antiderivative(weight, 0, thermal > 0)
+    shape = (len(energy), len(scan.energies))
+    found = np.empty(shape)
+    either, there = np.empty((2, 0 if bend is None else len(energy), shape[1]))
     loops.cell_weights(
         np.ascontiguousarray(energy),
         widths,
+        np.zeros(len(energy)) if bend is None else np.ascontiguousarray(bend),
         scan.energies,
         thermal or 1.0,
         _STEP,
@@ -70,11 +102,15 @@ def cell_weights(energy: Real, widths: Real, scan: FermiScan, weight: Weight) ->
         point.polynomial,
         point.table,
         point.parity,
-        weights,
+        int(bend is not None),
+        found,
+        either,
+        there,
     )
     if thermal:
-        weights *= thermal ** _POWER[weight]
-    return weights
+        for part in (found, either, there):
+            part *= thermal ** POWER[weight]
+    return found, either, there
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,14 +3,12 @@
 from .cells import cell_weights, meeting_levels
 from .curvature import curvature_traces, occupied_increments
 from .flows import flow_traces, moment_traces, texture_flow
-from .leaves import accumulate, add_children, add_leaves, add_levels, add_meetings, add_sizes
+from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps
 from .matrices import conventional, interband
 from .proper import proper
 from .sums import scatter, spread
 
 __all__ = [
-    "accumulate",
-    "add_children",
     "add_leaves",
     "add_levels",
     "add_meetings",
@@ -20,6 +18,7 @@ __all__ = [
     "curvature_traces",
     "flow_traces",
     "interband",
+    "mark_steps",
     "meeting_levels",
     "moment_traces",
     "occupied_increments",

@@ -10,11 +10,20 @@ from .multiplets import end_of_multiplet
 
 
 @helper
+def power_series(y: float, coefficients: Real) -> float:
+    """Sum of coefficients[i] y^i."""
+    value = 0.0
+    for power in range(len(coefficients) - 1, -1, -1):
+        value = value * y + coefficients[power]
+    return value
+
+
+@helper
 def ramp(y: float, polynomial: Real, table: Real, step: float, parity: float) -> float:
     """A function that is `table` below zero and `polynomial` plus `parity` times its mirror image above."""
-    place = abs(y) / step
-    low = int(place)
     tail = 0.0
+    place = abs(y) / step if len(table) > 1 else 0.0
+    low = int(place)
     if low < len(table) - 1:
         # Cubic Hermite: value and slope at both ends, the slopes times `step`.
         s = place - low
@@ -23,15 +32,53 @@ def ramp(y: float, polynomial: Real, table: Real, step: float, parity: float) ->
         tail += s * s * ((3.0 - 2.0 * s) * table[low + 1, 0] - rest * table[low + 1, 1])
     if y <= 0.0:
         return tail
-    value = 0.0
-    for power in range(len(polynomial) - 1, -1, -1):
-        value = value * y + polynomial[power]
-    return value + parity * tail
+    return power_series(y, polynomial) + parity * tail
+
+
+@helper
+def mean_weight(
+    y: float,
+    widths: Real,
+    half: float,
+    spread: float,
+    product: float,
+    step: float,
+    narrow: float,
+    wide_polynomial: Real,
+    wide_table: Real,
+    wide_parity: float,
+    point_polynomial: Real,
+    point_table: Real,
+    point_parity: float,
+) -> float:
+    """Mean of a weight at y over a level that spreads by `widths`, its half, its deviation, its product."""
+    reach = step * (len(wide_table) - 1)
+    if y < -half - reach:
+        return 0.0
+    if y > half + reach:
+        return power_series(y, point_polynomial)
+    if 2 * half < narrow:
+        below = ramp(y - spread, point_polynomial, point_table, step, point_parity)
+        above = ramp(y + spread, point_polynomial, point_table, step, point_parity)
+        return (below + above) / 2
+    total = 0.0
+    for corner in range(1 << len(widths)):
+        z = y
+        sign = 1.0
+        for a in range(len(widths)):
+            if (corner >> a) & 1:
+                z -= widths[a] / 2
+                sign = -sign
+            else:
+                z += widths[a] / 2
+        total += sign * ramp(z, wide_polynomial, wide_table, step, wide_parity)
+    return total / product
 
 
 @loop(
     energy="real n",
     widths="real n d",
+    bend="real n",
     scan="real t",
     thermal="real",
     step="real",
@@ -42,11 +89,15 @@ def ramp(y: float, polynomial: Real, table: Real, step: float, parity: float) ->
     point_polynomial="real q",
     point_table="real m 2",
     point_parity="real",
+    asks="integer",
     weights="out real n t",
+    either="out real u t",
+    there="out real u t",
 )
 def cell_weights(
     energy: Real,
     widths: Real,
+    bend: Real,
     scan: Real,
     thermal: float,
     step: float,
@@ -57,49 +108,85 @@ def cell_weights(
     point_polynomial: Real,
     point_table: Real,
     point_parity: float,
+    asks: int,
     weights: Real,
+    either: Real,
+    there: Real,
 ) -> None:
     """Means of a weight over levels that spread by `widths` along each axis, in units of `thermal`.
 
     The d-fold integral of the weight is differenced once along each axis. Levels that spread by less than
     `narrow` have two points with the same variance instead: differences would be rounding.
+    asks : whether changes are wanted: `there` where a level shifts by `bend`, `either` the larger both ways
     """
     count, dimension = widths.shape
-    corners = 1 << dimension
     reach = step * (len(wide_table) - 1)
+    own = np.empty(dimension)
     for n in range(count):
         half = 0.0
         variance = 0.0
         product = 1.0
         for a in range(dimension):
-            width = widths[n, a] / thermal
-            half += width / 2
-            variance += width * width / 12
-            product *= width
+            own[a] = widths[n, a] / thermal
+            half += own[a] / 2
+            variance += own[a] * own[a] / 12
+            product *= own[a]
         spread = np.sqrt(variance)
-        for t in range(len(scan)):
+        shift = bend[n] / thermal if asks != 0 else 0.0
+        far = half + reach + abs(shift)
+        # Nothing is below the first of these energies.
+        start = np.searchsorted(scan, energy[n] - far * thermal)
+        for t in range(start):
+            weights[n, t] = 0.0
+            if asks != 0:
+                either[n, t] = 0.0
+                there[n, t] = 0.0
+        stop = np.searchsorted(scan, energy[n] + far * thermal, side="right")
+        for t in range(stop, len(scan)):
+            weights[n, t] = power_series((scan[t] - energy[n]) / thermal, point_polynomial)
+            if asks != 0:
+                either[n, t] = 0.0
+                there[n, t] = 0.0
+        for t in range(start, stop):
             y = (scan[t] - energy[n]) / thermal
-            if y < -half - reach:
-                weights[n, t] = 0.0
-            elif y > half + reach:
-                weights[n, t] = ramp(y, point_polynomial, point_table, step, point_parity)
-            elif 2 * half < narrow:
-                below = ramp(y - spread, point_polynomial, point_table, step, point_parity)
-                above = ramp(y + spread, point_polynomial, point_table, step, point_parity)
-                weights[n, t] = (below + above) / 2
-            else:
-                total = 0.0
-                for corner in range(corners):
-                    z = y
-                    sign = 1.0
-                    for a in range(dimension):
-                        if (corner >> a) & 1:
-                            z -= widths[n, a] / (2 * thermal)
-                            sign = -sign
-                        else:
-                            z += widths[n, a] / (2 * thermal)
-                    total += sign * ramp(z, wide_polynomial, wide_table, step, wide_parity)
-                weights[n, t] = total / product
+            here = mean_weight(
+                y,
+                own,
+                half,
+                spread,
+                product,
+                step,
+                narrow,
+                wide_polynomial,
+                wide_table,
+                wide_parity,
+                point_polynomial,
+                point_table,
+                point_parity,
+            )
+            weights[n, t] = here
+            if asks == 0:
+                continue
+            either[n, t] = 0.0
+            for sign in (-1.0, 1.0):
+                moved = mean_weight(
+                    y - sign * shift,
+                    own,
+                    half,
+                    spread,
+                    product,
+                    step,
+                    narrow,
+                    wide_polynomial,
+                    wide_table,
+                    wide_parity,
+                    point_polynomial,
+                    point_table,
+                    point_parity,
+                )
+                either[n, t] = max(either[n, t], abs(moved - here))
+                if sign > 0.0:
+                    there[n, t] = moved - here
 
 
 @loop(

@@ -1,4 +1,7 @@
-"""Sums over levels and cells for a whole scan of Fermi energies and all channels."""
+"""Sums over levels and cells for a whole scan of Fermi energies and all channels.
+
+What a point of a small cell adds changes at few energies: it is held as steps, one row for each of those.
+"""
 
 from __future__ import annotations
 
@@ -8,74 +11,28 @@ from ..compiled import loop
 from ..lattice import Integer, Real
 
 
-@loop(
-    cell="integer k",
-    share="real k",
-    weights="real k n t",
-    values="real k n c",
-    first="integer",
-    steps="out real q t a",
-)
-def add_levels(cell: Integer, share: Real, weights: Real, values: Real, first: int, steps: Real) -> None:
-    """Add share * weights * values of each point to its cell, as steps from one Fermi energy to the next.
+@loop(weights="real k n t", touched="out integer k t")
+def mark_steps(weights: Real, touched: Integer) -> None:
+    """Mark the Fermi energies at which the weight of any level is another one than at the energy before."""
+    points, levels, energies = weights.shape
+    for k in range(points):
+        for n in range(levels):
+            before = 0.0
+            for t in range(energies):
+                if weights[k, n, t] != before:
+                    touched[k, t] = 1
+                before = weights[k, n, t]
 
-    A level costs only the energies at which its weight changes. first : channel that the first value is of
+
+@loop(slot="integer k t", weights="real k n t", values="real k n c", first="integer", rows="out real r a")
+def add_levels(slot: Integer, weights: Real, values: Real, first: int, rows: Real) -> None:
+    """Add the steps of weights * values to the rows of each point, where weights change.
+
+    slot : row of a point and an energy; first : channel that the first value is of
     """
     points, levels, energies = weights.shape
     channels = values.shape[2]
     for k in range(points):
-        target = steps[cell[k]]
-        for n in range(levels):
-            row = values[k, n]
-            before = 0.0
-            for t in range(energies):
-                step = (weights[k, n, t] - before) * share[k]
-                before = weights[k, n, t]
-                if step != 0.0:
-                    place = target[t]
-                    for c in range(channels):
-                        place[first + c] += step * row[c]
-
-
-@loop(cell="integer k", share="real k", values="real k t a", sums="out real q t a")
-def add_children(cell: Integer, share: Real, values: Real, sums: Real) -> None:
-    """Add share * values of each child to its cell."""
-    children, energies, channels = values.shape
-    for k in range(children):
-        for t in range(energies):
-            place = sums[cell[k], t]
-            for c in range(channels):
-                place[c] += share[k] * values[k, t, c]
-
-
-@loop(steps="out real q t a")
-def accumulate(steps: Real) -> None:
-    """From steps to values, in place."""
-    cells, energies, channels = steps.shape
-    for q in range(cells):
-        for t in range(1, energies):
-            before = steps[q, t - 1]
-            here = steps[q, t]
-            for c in range(channels):
-                here[c] += before[c]
-
-
-@loop(
-    cell="integer k",
-    share="real k",
-    weights="real k n t",
-    values="real k n c",
-    first="integer",
-    sums="out real q t a",
-)
-def add_sizes(cell: Integer, share: Real, weights: Real, values: Real, first: int, sums: Real) -> None:
-    """Add share * |sum over levels of weights * values| of each point to its cell."""
-    points, levels, energies = weights.shape
-    channels = values.shape[2]
-    steps = np.empty((energies, channels))
-    running = np.empty(channels)
-    for k in range(points):
-        steps[:] = 0.0
         for n in range(levels):
             row = values[k, n]
             before = 0.0
@@ -83,76 +40,176 @@ def add_sizes(cell: Integer, share: Real, weights: Real, values: Real, first: in
                 step = weights[k, n, t] - before
                 before = weights[k, n, t]
                 if step != 0.0:
-                    place = steps[t]
+                    place = rows[slot[k, t]]
                     for c in range(channels):
-                        place[c] += step * row[c]
+                        place[first + c] += step * row[c]
+
+
+@loop(
+    point="integer p",
+    share="real p",
+    slot="integer k t",
+    weights="real k n t",
+    values="real p n c",
+    first="integer",
+    rows="out real r a",
+)
+def add_sizes(
+    point: Integer, share: Real, slot: Integer, weights: Real, values: Real, first: int, rows: Real
+) -> None:
+    """Add the steps of share * |sum over levels of weights * values| of some points."""
+    energies = weights.shape[2]
+    points, levels, channels = values.shape
+    steps = np.zeros((energies, channels))
+    used = np.zeros(energies, dtype=np.uint8)
+    running = np.empty(channels)
+    for p in range(points):
+        k = point[p]
+        for n in range(levels):
+            row = values[p, n]
+            before = 0.0
+            for t in range(energies):
+                step = weights[k, n, t] - before
+                before = weights[k, n, t]
+                if step != 0.0:
+                    used[t] = 1
+                    for c in range(channels):
+                        steps[t, c] += step * row[c]
         running[:] = 0.0
         for t in range(energies):
-            place = sums[cell[k], t]
-            for c in range(channels):
-                running[c] += steps[t, c]
-                place[first + c] += share[k] * abs(running[c])
+            if used[t] != 0:
+                used[t] = 0
+                place = rows[slot[k, t]]
+                for c in range(channels):
+                    size = abs(running[c])
+                    running[c] += steps[t, c]
+                    steps[t, c] = 0.0
+                    place[first + c] += share[p] * (abs(running[c]) - size)
 
 
 @loop(
-    cell="integer k",
-    share="real k",
+    point="integer p",
+    slot="integer k t",
     weights="real k n t",
-    bounds="real k p c",
+    bounds="real p m c",
     first="integer",
-    sums="out real q t a",
+    rows="out real r a",
 )
-def add_meetings(cell: Integer, share: Real, weights: Real, bounds: Real, first: int, sums: Real) -> None:
-    """Add share * bound of each pair of neighbouring levels, by how differently they are occupied."""
-    points, pairs, channels = bounds.shape
+def add_meetings(point: Integer, slot: Integer, weights: Real, bounds: Real, first: int, rows: Real) -> None:
+    """Add the steps of each bound of two neighbouring levels times how differently they are occupied."""
     energies = weights.shape[2]
-    for k in range(points):
+    points, pairs, channels = bounds.shape
+    for p in range(points):
+        k = point[p]
         for n in range(pairs):
-            row = bounds[k, n]
+            row = bounds[p, n]
+            before = 0.0
             for t in range(energies):
-                part = abs(weights[k, n, t] - weights[k, n + 1, t]) * share[k]
-                if part != 0.0:
-                    place = sums[cell[k], t]
+                part = abs(weights[k, n, t] - weights[k, n + 1, t])
+                step = part - before
+                before = part
+                if step != 0.0:
+                    place = rows[slot[k, t]]
                     for c in range(channels):
-                        place[first + c] += part * row[c]
+                        place[first + c] += step * row[c]
 
 
 @loop(
-    fine="real q t a",
-    coarse="real q t a",
-    jump="real q t a",
+    born="integer b",
+    share="real k",
+    fine_first="integer g",
+    fine_energy="integer r",
+    fine="real r a",
+    jump="real r a",
+    bias="real r a",
+    coarse_first="integer h",
+    coarse_energy="integer s",
+    coarse="real s a",
     weight="real q",
     owner="integer a",
     amplitude="real a",
-    sums="out real 4 t a",
+    sea_amplitude="real a",
+    sums="out real 6 t a",
     largest="out real q i",
+    sizes="out real q i",
 )
 def add_leaves(
+    born: Integer,
+    share: Real,
+    fine_first: Integer,
+    fine_energy: Integer,
     fine: Real,
-    coarse: Real,
     jump: Real,
+    bias: Real,
+    coarse_first: Integer,
+    coarse_energy: Integer,
+    coarse: Real,
     weight: Real,
     owner: Integer,
     amplitude: Real,
+    sea_amplitude: Real,
     sums: Real,
     largest: Real,
+    sizes: Real,
 ) -> None:
-    """Sums over cells of W, D = W - V, D^2 and J^2, and the largest of |D| and J for each integral."""
-    cells, energies, channels = fine.shape
-    worst = np.empty(channels)
-    for q in range(cells):
+    """Add the steps of W, D = W - V, D^2, J^2, |W| and B of cells; W, J and B are means over their children.
+
+    born : the children of cell q are those from born[q] to born[q + 1]; ..._first : the same for rows
+    largest, sizes : the largest of |D| and J, and of |W|, for each integral, by the amplitudes of channels
+    """
+    energies, channels = sums.shape[1:]
+    value = np.zeros((energies, channels))
+    doubt = np.zeros((energies, channels))
+    used = np.zeros(energies, dtype=np.uint8)
+    w, v, j = np.empty(channels), np.empty(channels), np.empty(channels)
+    worst, size = np.empty(channels), np.empty(channels)
+    for q in range(len(weight)):
+        w[:] = 0.0
+        v[:] = 0.0
+        j[:] = 0.0
         worst[:] = 0.0
+        size[:] = 0.0
+        for k in range(born[q], born[q + 1]):
+            for r in range(fine_first[k], fine_first[k + 1]):
+                t = fine_energy[r]
+                used[t] = 1
+                for c in range(channels):
+                    value[t, c] += share[k] * fine[r, c]
+                    doubt[t, c] += share[k] * jump[r, c]
+        s = coarse_first[q]
         for t in range(energies):
+            known = s < coarse_first[q + 1] and coarse_energy[s] == t
+            if used[t] == 0 and not known:
+                continue
+            used[t] = 0
             for c in range(channels):
-                w = fine[q, t, c] * weight[q]
-                d = w - coarse[q, t, c] * weight[q]
-                j = jump[q, t, c] * weight[q]
-                sums[0, t, c] += w
-                sums[1, t, c] += d
-                sums[2, t, c] += d * d
-                sums[3, t, c] += j * j
-                worst[c] = max(worst[c], max(abs(d), j))
+                d = (w[c] - v[c]) * weight[q]
+                miss = j[c] * weight[q]
+                length = abs(w[c])
+                w[c] += value[t, c]
+                j[c] += doubt[t, c]
+                value[t, c] = 0.0
+                doubt[t, c] = 0.0
+                if known:
+                    v[c] += coarse[s, c]
+                change = (w[c] - v[c]) * weight[q]
+                missed = j[c] * weight[q]
+                sums[1, t, c] += change - d
+                sums[2, t, c] += change * change - d * d
+                sums[3, t, c] += missed * missed - miss * miss
+                sums[4, t, c] += (abs(w[c]) - length) * weight[q]
+                worst[c] = max(worst[c], max(abs(change), missed))
+                size[c] = max(size[c], abs(w[c]) * weight[q])
+            if known:
+                s += 1
+        for k in range(born[q], born[q + 1]):
+            for r in range(fine_first[k], fine_first[k + 1]):
+                t = fine_energy[r]
+                for c in range(channels):
+                    sums[0, t, c] += weight[q] * share[k] * fine[r, c]
+                    sums[5, t, c] += weight[q] * share[k] * bias[r, c]
         for c in range(channels):
             if owner[c] >= 0:
-                error = worst[c] * amplitude[c]
-                largest[q, owner[c]] = max(largest[q, owner[c]], error)
+                i = owner[c]
+                largest[q, i] = max(largest[q, i], worst[c] * amplitude[c])
+                sizes[q, i] = max(sizes[q, i], size[c] * sea_amplitude[c])

@@ -257,7 +257,7 @@ RECORDS = (
         "T6",
         THETA_HALL_DIMS,
         THETA_CONDUCTIVITY,
-        (Term(sensitivity, Weight.SEA),),
+        (Term(sensitivity, Weight.SEA, hidden=Hidden.CURVATURE),),
         unchanged,
         note="0 says no more than that no two levels lie between the threshold and four times it",
         judged_by="conserved_hall_conductivity",
