@@ -149,10 +149,14 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
         label = _label(folder, root)
         members = _with_pairs(folder, found)
         for stem in members:
-            alone = len(members) == 1 and label != "."
             own = printable(stem.name)
-            name = label if alone else own if label == "." else f"{label}-{own}"
-            yield FileSource(name, str(stem))
+            if label == ".":
+                yield FileSource(own, str(stem))
+                continue
+            # A Hamiltonian more in the folder, or one less, does not make it another material.
+            longer = f"{label}-{own}"
+            name, former = (label, longer) if len(members) == 1 else (longer, label)
+            yield FileSource(name, str(stem), former_ids=(former,))
 
 
 def _with_pairs(folder: Path, stems: list[Path]) -> list[Path]:

@@ -75,13 +75,14 @@ class FileSource:
     """Files of a material.
 
     id : its name in the store; path : what `load_model` takes; overrides : keywords of `load_model`
-    columns : further facts, kept for screening
+    columns : further facts, kept for screening; former_ids : ids with more or fewer files beside
     """
 
     id: str
     path: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str | float] = field(default_factory=dict)
+    former_ids: tuple[str, ...] = ()
 
     def load(self) -> WannierModel:
         """Read the material; structure files left out are notes. Raises InputError as `load_model`."""

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from command_line import spinscreen
 from damage import refused
 from inputs import SEED, write_ab_initio, write_tb
@@ -27,7 +28,7 @@ from spinscreen.materials import (
     write_wannier90,
 )
 from spinscreen.materials.elements import reduced_formula
-from spinscreen.storage import plot_bands, screen
+from spinscreen.storage import build_catalog, plot_bands, publish, screen
 from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
 from spinscreen.workflows.cli.arguments import path_corners
 
@@ -356,6 +357,40 @@ def test_materials_of_one_id_are_told_apart(tmp_path):
         assert [source.id for source in find_materials(tmp_path / "list.csv")] == ["a-2", "a", "a-3"]
 
 
+def test_a_second_hamiltonian_in_a_folder_makes_the_first_no_new_material(tmp_path):
+    """Its id changes from A to A-toy; what is there under the former one is not computed again."""
+    folder, store = chain(tmp_path / "tree" / "A", ""), str(tmp_path / "s.zarr")
+    submit = ["submit", str(folder.parent), "--store", store, "--kmesh", "4,1,1", "--workers", "0"]
+    submit += ["--scan-points", "3", "--quantities", "carrier_density"]
+    names = ["screen", store, "--columns", "name", "--csv", str(tmp_path / "names.csv")]
+
+    def submitted() -> tuple[str, list[str]]:
+        told = spinscreen(*submit).stdout
+        spinscreen(*names)
+        return told, sorted(pd.read_csv(tmp_path / "names.csv")["name"])
+
+    assert submitted()[1] == ["A"]
+    for ending in ("_hr.dat", ".win", "_centres.xyz"):
+        (folder / f"other{ending}").write_bytes((folder / f"{SEED}{ending}").read_bytes())
+    told, found = submitted()
+    assert "0 computed, 2 there already" in told
+    assert "A-other: there already as A" in told
+    assert "A-toy: there already as A" in told
+    assert found == ["A"]
+    path = folder / "other_hr.dat"
+    path.write_text(path.read_text().replace("0.200000", "0.300000"))
+    told, found = submitted()
+    assert "1 computed, 1 there already" in told
+    assert found == ["A", "A-other"]
+    # And the other way: where one is taken away, the one that stays has the name of the folder.
+    for old in folder.glob("toy*"):
+        old.unlink()
+    told, found = submitted()
+    assert "0 computed, 1 there already" in told
+    assert "A: there already as A-other" in told
+    assert found == ["A", "A-other"]
+
+
 def test_where_a_model_is_from_is_in_the_catalog(tmp_path):
     places = tmp_path / "tree"
     chain(places / "chain", "fermi_energy = -1.5\n")
@@ -364,8 +399,22 @@ def test_where_a_model_is_from_is_in_the_catalog(tmp_path):
     settings = {"kmesh": 2, "scan_points": 3, "quantities": ["carrier_density"]}
     run_campaign(Campaign(find_materials(places), **settings), store)
     columns = ["spin_source", "position_source", "minimal_images", "spin_degeneracy"]
-    table = screen(store, columns=["name", *columns]).sort_values("name")
-    assert table[columns].values.tolist() == [["none", "centres", 0, 2], ["ab_initio", "centres", 1, 1]]
+    measured = ["symmetry_deviation", "pair_splitting"]
+    table = screen(store, columns=["name", *columns, *measured]).sort_values("name")
+    assert table[columns].values.tolist() == [
+        ["none", "centres", False, 2],
+        ["ab_initio", "centres", True, 1],
+    ]
+    assert table["minimal_images"].dtype == bool
+    # Nothing was symmetrized; who asks for it is told so, not that there is no such column.
+    assert table[measured].isna().all(axis=None)
+    assert screen(store, "not minimal_images", columns=["name"])["name"].tolist() == ["chain"]
+    # A result of before the attribute was there.
+    part = xr.Dataset({"carrier_density": ("fermi_energy", [0.0, 1.0])}, {"fermi_energy": [0.0, 1.0]})
+    publish(part.assign_attrs(model_name="old", k_mesh=[1, 1, 1], dimension=3), store, "old-0000000000")
+    build_catalog(store)
+    again = screen(store, columns=["name", "minimal_images"]).sort_values("name")["minimal_images"]
+    np.testing.assert_array_equal(again, [0.0, np.nan, 1.0])
 
 
 def write_ab_initio_in(folder: Path) -> None:

@@ -89,6 +89,7 @@ class Outcome:
 
     status : "computed", "present" or "failed", the last with its error; seconds : that a worker spent on it
     material_id : name of its result in the store, None where that was not looked at
+    called : what its result is called, where that is an id that the material had before
     """
 
     id: str
@@ -96,6 +97,7 @@ class Outcome:
     error: str | None = None
     seconds: float = 0.0
     material_id: str | None = None
+    called: str | None = None
 
 
 def run_material(campaign: Campaign, source: Source, store: Store, record: str = "") -> Outcome:
@@ -135,12 +137,13 @@ def _try_material(campaign: Campaign, source: Source, store: Store, record: str)
         # Before it is read: what changes meanwhile is another material.
         stamp = campaign.stamp(source) or ""
         model = source.load()
-        work = Work.of(source, model, campaign, campaign=record, source_stamp=stamp)
+        work = Work.of(source, model, campaign, campaign=record, source_stamp=stamp).as_called_before(store)
         computed = _integrate(campaign, work, store)
         if campaign.band_kmesh is not None:
             computed |= _stream(campaign, work.model, campaign.band_kmesh, store)
     status = "computed" if computed else "present"
-    return Outcome(source.id, status, material_id=work.material_id)
+    called = None if work.model.name == model.name else work.model.name
+    return Outcome(source.id, status, material_id=work.material_id, called=called)
 
 
 def _integrate(campaign: Campaign, work: Work, store: Store) -> bool:

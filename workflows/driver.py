@@ -66,7 +66,7 @@ class CampaignReport:
         """Ids of sources with equal models and settings, which share one result: first whose name it has."""
         found: dict[str, list[str]] = {}
         for outcome in sorted(self.outcomes, key=lambda outcome: outcome.status != "computed"):
-            if outcome.material_id is not None:
+            if outcome.material_id is not None and outcome.called is None:
                 found.setdefault(outcome.material_id, []).append(outcome.id)
         return tuple(tuple(ids) for ids in found.values() if len(ids) > 1)
 

@@ -67,6 +67,16 @@ class Work:
         prepared = calculation.prepare(model)
         return cls(source, prepared, calculation.resolve(prepared), calculation.memory_budget, facts)
 
+    def as_called_before(self, store: str | Path | Store) -> Work:
+        """The same by the name under which a store has its result, where the source was called so once."""
+        names = (self.model.name, *getattr(self.source, "former_ids", ()))
+        for name in names:
+            if is_published(store, self.settings.id_of(name, self.model.fingerprint)):
+                return (
+                    self if name == self.model.name else replace(self, model=replace(self.model, name=name))
+                )
+        return self
+
     @property
     def material_id(self) -> str:
         return self.settings.material_id(self.model)

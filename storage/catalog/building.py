@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
@@ -272,8 +273,8 @@ class _Writer:
             if variable in self._group:
                 self._tensor(variable, self.count, None)
         columns = {name: ("material", values) for name, values in self._columns().items()}
-        # Texts as coordinates: `where`, `reindex` and means leave them what they are.
-        texts = {name: column for name, column in columns.items() if column[1].dtype.kind == "O"}
+        # Texts and truth values as coordinates: `where`, `reindex` and means leave them what they are.
+        texts = {name: column for name, column in columns.items() if column[1].dtype.kind != "f"}
         scalars = xr.Dataset(
             {name: column for name, column in columns.items() if name not in texts},
             self._labels(self._materials) | texts,
@@ -324,10 +325,16 @@ class _Writer:
             old = self._old.scalars
             tables.insert(0, old[list(scalar_columns(old))].to_dataframe().reset_index(drop=True))
         table = pd.concat(tables, ignore_index=True)
-        return {
-            str(name): column.to_numpy(float) if is_numeric_dtype(column) else labels(_texts(column))
-            for name, column in table.items()
-        }
+        return {str(name): _values(column) for name, column in table.items()}
+
+
+def _values(column: pd.Series) -> NDArray:
+    if is_bool_dtype(column):
+        return column.to_numpy(bool)
+    # Truth values that some materials lack are numbers, like all that can be missing.
+    if is_numeric_dtype(column) or all(isinstance(value, Real) for value in column):
+        return column.to_numpy(float)
+    return labels(_texts(column))
 
 
 def _texts(column: pd.Series) -> list[str]:

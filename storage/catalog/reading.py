@@ -118,5 +118,5 @@ def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:
 
 
 def _with_texts(catalog: xr.Dataset) -> xr.Dataset:
-    """Columns of texts as coordinates, which they were not in earlier versions."""
-    return catalog.set_coords([n for n in scalar_columns(catalog) if catalog[n].dtype.kind in "OUT"])
+    """Columns of texts and truth values as coordinates, which texts were not in earlier versions."""
+    return catalog.set_coords([n for n in scalar_columns(catalog) if catalog[n].dtype.kind in "OUTb"])

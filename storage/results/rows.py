@@ -25,7 +25,7 @@ from ..schema import error_name
 from .column_names import column_names
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
-ROW_VERSION = 3
+ROW_VERSION = 4
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
@@ -72,12 +72,14 @@ _ATTRIBUTES = (
     "evaluations",
     "tolerance",
     "largest_share_of_one_kpoint",
-    "symmetry_residual",
     "elapsed_seconds",
     "spinscreen_version",
     "campaign",
     "computed",
 )
+
+#: Those that every material has a column for, NaN where they were not measured: who asks for one gets it.
+_MEASURED = ("symmetry_deviation", "pair_splitting")
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +240,9 @@ def _texts(dataset: xr.Dataset, name: str) -> tuple[str, ...]:
 
 def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float) -> dict[str, float | str]:
     columns: dict[str, float | str] = {name: attributes[name] for name in _ATTRIBUTES if name in attributes}
-    if "minimal_images" in columns:
-        columns["minimal_images"] = float(columns["minimal_images"])
+    columns |= {name: np.nan for name in _MEASURED if name not in columns}
+    # Attributes hold truth values as numbers.
+    columns["minimal_images"] = bool(columns["minimal_images"]) if "minimal_images" in columns else np.nan
     columns["fermi_level"] = level
     columns["name"] = str(attributes.get("material", attributes["model_name"]))
     columns["k_mesh"] = "x".join(map(str, attributes.get("k_mesh", ("adaptive",))))

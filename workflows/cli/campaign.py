@@ -201,6 +201,10 @@ def _run(settings: CampaignFile) -> None:
     for first, *others in report.shared:
         told = f"{', '.join(others)}: equal to {first} in model and settings, one result that has its name"
         out.say(one_line(told))
+    for outcome in report.outcomes:
+        if outcome.called is not None:
+            told = f"{outcome.id}: there already as {outcome.called}, its id before its folder changed"
+            out.say(one_line(told))
     for told in report.damaged:
         out.say(one_line(told))
     if report.failures or report.damaged:
