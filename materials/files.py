@@ -6,10 +6,11 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from types import MappingProxyType
+from typing import BinaryIO, cast
 
 from spinscreen.kernels import InputError
 
@@ -193,10 +194,28 @@ def read_bytes(path: Path, announced: Announced | None = None) -> bytes | bytear
         return stream.read()
 
 
-def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
-    """The same content a megabyte at a time; of a packed file as much as its size on disk justifies."""
-    with open_regular(path) as stream, _told(path):
-        on_disk = size_on_disk(path, stream)
+class _Watched:
+    """A stream whose bytes are also told to somebody else."""
+
+    def __init__(self, stream: BinaryIO, tell: Callable[[bytes], object]) -> None:
+        self._stream, self._tell = stream, tell
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._stream.read(size)
+        self._tell(found)
+        return found
+
+
+def pieces(
+    path: Path, announced: Announced | None = None, tell: Callable[[bytes], object] | None = None
+) -> Iterator[bytes]:
+    """The same content a megabyte at a time; of a packed file as much as its size on disk justifies.
+
+    tell : gets all bytes of the file as it stands on the disk, once its content was asked for to the end
+    """
+    with open_regular(path) as opened, _told(path):
+        on_disk = size_on_disk(path, opened)
+        stream = opened if tell is None else cast(BinaryIO, _Watched(opened, tell))
         if path.suffix not in PACKINGS:
             first = True
             while piece := stream.read(_PIECE):
@@ -214,6 +233,9 @@ def pieces(path: Path, announced: Announced | None = None) -> Iterator[bytes]:
                 size += len(piece)
                 _check_size(path, size, limit)
                 yield piece
+        while tell is not None and stream.read(_PIECE):
+            # What lies behind what was packed.
+            pass
 
 
 def _limit(announced: Announced, head: bytes, limit: int) -> int:
@@ -240,10 +262,11 @@ def _told(path: Path) -> Iterator[None]:
         ) from None
 
 
-def size_on_disk(path: Path, stream: BinaryIO) -> int:
-    """Bytes that an opened file takes, in an archive packed as it is there."""
-    place = inside(path)
-    return packed_size(*place) if place and place[1] else os.fstat(stream.fileno()).st_size
+def size_on_disk(path: Path, stream: BinaryIO | None = None) -> int:
+    """Bytes that a file takes, opened or not; in an archive packed as it is there."""
+    if (place := inside(path)) and place[1]:
+        return packed_size(*place)
+    return (path.stat() if stream is None else os.fstat(stream.fileno())).st_size
 
 
 def sha256(path: Path) -> str:
@@ -252,6 +275,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def hashes(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """Path and `sha256` of each file, as a provenance keeps them."""
-    return tuple((printable(str(path)), sha256(path)) for path in paths)
+def hashes(
+    paths: Iterable[Path], known: Mapping[Path, str] = MappingProxyType({})
+) -> tuple[tuple[str, str], ...]:
+    """Path and `sha256` of each file, as a provenance keeps them; known : those of files that were read."""
+    return tuple((printable(str(path)), known.get(path) or sha256(path)) for path in paths)

@@ -62,7 +62,9 @@ def test_images_are_those_of_wannier90(reference_data, name):
     )
 
     def as_set(translations, images):
-        parts = (translations[images.source], images.row, images.column, images.shift, images.count)
+        all_of = images.entries(np.arange(len(translations)))
+        vectors = translations[all_of.source], images.vectors[all_of.vector]
+        parts = (vectors[0], all_of.row, all_of.column, vectors[1], all_of.count)
         return set(map(tuple, np.column_stack(parts).tolist()))
 
     assert as_set(found.translations, found.images) == as_set(raw.translations, wanted)

@@ -15,6 +15,8 @@ from test_companions import CELL, CUBE, WIN, WOUT, WT_IN, write_chain
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import SpinChannelWarning, WannierModel, find_materials, load_model, write_wannier90
+from spinscreen.materials.wannier90.checkpoint import read_checkpoint, read_eigenvalues
+from spinscreen.materials.wannier90.consistency import check_energies
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -187,7 +189,7 @@ def shifted(energies: np.ndarray) -> np.ndarray:
     ("change", "message"),
     [
         (shifted, "expected bands in the order of energy"),
-        (lambda e: e[[1, 0, *range(2, len(e))]], "k and -k, differ"),
+        (lambda e: e[[1, 0, *range(2, len(e))]], "equivalent by symmetry, differ"),
     ],
 )
 def test_energies_that_nothing_else_says(reference_data, tmp_path, change, message):
@@ -198,6 +200,24 @@ def test_energies_that_nothing_else_says(reference_data, tmp_path, change, messa
     energies_of(tmp_path, change)
     with pytest.raises(InputError, match=message):
         load_model(tmp_path, spin_ordering="none")
+
+
+@pytest.mark.parametrize(("point", "is_told"), [(3, True), (0, False)])
+def test_a_digit_on_a_mesh_of_points_that_are_their_own_negatives(reference_data, point, is_told):
+    """The six equivalent points of Fe's 2 x 2 x 2 mesh tell of each other; Gamma has no equivalent."""
+    checkpoint = read_checkpoint(reference_data / "Fe" / "Fe.chk")
+    path = reference_data / "Fe" / "Fe.eig"
+    energies = read_eigenvalues(path, len(checkpoint.kpoints) * checkpoint.band_count)
+    check_energies(path, energies, checkpoint)
+    wrong = energies.copy()
+    wrong[point, 8] += 0.3
+    if not is_told:
+        check_energies(path, wrong, checkpoint)
+        return
+    with pytest.raises(
+        InputError, match=r"Fe\.eig: k points .* equivalent by symmetry, differ by 0\.\d+ eV in"
+    ):
+        check_energies(path, wrong, checkpoint)
 
 
 @pytest.mark.parametrize(

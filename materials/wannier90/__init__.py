@@ -1,9 +1,10 @@
 """Files of Wannier90: which belong together, what each says, and the model that they make."""
 
-from .calculation import HermitianMatrices, Wannier90Files
+from .calculation import Wannier90Files
 from .channels import Channels, channels_of, is_named_like_one_spin, pairs_among, sibling_of
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below, seednames_of
 from .export import write_wannier90
+from .hermitian import HermitianMatrices
 from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
 from .wannier_tools import read_wannier_tools
 from .win import read_win

@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from ..files import quoted
+from .checkpoint import Checkpoint
 from .number_stream import NumberStream
 from .text import LONGEST_LINE, whole
 
 #: Numbers of band, trial orbital and k point, and the two parts of an overlap.
 _COLUMNS = 5
+
+#: Of <psi|g> over the bands, for a normalized g; interfaces have spinors of norm sqrt(2) along skew axes.
+_LARGEST_NORM = 1.5
 
 #: Bytes that a line takes at least.
 _SHORTEST_LINE = 10
@@ -76,3 +80,17 @@ def _announced(head: bytes) -> int | None:
     lines = head.split(b"\n", 2)
     counts = _counts(lines[1].decode("latin-1")) if len(lines) > 1 else None
     return None if counts is None else LONGEST_LINE * (math.prod(counts) + 2)
+
+
+def overlap_of_functions(path: Path, gauge: Checkpoint) -> NDArray[np.complex128]:
+    """<w|g> = 1/N_k sum_k V^dagger(k) A(k), (wannier, trial), of a seedname.amn and the gauge of the .chk.
+
+    Raises InputError as `read_amn`.
+    """
+    overlaps = read_amn(path, gauge.band_count, len(gauge.kpoints))
+    # Those of normalized functions are at most 1, of Bloch states and functions without their norms any.
+    norm = float(np.linalg.norm(overlaps, axis=1).max())
+    if norm > _LARGEST_NORM:
+        overlaps /= norm
+    found: NDArray[np.complex128] = (gauge.gauge.conj().swapaxes(1, 2) @ overlaps).mean(axis=0)
+    return found

@@ -12,123 +12,63 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from ..matrices import (
-    HERMITICITY_TOLERANCE,
-    centre_position,
-    make_hermitian,
-    non_hermitian_part,
-    opposite_rows,
-)
+from ..matrices import HERMITICITY_TOLERANCE, centre_position, non_hermitian_part, opposite_rows
 from ..model import Atom, PositionSource
-from ..packed import archive_stem, inside
-from .amn import read_amn
+from .amn import overlap_of_functions
+from .bands import BandFiles
+from .belief import believed_log, believed_win, check_size
 from .centres import read_centres
 from .checkpoint import Checkpoint, read_checkpoint
-from .consistency import (
-    check_cells,
-    check_centres,
-    check_gauge,
+from .consistency import check_cells, check_centres, check_gauge, check_position, home_centres
+from .hermitian import HermitianMatrices
+from .mesh_consistency import (
     check_images,
     check_nearest,
-    check_position,
     check_translations,
+    check_use,
     fits_mesh,
-    home_centres,
     mesh_of,
-    uses_images,
 )
-from .discovery import SourceFiles, find_files, hamiltonians_below
-from .mesh_images import TOLERANCE, images_of, wigner_seitz_of_mesh
-from .overlaps import Neighbours, check_same_overlaps, position_of_overlaps, read_neighbours, read_overlaps
-from .spin import ab_initio_spin, check_same_calculation, hamiltonian_of_bands, to_lattice
+from .mesh_images import TOLERANCE, images_of
+from .nnkp import read_asked_projections, read_cell_of_nnkp
+from .spin import ab_initio_spin, check_same_calculation
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
-from .wigner_seitz import WignerSeitz, read_minimal_images
+from .unopened import UnopenedFiles
+from .wigner_seitz import WignerSeitz, read_minimal_images, read_use_ws_distance
 from .win import WinFile, read_win
-from .wout import Log, read_wout
-
-#: Of <psi|g> over the bands, for a normalized g; interfaces have spinors of norm sqrt(2) along skew axes.
-_LARGEST_NORM = 1.5
+from .wout import Log
 
 #: angstrom^3: what is smaller is no cell.
 _SMALLEST_CELL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class HermitianMatrices:
-    """An operator on R vectors closed under R -> -R, and the largest element that made it not Hermitian.
-
-    translations (R, 3); matrices (R, ..., wannier, wannier); removed is None where the file cannot err
-    """
-
-    translations: NDArray[np.int64]
-    matrices: NDArray[np.complex128]
-    removed: float | None
-
-    def __post_init__(self) -> None:
-        # A model keeps read-only arrays as they are.
-        self.matrices.flags.writeable = False
-
-
-@dataclass(frozen=True, eq=False)
-class Wannier90Files:
+class Wannier90Files(UnopenedFiles):
     """One calculation. All operators come on the R vectors of `hamiltonian`, minimal images applied.
 
     Whatever is missing, damaged or of another calculation raises InputError when it is asked for.
     """
 
-    found: SourceFiles
-
-    @classmethod
-    def of(cls, source: str | Path) -> Wannier90Files:
-        """Files of a seedname, a folder with one calculation, or any one file of it."""
-        return cls(find_files(source))
-
-    @property
-    def files(self) -> Mapping[str, Path]:
-        """By kind: "tb", "hr", "wsvec", "chk" ..."""
-        return self.found.files
-
-    @property
-    def seedname(self) -> str:
-        return self.found.seedname
-
-    @property
-    def label(self) -> str:
-        """What a person calls it: the seedname, or the archive that holds it and nothing else."""
-        place = inside(self.place)
-        alone = place is not None and len(hamiltonians_below(place[0])) == 1
-        return (archive_stem(place[0].name) if place and alone else None) or self.seedname
-
-    @property
-    def place(self) -> Path:
-        """Folder and seedname of the Hamiltonian."""
-        known = (self.files.get(kind) for kind in ("tb", "hr", "chk"))
-        file = next((file for file in known if file), None) or next(iter(self.files.values()))
-        return file.parent / self.seedname
-
-    @property
-    def is_text(self) -> bool:
-        """True where H(R) was written, False where it is made of .chk and .eig."""
-        return "tb" in self.files or "hr" in self.files
-
-    @property
-    def hamiltonian_file(self) -> Path:
-        """The file that H(R) is from, the .chk where it is made of that and the .eig."""
-        return self.files.get("tb") or self.files.get("hr") or self.files["chk"]
-
     @property
     def used(self) -> list[Path]:
         """The files that a model is read from: _hr.dat and _centres.xyz only stand in for a _tb.dat."""
+        # Which file the neighbours of k points are from, where they are needed.
+        neighbours = self._bands.neighbours_kind if self._bands else ""
         spare = {"hr", "r", "centres"} if "tb" in self.files else set()
         if self.is_text:
             # Trial orbitals tell what they take from the .nnkp, where they do.
             spare.add("mmn")
         else:
-            spare |= {"r", "wsvec"} | ({"nnkp"} - {self._neighbours_kind})
-        spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind, self._neighbours_kind}
+            spare |= {"r", "wsvec"} | ({"nnkp"} - {neighbours})
+        spare |= {"wout", "nnkp"} - {self.cell_kind, self.centres_kind, neighbours}
         if self.win is None:
             spare.add("win")
         return [path for kind, path in self.files.items() if kind not in spare]
+
+    @property
+    def known_hashes(self) -> Mapping[Path, str]:
+        """sha256 of files that were read to the end, as they stand on the disk."""
+        return {self.hamiltonian_file: self.raw.sha256}
 
     def check(self, with_cell: bool = True) -> None:
         """Raises InputError where the files are of two calculations, or say two things.
@@ -144,20 +84,29 @@ class Wannier90Files:
         mesh = mesh_of(win, gauge, self.files.get("chk", hamiltonian))
         if cell is not None:
             check_cells(self._known_cells)
-        check_translations(hamiltonian, self.wigner_seitz, mesh, cell)
+        check_translations(hamiltonian, self.wigner_seitz, mesh, cell, self.raw.comment)
         if "wsvec" in self.files:
             self._check_images(mesh, cell)
         _ = self.hamiltonian
         if cell is not None and self.raw.position is not None:
-            source = self._overlaps[0] if self._overlaps else hamiltonian
+            overlaps = self._bands.overlaps if self._bands else None
+            source = hamiltonian if overlaps is None else overlaps[0]
             check_position(source, self.raw.position, self.wigner_seitz, cell)
             if gauge is not None:
                 check_centres(source, gauge.centres, self.raw, cell)
 
     def _check_images(self, mesh: tuple[int, ...] | None, cell: NDArray[np.float64] | None) -> None:
         path = self.files["wsvec"]
-        check_images(path, self.wigner_seitz, mesh, self.win)
-        if mesh is None or cell is None or not self.is_text or not uses_images(path):
+        if not self.is_text:
+            # Its images are not used; what it was made with is said all the same.
+            check_use(path, read_use_ws_distance(path), self.win)
+            return
+        images = self._written.images
+        # A _wsvec.dat was read beside what is written.
+        assert images is not None
+        check_images(path, self._written, mesh)
+        check_use(path, images.use_ws_distance, self.win)
+        if mesh is None or cell is None or not images.use_ws_distance:
             return
         if (centres := self._untranslated_centres) is not None and fits_mesh(self._written, mesh):
             check_nearest(path, self._written, mesh, cell, centres, self._tolerance)
@@ -174,46 +123,16 @@ class Wannier90Files:
             return None, ""
         if "win" not in self.found.borrowed:
             return read_win(self.files["win"]), ""
-        checkpoint = self._checkpoint
-        own = [self._text] if self.is_text else []
-        try:
-            win = read_win(self.files["win"])
-            _check_win(win, own[0].size if own else _functions(checkpoint))
-            # Whatever is asked of it later can be read.
-            _ = win.lattice, win.atoms, win.logical("spinors"), win.real("fermi_energy")
-            _ = win.integer("num_valence_bands"), win.logical("use_ws_distance"), win.real("ws_distance_tol")
-            mesh = mesh_of(win, checkpoint, self.hamiltonian_file)
-            cells = {self.hamiltonian_file: own[0].lattice} if own else {}
-            known = {**cells, **({self.files["chk"]: checkpoint.lattice} if checkpoint else {})}
-            check_cells({**known, win.path: win.lattice})
-            for raw in own:
-                cell = raw.lattice if win.lattice is None else win.lattice
-                check_translations(self.hamiltonian_file, self._written, mesh, cell)
-                if "wsvec" in self.files:
-                    check_images(self.files["wsvec"], self._written, mesh, win)
-        except InputError as problem:
-            return None, str(problem)
-        return win, ""
+        text, written = (self._text, self._written) if self.is_text else (None, None)
+        return believed_win(self.files, self.hamiltonian_file, text, written, self._checkpoint)
 
     @cached_property
     def _log(self) -> tuple[Log | None, str]:
         """The .wout, and why it is left out: it only adds."""
         if "wout" not in self.files:
             return None, ""
-        try:
-            log = read_wout(self.files["wout"])
-            if log.centres is not None and len(log.centres) != self.raw.size:
-                raise InputError(
-                    f"{self.files['wout']}: has {len(log.centres)} Wannier functions, expected "
-                    f"{self.raw.size} as in the Hamiltonian; it belongs to another calculation."
-                )
-            known = self._known_cells
-            check_cells({**known, self.files["wout"]: log.lattice})
-            if self.is_text and not any(cell is not None for cell in known.values()):
-                check_translations(self.hamiltonian_file, self._written, None, log.lattice)
-        except InputError as problem:
-            return None, str(problem)
-        return log, ""
+        written = self._written if self.is_text else None
+        return believed_log(self.files["wout"], self.hamiltonian_file, self.raw, written, self._known_cells)
 
     @property
     def log(self) -> Log | None:
@@ -247,7 +166,7 @@ class Wannier90Files:
     @cached_property
     def raw(self) -> RawMatrices:
         """_tb.dat or _hr.dat as it stands, its number of Wannier functions that of the .win."""
-        _check_win(self.win, self._text.size)
+        check_size(self.win, self._text.size)
         return self._text
 
     @cached_property
@@ -255,75 +174,28 @@ class Wannier90Files:
         if "tb" in self.files:
             return read_tb(self.files["tb"])
         if "hr" in self.files:
-            raw = _sorted(read_hr(self.files["hr"]))
+            raw = read_hr(self.files["hr"]).sorted()
             return replace(raw, position=read_r(self.files["r"], raw)) if "r" in self.files else raw
-        if self._checkpoint is not None and "eig" in self.files:
-            return self._of_bands(self._checkpoint)
+        if self._bands is not None and "eig" in self.files:
+            return self._bands.matrices
         present = ", ".join(sorted(path.name for path in self.files.values()))
         raise InputError(
             f"{self.seedname}: expected {self.seedname}_tb.dat or {self.seedname}_hr.dat, found only "
             f"{present}; run Wannier90 with write_tb = .true., or add what is missing of .chk and .eig."
         )
 
-    def _of_bands(self, checkpoint: Checkpoint) -> RawMatrices:
-        """H(R) of .chk and .eig on the R vectors of the mesh, and A(R) where the overlaps are known."""
-        lattice = self._mesh_lattice
-        hamiltonian = to_lattice(hamiltonian_of_bands(checkpoint, self.files["eig"]), checkpoint, lattice)
-        position = None
-        if self._overlaps is not None:
-            path, neighbours, overlaps = self._overlaps
-            position = to_lattice(
-                position_of_overlaps(path, checkpoint, neighbours, overlaps), checkpoint, lattice
-            )
-        return RawMatrices(
-            lattice.translations, lattice.degeneracy, hamiltonian, checkpoint.lattice, position
-        )
-
     @cached_property
-    def _mesh_lattice(self) -> WignerSeitz:
-        """What Wannier90 makes of the mesh of the .chk, with the minimal images that the .win asks for."""
-        checkpoint, win = self._checkpoint, self.win
-        assert checkpoint is not None
-        mesh_of(win, checkpoint, self.files["chk"])
-        wanted = win.logical("use_ws_distance") if win else None
-        return wigner_seitz_of_mesh(
-            checkpoint.lattice,
-            checkpoint.mesh.tolist(),
-            None if wanted is False else checkpoint.centres,
-            self._tolerance,
-        )
-
-    @cached_property
-    def _overlaps(self) -> tuple[Path, Neighbours, NDArray[np.complex128]] | None:
-        """The file that names neighbours of k points, they, and the overlaps; None without."""
-        checkpoint = self._checkpoint
-        if self.is_text or checkpoint is None:
+    def _bands(self) -> BandFiles | None:
+        """Where H(R) was not written: what it is made of."""
+        if self.is_text or self._checkpoint is None:
             return None
-        if "mmn" in self.files:
-            neighbours, overlaps = read_overlaps(self.files["mmn"], checkpoint)
-            check_same_overlaps(self.files["mmn"], checkpoint, overlaps)
-            return self.files["mmn"], neighbours, overlaps
-        if "nnkp" in self.files and checkpoint.overlaps.any():
-            try:
-                known = read_neighbours(self.files["nnkp"], checkpoint)
-            except InputError:
-                known = None
-            if known is not None:
-                return self.files["nnkp"], known, checkpoint.overlaps
-        return None
-
-    @property
-    def _neighbours_kind(self) -> str:
-        """Which file the neighbours of k points are from, "mmn" or "nnkp"; "" where they are not needed."""
-        if self._overlaps is None:
-            return ""
-        return "mmn" if "mmn" in self.files else "nnkp"
+        return BandFiles(self.files, self._checkpoint, self.win, self._tolerance)
 
     @cached_property
     def wigner_seitz(self) -> WignerSeitz:
-        if not self.is_text:
+        if self._bands is not None:
             _ = self.raw
-            return self._mesh_lattice
+            return self._bands.lattice
         win = self.win
         if win is None or "wsvec" in self.files or not win.logical("use_ws_distance"):
             return self._written
@@ -386,7 +258,7 @@ class Wannier90Files:
             "tb": lambda: self.raw.lattice,
             "win": lambda: self.win.lattice if self.win else None,
             "wout": lambda: self.log.lattice if self.log else None,
-            "nnkp": self._cell_of_nnkp,
+            "nnkp": lambda: read_cell_of_nnkp(self.files["nnkp"]) if "nnkp" in self.files else None,
             "chk": lambda: self._checkpoint.lattice if self._checkpoint else None,
         }
         for kind, cell_of in cells.items():
@@ -395,14 +267,6 @@ class Wannier90Files:
                 return kind, cell
         return "", None
 
-    def _cell_of_nnkp(self) -> NDArray[np.float64] | None:
-        if "nnkp" not in self.files:
-            return None
-        try:
-            return read_win(self.files["nnkp"]).vectors("real_lattice")
-        except InputError:
-            return None
-
     @cached_property
     def asked_projections(self) -> tuple[tuple[float, ...], ...]:
         """What the .nnkp asked for, from which an .amn is made: reduced site, l, mr, radial part and, where
@@ -410,17 +274,7 @@ class Wannier90Files:
         """
         if "nnkp" not in self.files or "nnkp" in self.found.borrowed:
             return ()
-        try:
-            blocks = read_win(self.files["nnkp"]).blocks
-            lines = [[float(x) for x in line.text.split()] for line in blocks.get("spinorprojections", ())]
-            if lines:
-                rows = zip(lines[1::3], lines[3::3], strict=True)
-                return tuple((*site, spin[0]) for site, spin in rows)
-            return tuple(
-                tuple(float(x) for x in line.text.split()) for line in blocks.get("projections", ())[1::2]
-            )
-        except (InputError, ValueError, IndexError):
-            return ()
+        return read_asked_projections(self.files["nnkp"])
 
     @property
     def cell_kind(self) -> str:
@@ -454,13 +308,15 @@ class Wannier90Files:
                 f"{path}: H(R) and H(-R)^dagger differ by {2 * size:.3g} eV, expected at most rounding; the "
                 "Hamiltonian is not Hermitian, was the file edited or mixed up?"
             )
-        return self._hermitian(self.raw.hamiltonian, exact="hr" in self.files and "tb" not in self.files)
+        return HermitianMatrices.of(
+            self.raw.hamiltonian, self.wigner_seitz, exact="hr" in self.files and "tb" not in self.files
+        )
 
     @cached_property
     def position(self) -> HermitianMatrices:
         """<0m|r|Rn>, (R, 3, wannier, wannier) angstrom; without a _tb.dat only the centres."""
         if self.raw.position is not None:
-            return self._hermitian(self.raw.position)
+            return HermitianMatrices.of(self.raw.position, self.wigner_seitz)
         translations = self.hamiltonian.translations
         return HermitianMatrices(translations, centre_position(translations, self.centres), None)
 
@@ -513,21 +369,15 @@ class Wannier90Files:
                 f"{self.files['spn']}: expected {self.seedname}.chk beside it, found none; without the gauge "
                 "of the Wannier functions the spin matrix cannot be used: add it, or give spin_ordering=."
             )
-        return self._hermitian(ab_initio_spin(self.gauge, self.files["spn"], self.wigner_seitz))
+        spin = ab_initio_spin(self.gauge, self.files["spn"], self.wigner_seitz)
+        return HermitianMatrices.of(spin, self.wigner_seitz)
 
     @cached_property
     def trial_overlap(self) -> NDArray[np.complex128] | None:
         """<w|g> = 1/N_k sum_k V^dagger(k) A(k), (wannier, trial), None without .amn or .chk."""
         if "amn" not in self.files or self.gauge is None:
             return None
-        overlaps = read_amn(self.files["amn"], self.gauge.band_count, len(self.gauge.kpoints))
-        # Those of normalized functions are at most 1, of Bloch states and functions without their norms any.
-        norm = float(np.linalg.norm(overlaps, axis=1).max())
-        if norm > _LARGEST_NORM:
-            overlaps /= norm
-        per_kpoint = self.gauge.gauge.conj().swapaxes(1, 2) @ overlaps
-        found: NDArray[np.complex128] = per_kpoint.mean(axis=0)
-        return found
+        return overlap_of_functions(self.files["amn"], self.gauge)
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
@@ -537,37 +387,3 @@ class Wannier90Files:
         if "centres" in self.files:
             return read_centres(self.files["centres"])[1]
         return self.log.atoms if self.log else ()
-
-    def _hermitian(self, matrices: NDArray[np.complex128], exact: bool = False) -> HermitianMatrices:
-        translations, expanded = self.wigner_seitz.expand(matrices, exact)
-        opposite = opposite_rows(translations)
-        # The raw R vectors are checked, and minimal images are expanded in pairs.
-        assert opposite is not None
-        removed = make_hermitian(expanded, opposite)
-        return HermitianMatrices(translations, expanded, removed)
-
-
-def _sorted(raw: RawMatrices) -> RawMatrices:
-    order = np.lexsort(raw.translations.T[::-1])
-    if (np.diff(order) > 0).all():
-        return raw
-    return replace(
-        raw,
-        translations=raw.translations[order],
-        degeneracy=raw.degeneracy[order],
-        hamiltonian=raw.hamiltonian[order],
-    )
-
-
-def _check_win(win: WinFile | None, size: int) -> None:
-    declared = win.integer("num_wann") if win else None
-    if win and declared is not None and declared != size:
-        line = win.keywords["numwann"].number
-        raise InputError(
-            f"{win.path}, line {line}: num_wann is {declared}, but the Hamiltonian has {size} Wannier "
-            "functions; the files belong to two calculations."
-        )
-
-
-def _functions(checkpoint: Checkpoint | None) -> int:
-    return checkpoint.gauge.shape[2] if checkpoint else 0

@@ -71,7 +71,7 @@ def read_model(
         projections=projections,
         kpoint_path=path,
         provenance=Provenance(
-            hashes(files.used),
+            hashes(files.used, files.known_hashes),
             tuple(printable(note) for note in notes),
             {label: found.removed for label, found in operators.items() if found.removed is not None},
             position_source=files.position_source,

@@ -63,16 +63,14 @@ def _images(
     """Every element (m, n) of every R goes to the R + T that bring n nearest to m, shared equally."""
     # From function m at home to function n in the cell.
     between = centres[None] - centres[:, None]
-    parts = []
-    for source, vector in enumerate(vectors):
+    counts, which = [], []
+    for vector in vectors:
         places = (vector + repeats) @ lattice
         distance = np.linalg.norm(places[:, None, None] + between, axis=-1)
         near = distance < distance.min(axis=0) + tolerance
-        shift, row, column = np.nonzero(near)
-        count = near.sum(axis=0)[row, column]
-        parts.append((np.full(len(shift), source), row, column, repeats[shift], count))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return MinimalImages(*columns)
+        counts.append(near.sum(axis=0, dtype=np.int32))
+        which.append(np.nonzero(near.transpose(1, 2, 0))[2].astype(np.int32))
+    return MinimalImages(np.array(counts), repeats, np.concatenate(which))
 
 
 def images_of(

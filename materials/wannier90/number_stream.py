@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError, fast_path
 from spinscreen.kernels.compiled import loop
 
-from ..files import Announced, justified_size, open_regular, pieces, size_on_disk
+from ..files import Announced, justified_size, pieces, size_on_disk
 from ..matrices import LARGEST, within
 from .text import ends_early, first_misfit, parse_numbers
 
@@ -100,12 +101,13 @@ class NumberStream:
 
     def __init__(self, path: Path, announced: Announced | None = None) -> None:
         self.path = path
-        self._pieces = pieces(path, announced)
+        self._digest = hashlib.sha256()
+        self._pieces = pieces(path, announced, self._digest.update)
         self._text = b""
         self._numbers: list[NDArray[np.float64]] = []
         self._ended = False
         self._lines = 0
-        self._layout: Iterable[int] = ()
+        self._layout: Iterable[int] | None = None
         self._buffer = np.zeros(2 * _PIECE + 2, dtype=np.uint8)
 
     def line(self) -> str:
@@ -124,13 +126,14 @@ class NumberStream:
         return line.decode("latin-1").rstrip("\r")
 
     def expect(self, layout: Iterable[int]) -> None:
-        """How many numbers are on each line from here on: only looked at to name the place of an error."""
+        """How many numbers are on each line from here on, by default any: only looked at to name the place of
+        an error.
+        """
         self._layout = layout
 
     def check_announced(self, size: int) -> None:
         """Raises InputError where a header asks for more bytes of memory than its file can justify."""
-        with open_regular(self.path) as stream:
-            limit = justified_size(size_on_disk(self.path, stream))
+        limit = justified_size(size_on_disk(self.path))
         if size > limit:
             raise InputError(
                 f"{self.path}: holds more than {limit / 1e6:.1f} MB by its header, the most that its size on "
@@ -144,6 +147,11 @@ class NumberStream:
                 raise self.misfit()
         return self._first(count)
 
+    def rest(self) -> Iterator[NDArray[np.float64]]:
+        """All that is left, as it comes."""
+        while self._parse():
+            yield self._first(sum(map(len, self._numbers)))
+
     def rows(self, columns: int) -> Iterator[NDArray[np.float64]]:
         """All that is left, as tables of so many columns, a piece at a time."""
         while True:
@@ -155,6 +163,11 @@ class NumberStream:
         if known:
             raise self.misfit()
 
+    @property
+    def sha256(self) -> str:
+        """Digest of the file as it stands on the disk, where all of it was read."""
+        return self._digest.hexdigest()
+
     def end(self) -> None:
         """Raises InputError where numbers are left."""
         if self._numbers or self._parse():
@@ -164,7 +177,10 @@ class NumberStream:
         """The error for the first line that does not fit the layout; without one for an early end, or another
         that is known.
         """
-        problem, last = first_misfit(self._all_lines(), self.path, self._lines + 1, self._layout)
+        layout = self._layout
+        if layout is None:
+            layout = (len(line.split()) for line in self._all_lines() if line.strip())
+        problem, last = first_misfit(self._all_lines(), self.path, self._lines + 1, layout)
         return problem or otherwise or ends_early(self.path, last)
 
     def _all_lines(self) -> Iterator[str]:

@@ -69,7 +69,7 @@ def hamiltonian_of_bands(checkpoint: Checkpoint, eig_file: Path) -> NDArray[np.c
             f"{eig_file}: has {energies.shape[1]} bands at {energies.shape[0]} k points, expected "
             f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
         )
-    check_energies(eig_file, energies, checkpoint.kpoints)
+    check_energies(eig_file, energies, checkpoint)
     gauge = checkpoint.gauge
     hamiltonian: NDArray[np.complex128] = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
     return hamiltonian

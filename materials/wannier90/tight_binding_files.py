@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class RawMatrices:
 
     translations (R, 3); degeneracy (R,); hamiltonian (R, wannier, wannier) eV; in a _tb.dat also lattice
     (3, 3) and position (R, 3, wannier, wannier), angstrom, not Hermitian as Wannier90 writes it.
+    comment : its first line; sha256 : of the file as it stands on the disk; both "" where there is none
     """
 
     translations: NDArray[np.int64]
@@ -39,11 +40,25 @@ class RawMatrices:
     hamiltonian: NDArray[np.complex128]
     lattice: NDArray[np.float64] | None = None
     position: NDArray[np.complex128] | None = None
+    comment: str = ""
+    sha256: str = ""
 
     @property
     def size(self) -> int:
         """Number of Wannier functions."""
         return self.hamiltonian.shape[-1]
+
+    def sorted(self) -> RawMatrices:
+        """The same with the R vectors of a _hr.dat in their order."""
+        order = np.lexsort(self.translations.T[::-1])
+        if (np.diff(order) > 0).all():
+            return self
+        return replace(
+            self,
+            translations=self.translations[order],
+            degeneracy=self.degeneracy[order],
+            hamiltonian=self.hamiltonian[order],
+        )
 
 
 def _announced(line: int, matrices: int) -> Announced:
@@ -62,7 +77,7 @@ def _announced(line: int, matrices: int) -> Announced:
 def read_tb(path: Path) -> RawMatrices:
     """Read H(R) and <0m|r|Rn> of seedname_tb.dat. Raises InputError naming the line of any damage."""
     stream = NumberStream(path, _announced(5, 2))
-    stream.line()
+    comment = stream.line()
     vectors = [stream.line() for _ in range(3)]
     lattice = numbers("\n".join(vectors), 9, path, 2, [3, 3, 3]).reshape(3, 3)
     size = whole_number(stream.line(), path, 5, "number of Wannier functions")
@@ -77,7 +92,8 @@ def read_tb(path: Path) -> RawMatrices:
             f"{path}: the R vectors of the position matrix are not those of the Hamiltonian, "
             "expected the same list twice; write the file again with Wannier90."
         )
-    return RawMatrices(translations, degeneracy, hamiltonian[:, 0], lattice, position)
+    matrices = hamiltonian[:, 0], lattice, position
+    return RawMatrices(translations, degeneracy, *matrices, comment, stream.sha256)
 
 
 def _layout(count: int, size: int, columns: int) -> Iterator[int]:
@@ -180,7 +196,7 @@ def read_hr(path: Path) -> RawMatrices:
     InputError naming the line of any damage.
     """
     stream = NumberStream(path, _announced(2, 1))
-    stream.line()
+    comment = stream.line()
     size = whole_number(stream.line(), path, 2, "number of Wannier functions")
     count = whole_number(stream.line(), path, 3, "number of R vectors")
     stream.expect(itertools.chain(_lines_of(count), itertools.repeat(7, count * size**2)))
@@ -201,7 +217,8 @@ def read_hr(path: Path) -> RawMatrices:
         raise stream.misfit()
     if total == count * size**2:
         places.check()
-    return _both_ways(RawMatrices(translations, degeneracy, places.matrices[:, 0]))
+    raw = RawMatrices(translations, degeneracy, places.matrices[:, 0])
+    return _both_ways(replace(raw, comment=comment, sha256=stream.sha256))
 
 
 def _block_of_rows(vectors: NDArray[np.int64], known: dict[tuple[int, ...], int]) -> NDArray[np.int64]:
@@ -231,10 +248,11 @@ def _both_ways(raw: RawMatrices) -> RawMatrices:
     given = {tuple(vector) for vector in raw.translations.tolist()}
     if not away.any() or away.all() or any(tuple(-np.array(v)) in given for v in given if any(v)):
         return raw
-    return RawMatrices(
-        np.concatenate([raw.translations, -raw.translations[away]]),
-        np.concatenate([raw.degeneracy, raw.degeneracy[away]]),
-        np.concatenate([raw.hamiltonian, raw.hamiltonian[away].conj().swapaxes(1, 2)]),
+    return replace(
+        raw,
+        translations=np.concatenate([raw.translations, -raw.translations[away]]),
+        degeneracy=np.concatenate([raw.degeneracy, raw.degeneracy[away]]),
+        hamiltonian=np.concatenate([raw.hamiltonian, raw.hamiltonian[away].conj().swapaxes(1, 2)]),
     )
 
 
