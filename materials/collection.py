@@ -6,6 +6,7 @@ import csv
 import errno
 import itertools
 import os
+import re
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from spinscreen.kernels import InputError
 
 from . import library
-from .companions import nine_numbers
 from .files import at_the_door, is_folder, is_there, kind_of, printable, quoted
 from .foreign import is_wannierberri
 from .manifests import read_rows
@@ -29,23 +29,27 @@ from .packed import archive_stem, inside
 from .scans import is_library, library_scan
 from .sources import FileSource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
+from .wording import in_words_of_a_manifest
 
 
 class SameIdWarning(UserWarning):
     """Two materials of a collection have one id; the second gets a number behind it."""
 
 
-def find_materials(source: str | Path) -> tuple[Source, ...]:
+def find_materials(source: str | Path, **overrides: Any) -> tuple[Source, ...]:
     """Materials of "library", of a scan such as "library:MoS2?soc=0:0.2:0.05", of a manifest (.csv, .json or
     .yaml, see `ManifestEntry`), or of a folder tree, where every Wannier90 Hamiltonian is one material, in
     archives too, and so is a folder or an archive that cannot be read, for whoever loads it to be told.
 
+    overrides : keywords of `load_model` for each material whose line in a manifest does not say otherwise
     Paths of a manifest count from its folder. Ids that are given again get a number, with a `SameIdWarning`.
-    Raises InputError where nothing is found, or a manifest cannot be read or an entry of it lacks its id or
-    path.
+    Raises InputError where nothing is found, a manifest cannot be read or an entry of it lacks its id or
+    path, and for overrides of built-in models.
     """
     with at_the_door(source):
         path = _resolved(source)
+        if overrides and is_library(str(source)) and not is_there(path):
+            raise InputError(f"{next(iter(overrides))}: {source} is built in, expected files.")
         if str(source) == "library" and not is_there(path):
             return tuple(source for name in library.names() for source in library_scan(f"library:{name}"))
         if is_library(str(source)) and not is_there(path):
@@ -53,7 +57,10 @@ def find_materials(source: str | Path) -> tuple[Source, ...]:
         found = tuple(_from_tree(path) if is_folder(path) else _from_manifest(_manifest(path)))
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
-        return _told_apart(found)
+        given = (
+            (replace(one, overrides={**overrides, **one.overrides}) for one in found) if overrides else found
+        )
+        return _told_apart(tuple(given))
 
 
 def _told_apart(found: tuple[FileSource, ...]) -> tuple[FileSource, ...]:
@@ -224,13 +231,18 @@ def _from_manifest(path: Path) -> Iterator[FileSource]:
         if "lattice" in overrides:
             overrides["lattice"] = _cell(overrides["lattice"], path.parent)
         columns = {key: _plain(key, value) for key, value in content.items()}
-        yield FileSource(printable(name), str(path.parent / place), overrides, columns)
+        where = f"{path.name}, entry {number}"
+        yield FileSource(printable(name), str(path.parent / place), overrides, columns, entry=where)
+
+
+#: Numbers, as many as there may be: no name of a file.
+_NUMBERS = re.compile(r"[-+\d.eEdD\s,;\[\]()]+")
 
 
 def _cell(given: str | list[Any], folder: Path) -> str:
     """Nine numbers as text, as they can be pickled and compared, or the path of a file."""
     if isinstance(given, str):
-        return given if nine_numbers(given) is not None else str(folder / given)
+        return given if _NUMBERS.fullmatch(given) else str(folder / given)
     return " ".join(str(number) for number in np.ravel(given).tolist())
 
 
@@ -305,7 +317,9 @@ def checked_model(source: Source) -> tuple[MaterialCheck, WannierModel | None]:
     if "formula" in columns:
         found = f"{columns['formula']} {columns.get('space_group', '')}, {found}"
     missing = tuple(name for name, absent in lacks.items() if absent)
-    return MaterialCheck(source.id, None, missing, found, model.provenance.notes), model
+    entry = source.entry if isinstance(source, FileSource) else None
+    notes = tuple(in_words_of_a_manifest(note, entry) for note in model.provenance.notes)
+    return MaterialCheck(source.id, None, missing, found, notes), model
 
 
 #: Columns of a manifest that is to be filled in.

@@ -32,8 +32,8 @@ def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierM
     capacity = model.size * model.spin_degeneracy
     if not 0 < electrons <= capacity:
         raise InputError(
-            f"model {model.name!r}: electrons is {electrons:g}, expected more than 0 and at most the "
-            f"{capacity} that its {model.size} Wannier functions hold; count only electrons in their bands."
+            f"{_place(model)}: electrons is {electrons:g}, expected more than 0 and at most the {capacity} "
+            f"that its {model.size} Wannier functions hold; count only electrons in their bands."
         )
     energy = np.sort(_energies(model), axis=None)
     if electrons == capacity:
@@ -58,3 +58,9 @@ def _energies(model: WannierModel) -> np.ndarray:
     operators = model.operators
     chosen = band_quantities(["energy"])
     return band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]
+
+
+def _place(model: WannierModel) -> str:
+    """The model and the first file that it is from."""
+    files = model.provenance.files
+    return f"model {model.name!r}" + (f" of {files[0][0]}" if files else "")

@@ -244,7 +244,7 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     if wanted.spin_degeneracy is None and model.spin_degeneracy == 2 and is_named_like_one_spin(files.place):
         note = (
             f"{printable(files.label)} is named like one spin channel, and counted as both, two electrons "
-            "in each band; give spin_degeneracy = 1 if it is one, or name them x_up and x_dn in one folder"
+            "in each band; give spin_degeneracy=1 if it is one, or name them x_up and x_dn in one folder"
         )
         warnings.warn(f"model {model.name!r}: {note}", SpinChannelWarning, stacklevel=5)
         model = model.noted(note)
@@ -346,7 +346,7 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
     if found is None and spinors:
         raise InputError(
             f"model {model.name!r}: neither spinor order fits ({measured}); put .chk and .spn beside the "
-            "Hamiltonian, or give spin_ordering= 'interlaced', 'block' or 'none'."
+            "Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
         )
     if found is not None and spinors is None and not found.symmetric and not _is_complex(model):
         return model.noted(

@@ -58,15 +58,20 @@ def with_orbital_momentum(model: WannierModel) -> WannierModel:
     return replace(model, observables=observables).noted(note)
 
 
-def assumed_orbitals(model: WannierModel) -> TrialOrbitals:
+def assumed_orbitals(
+    model: WannierModel,
+    wanted_for: str = "orbital",
+    hint: str = "give the matrices with with_observable() instead",
+) -> TrialOrbitals:
     """The projections of the .win as trial orbitals, in their order, whatever became of them.
 
+    wanted_for, hint : how the sentence begins and ends that says why there are none
     Raises InputError where there are none or their number does not fit.
     """
     if not model.projections:
         raise InputError(
-            f"orbital: model {model.name!r} has no projections, expected a projections block in its .win; "
-            "give the matrices with with_observable() instead."
+            f"{wanted_for}: model {model.name!r} has no projections, expected a projections block in its "
+            f".win; {hint}."
         )
     spinors = set(SPIN) <= set(model.observables)
     orbitals = expand_projections(
@@ -74,8 +79,8 @@ def assumed_orbitals(model: WannierModel) -> TrialOrbitals:
     )
     if len(orbitals) != model.size:
         raise InputError(
-            f"orbital: the projections of model {model.name!r} make {len(orbitals)} functions, expected "
-            f"{model.size}; give the matrices with with_observable() instead."
+            f"{wanted_for}: the projections of model {model.name!r} make {len(orbitals)} functions, expected "
+            f"{model.size}; {hint}."
         )
     return TrialOrbitals(orbitals)
 

@@ -76,6 +76,7 @@ class FileSource:
 
     id : its name in the store; path : what `load_model` takes; overrides : keywords of `load_model`
     columns : further facts, kept for screening; former_ids : ids with more or fewer files beside
+    entry : which line of which manifest it is, for messages
     """
 
     id: str
@@ -83,13 +84,14 @@ class FileSource:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str | float] = field(default_factory=dict)
     former_ids: tuple[str, ...] = ()
+    entry: str | None = None
 
     def load(self) -> WannierModel:
         """Read the material; structure files left out are notes. Raises InputError as `load_model`."""
         try:
             model = load_model(self.path, name=self.id, **self.overrides)
         except InputError as problem:
-            raise InputError(in_words_of_a_manifest(str(problem))) from None
+            raise InputError(in_words_of_a_manifest(str(problem), self.entry)) from None
         _, notes = structure_beside(Path(self.path), model)
         for note in notes:
             model = model.noted(printable(note))

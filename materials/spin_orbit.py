@@ -58,7 +58,8 @@ def with_spin_orbit(model: WannierModel, couplings: Mapping[str, float]) -> Wann
             f"{where} has spinors, is one spin channel or built in, expected one without spin, or a "
             "collinear pair; its Hamiltonian has what coupling it was made with."
         )
-    trial = model.trial_orbitals or assumed_orbitals(model)
+    hint = "put the .win of the run with its projections, or the .amn and .chk, beside the Hamiltonian"
+    trial = model.trial_orbitals or assumed_orbitals(model, "soc", hint)
     plain = trial if not trial.has_spin else _without_spins(trial)
     coupling = _coupling(plain, couplings, where)
     assumed = "" if model.trial_orbitals is not None else "; functions taken to be the projections, in order"
