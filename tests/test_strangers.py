@@ -242,7 +242,7 @@ def test_what_is_named_like_one_spin_is_told(tmp_path, names, warned):
         warnings.simplefilter("always")
         model = load_model(folder / f"{names[0]}_hr.dat")
     assert any(issubclass(entry.category, SpinChannelWarning) for entry in caught) == warned
-    assert told(model, "named like one spin channel", "spin_degeneracy = 1") == warned
+    assert told(model, "named like one spin channel", "spin_degeneracy=1") == warned
     assert model.spin_degeneracy == 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -252,7 +252,7 @@ def test_what_is_named_like_one_spin_is_told(tmp_path, names, warned):
 def test_folders_named_like_spins_are_told(tmp_path):
     folder = write_chain(tmp_path / "up")
     (folder / "toy.win").write_text(WIN)
-    with pytest.warns(SpinChannelWarning, match="give spin_degeneracy = 1"):
+    with pytest.warns(SpinChannelWarning, match="give spin_degeneracy=1"):
         load_model(folder)
     (folder / "toy.win").write_text(WIN + "spin = up\n")
     assert load_model(folder).spin_degeneracy == 1
