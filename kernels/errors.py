@@ -56,4 +56,6 @@ def short(value: Any, longest: int = 80) -> str:
     except ValueError:
         # Python refuses to write whole numbers of thousands of digits.
         text = "a whole number of thousands of digits"
+    # A message is one line, also about arrays and models.
+    text = " ".join(text.split("\n"))
     return text if len(text) <= longest else f"{text[:longest]}..."

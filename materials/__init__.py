@@ -18,7 +18,7 @@ from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
 from .paths import band_path
 from .scans import is_library, library_scan
-from .sources import FileSource, LibrarySource, MaterialSource, Source, composition
+from .sources import FileSource, LibrarySource, MaterialSource, ModelSource, Source, composition, sources_of
 from .spin_orbit import with_spin_orbit
 from .structure import Structure, read_structure, structure_of
 from .superconductors import (
@@ -40,6 +40,7 @@ __all__ = [
     "ManifestEntry",
     "MaterialCheck",
     "MaterialSource",
+    "ModelSource",
     "Observable",
     "Overrides",
     "PathSegment",
@@ -71,6 +72,7 @@ __all__ = [
     "load_model",
     "pairing_amplitude",
     "read_structure",
+    "sources_of",
     "structure_of",
     "superconducting_state",
     "symmetrize",

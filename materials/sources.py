@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, short
 
 from . import library
 from .companions import structure_beside
@@ -147,6 +148,60 @@ class MaterialSource:
     def structure(self, model: WannierModel) -> Structure | None:
         """See `Source`."""
         return self._source.structure(model)
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that is in memory, such as one point of a scan of parameters.
+
+    id : its name in the store; columns : further facts, kept for screening, such as these parameters
+    """
+
+    id: str
+    model: WannierModel
+    columns: Mapping[str, str | float] = field(default_factory=dict)
+    path: None = field(default=None, init=False)
+
+    def load(self) -> WannierModel:
+        return replace(self.model, name=self.id)
+
+    def stamp(self) -> None:
+        """Reading it costs nothing."""
+
+    def structure(self, model: WannierModel) -> Structure | None:
+        """That of its atoms where it was read from files; one that was built has no more than it needs."""
+        return structure_of(model) if model.provenance.files else None
+
+
+def sources_of(materials: Iterable[Source | WannierModel] | Mapping[str, WannierModel]) -> tuple[Source, ...]:
+    """Sources as they are, models as what they are called: by the keys of a mapping, or by their names.
+
+    Raises InputError for what is neither, and where two are called alike.
+    """
+    if isinstance(materials, Mapping):
+        found = [_source_of(model, name) for name, model in materials.items()]
+    elif isinstance(materials, Iterable):
+        found = [_source_of(material) for material in materials]
+    else:
+        raise InputError(
+            f"materials: expected sources or models, as a list or a mapping of names, found {short(materials)}."
+        )
+    for name, count in Counter(source.id for source in found).most_common(1):
+        if count > 1:
+            raise InputError(
+                f"materials: {count} are called {short(name)}, expected each name once; models can be given "
+                "as a mapping {name: model}."
+            )
+    return tuple(found)
+
+
+def _source_of(material: Source | WannierModel, name: str | None = None) -> Source:
+    if isinstance(material, WannierModel):
+        return ModelSource(material.name if name is None else str(name), material)
+    if name is None and isinstance(material, Source):
+        return material
+    expected = "a WannierModel" if name is not None else "a WannierModel or a source of one"
+    raise InputError(f"materials: expected {expected} at each place, found {short(material)}.")
 
 
 def composition(model: WannierModel, source: Source) -> dict[str, str | float]:

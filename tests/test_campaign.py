@@ -15,7 +15,14 @@ import xarray as xr
 from campaigns import NAMES, campaign, numbers
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import LibrarySource, check_material, find_materials, library, write_wannier90
+from spinscreen.materials import (
+    LibrarySource,
+    ModelSource,
+    check_material,
+    find_materials,
+    library,
+    write_wannier90,
+)
 from spinscreen.storage import build_catalog, failures, open_store, screen
 from spinscreen.workflows import run_campaign
 from spinscreen.workflows.configuration import template
@@ -193,3 +200,33 @@ def test_sources_that_are_one_model_are_told_to_share_a_result(tmp_path):
     assert sorted(ids) == ["one", "two"]
     assert screen(tmp_path / "r.zarr", columns=["name"])["name"].tolist() == [ids[0], "WS2"]
     assert run_campaign(campaign([Alias("one")]), tmp_path / "r.zarr").shared == ()
+
+
+def test_models_in_memory_are_a_campaign(tmp_path, client):
+    """A scan of a parameter that no file has, on workers of a cluster."""
+    masses = {f"haldane_{mass:g}": library.load("haldane", mass=mass) for mass in (0.0, 0.4)}
+    job = campaign([*campaign(masses).materials, ModelSource("third", masses["haldane_0"], {"mass": 0.4})])
+    assert run_campaign(job, tmp_path / "r.zarr", client).count("computed") == 3
+    table = screen(tmp_path / "r.zarr", columns=["name", "mass"])
+    assert table["name"].tolist() == ["haldane_0", "haldane_0.4", "third"]
+    assert table["mass"].isna().tolist() == [True, True, False]
+
+
+def test_models_of_a_list_are_called_as_they_are():
+    assert [material.id for material in campaign([library.load("MoS2")]).materials] == ["MoS2"]
+
+
+@pytest.mark.parametrize(
+    ("materials", "sentence"),
+    [
+        ([library.load("MoS2")] * 2, "materials: 2 are called 'MoS2', expected each name once"),
+        (library.load("MoS2"), "expected sources or models, as a list or a mapping of names, found Wannier"),
+        ({"a": 3}, "materials: expected a WannierModel at each place, found 3"),
+        (["MoS2"], "materials: expected a WannierModel or a source of one at each place, found 'MoS2'"),
+    ],
+)
+def test_what_is_no_campaign_is_said(materials, sentence):
+    with pytest.raises(InputError) as problem:
+        campaign(materials)
+    assert sentence in str(problem.value)
+    assert "\n" not in str(problem.value)

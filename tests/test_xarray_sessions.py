@@ -199,3 +199,19 @@ def test_a_bar_is_shown_in_notebooks_alone(monkeypatch):
     compute(library.load("kane_mele"), 6, 0.0, quantities=["carrier_density"])
     assert shown[0] == "bar"
     assert shown[-1] > 0
+
+
+def test_a_bar_of_a_campaign_counts_materials(monkeypatch, tmp_path):
+    display = pytest.importorskip("IPython.display")
+
+    class ZMQInteractiveShell:
+        pass
+
+    shown = []
+    monkeypatch.setattr(notebook, "_shell", ZMQInteractiveShell)
+    monkeypatch.setattr(notebook, "_WORTH_A_BAR", -1.0)
+    monkeypatch.setattr(display.ProgressBar, "display", lambda bar: shown.append(bar.total))
+    monkeypatch.setattr(display.ProgressBar, "update", lambda bar: shown.append(bar.progress))
+    job = Campaign([library.load("MoS2"), library.load("WS2")], kmesh=4, scan_points=3)
+    run_campaign(job, tmp_path / "r.zarr")
+    assert shown == [2, 1, 2]

@@ -7,7 +7,7 @@ import json
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError, KMesh, SpinscreenError
-from spinscreen.materials import Source, WannierModel
+from spinscreen.materials import Source, WannierModel, sources_of
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
 from .calculation import Calculation, modern_names
@@ -35,25 +35,37 @@ _HOW = ("attempts", "material_timeout", "memory_budget", "spread_after")
 class Campaign(CampaignCalculation):
     """What is computed for every material.
 
-    materials : from `find_materials`; calculation : settings that those given by name change, all of them
-        those of `CampaignCalculation`
-    Raises InputError for a setting that is unknown or makes no sense.
+    materials : from `find_materials`, or models in memory: a list, or a mapping of names to them; a
+        `ModelSource` brings columns besides
+    calculation : settings that those given by name change, all of them those of `CampaignCalculation`
+    Raises InputError for a setting that is unknown or makes no sense, and for models that are called alike.
 
     >>> from spinscreen.materials import find_materials
     >>> from spinscreen.workflows import Campaign
     >>> campaign = Campaign(find_materials("library"), kmesh=30, temperature=300)
     >>> len(campaign.materials), campaign.temperature
     (15, 300.0)
+
+    A scan of a parameter:
+
+    >>> from spinscreen.materials import library
+    >>> masses = {f"haldane_{mass}": library.load("haldane", mass=mass) for mass in (0.0, 0.1, 0.2)}
+    >>> [material.id for material in Campaign(masses).materials]
+    ['haldane_0.0', 'haldane_0.1', 'haldane_0.2']
     """
 
     materials: SkipValidation[Sequence[Source]]
 
     def __init__(
-        self, materials: Sequence[Source], calculation: Calculation | None = None, **settings: Any
+        self,
+        materials: Iterable[Source | WannierModel] | Mapping[str, WannierModel],
+        calculation: Calculation | None = None,
+        **settings: Any,
     ) -> None:
         given = ({} if calculation is None else calculation.given) | modern_names(settings)
+        sources = sources_of(materials)
         try:
-            BaseModel.__init__(self, materials=tuple(materials), **given)
+            BaseModel.__init__(self, materials=sources, **given)
         except ValidationError as problem:
             raise InputError(f"Campaign: {validation_sentence(type(self), problem)}") from None
 

@@ -33,6 +33,7 @@ from .campaign import Campaign, Outcome, run_material
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .engine import Engine, Result, SchedulerLostError, WorkerKilledError, engine_of
 from .liveness import OverdueError, Tell, WorkersLostError, warn
+from .notebook import notebook_progress
 
 log = logging.getLogger("spinscreen.driver")
 
@@ -81,15 +82,22 @@ class CampaignReport:
         return 1 - busy / (self.seconds * self.threads) if self.seconds > 0 else 0.0
 
 
-def _unseen(outcome: Outcome) -> None:
-    """Progress that nobody looks at."""
+def _progress_of(campaign: Campaign) -> Callable[[Outcome], None]:
+    """A bar in a notebook, elsewhere nothing."""
+    bar = notebook_progress(len(campaign.materials))
+
+    def move(outcome: Outcome) -> None:
+        if bar is not None:
+            bar(1)
+
+    return move
 
 
 def run_campaign(
     campaign: Campaign,
     store: str | Path,
     client: Client | Engine | None = None,
-    progress: Callable[[Outcome], None] = _unseen,
+    progress: Callable[[Outcome], None] | None = None,
     capacity: int = 0,
     record: Mapping[str, Any] | None = None,
     worker_timeout: float = DEFAULT_WORKER_TIMEOUT,
@@ -103,6 +111,7 @@ def run_campaign(
     worker is tried again alone. A large material spreads its k points over all workers.
 
     client : a Dask client or an `Engine`; None uses the threads of this process
+    progress : called with each material that has ended; None shows a bar in a notebook, else nothing
     capacity : worker threads that an adaptive cluster may grow to; twice as many materials are in flight
     record : settings to be kept in the store, by default the campaign's own
     worker_timeout : seconds without any worker after which the campaign ends, jobs in a queue excepted
@@ -125,6 +134,7 @@ def run_campaign(
     name = record_campaign(root, campaign.record if record is None else record)
     forget_absent(root, name, {source.id for source in campaign.materials})
     engine = engine_of(client, tell, worker_timeout, capacity)
+    tell_of = progress or _progress_of(campaign)
     job = _Job(engine, campaign.model_copy(update={"materials": ()}), root, name)
     outcomes, started = [], time.perf_counter()
     known, unknown = _known(job.template, campaign.materials, root, name)
@@ -136,7 +146,7 @@ def run_campaign(
         for outcome in chain(known, job.outcomes(unknown)):
             outcomes.append(outcome)
             _log(outcome)
-            progress(outcome)
+            tell_of(outcome)
         seconds, threads = time.perf_counter() - started, engine.workers
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):

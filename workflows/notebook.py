@@ -1,4 +1,4 @@
-"""A bar in a notebook while k points are computed."""
+"""A bar in a notebook while k points, or materials of a campaign, are computed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WORTH_A_BAR = 1.0
 
 
 def notebook_progress(total: int) -> Callable[[int], None] | None:
-    """Called with numbers of k points, moves a bar of `total` of them; None outside of a notebook."""
+    """Called with numbers of what is done, moves a bar of `total` of it; None outside of a notebook."""
     shell = _shell()
     # By its name: consoles and tests have a shell as well, which shows no HTML.
     if type(shell).__name__ != "ZMQInteractiveShell":
@@ -37,8 +37,8 @@ class _Bar:
         self._started = time.monotonic()
         self._done, self._shown = 0, False
 
-    def __call__(self, kpoints: int) -> None:
-        self._done = min(self._done + kpoints, self._bar.total)
+    def __call__(self, count: int) -> None:
+        self._done = min(self._done + count, self._bar.total)
         if self._shown:
             self._bar.progress = self._done
         elif time.monotonic() - self._started > _WORTH_A_BAR:
