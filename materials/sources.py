@@ -184,7 +184,8 @@ def sources_of(materials: Iterable[Source | WannierModel] | Mapping[str, Wannier
         found = [_source_of(material) for material in materials]
     else:
         raise InputError(
-            f"materials: expected sources or models, as a list or a mapping of names, found {short(materials)}."
+            "materials: expected sources or models, as a list or a mapping of names, found "
+            f"{short(materials)}."
         )
     for name, count in Counter(source.id for source in found).most_common(1):
         if count > 1:
