@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 import xarray as xr
 from command_line import spinscreen, spinscreen_process
 from figures import assert_drawn
@@ -20,7 +21,7 @@ from spinscreen.storage import open_store, published, screen
 from spinscreen.workflows import cli as workflows_cli
 from spinscreen.workflows import evaluate
 from spinscreen.workflows.cli.console import quantities_markdown
-from spinscreen.workflows.cli.material import color_labels
+from spinscreen.workflows.cli.material import app, color_labels
 
 #: A monolayer of MoS2, space group 187 in its cell with vacuum.
 POSCAR = """MoS2
@@ -312,27 +313,31 @@ def test_the_reference_of_quantities_is_the_registry():
 
 
 def test_the_help_that_is_printed_at_once_is_that_of_the_commands():
-    """Refresh it by `python tests/test_cli.py` after a change of commands."""
-    assert help_of_commands() == HELP.read_text("utf-8")
-    shown = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "spinscreen.workflows.cli", "--help"],
-        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
-    assert shown.stdout == HELP.read_text("utf-8")
-    for heavy in ("distributed", "pandas", "tbmodels", "xarray", "numpy"):
-        assert f" {heavy}\n" not in shown.stderr
+    """Refresh it by `python tests/test_cli.py` after a change of commands and options."""
+    pages = help_of_commands()
+    assert {file.stem: file.read_text("utf-8") for file in HELP.iterdir()} == pages
+    for words, page in ((["--help"], "spinscreen"), (["run", "-h"], "run")):
+        shown = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "spinscreen.workflows.cli", *words],
+            capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )  # fmt: skip
+        assert shown.stdout == pages[page]
+        for heavy in ("distributed", "pandas", "tbmodels", "xarray", "numpy"):
+            assert f" {heavy}\n" not in shown.stderr
 
 
-HELP = Path(workflows_cli.__file__).with_name("help.txt")
+HELP = Path(workflows_cli.__file__).with_name("help")
 
 
-def help_of_commands() -> str:
-    with pytest.MonkeyPatch.context() as changes:
-        # Typer keeps the width that it finds when it is loaded.
-        changes.setattr("typer.rich_utils.MAX_WIDTH", 80)
-        shown = spinscreen("--help", env={"COLUMNS": "80", "NO_COLOR": "1"}).stdout
-    return "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
+def help_of_commands() -> dict[str, str]:
+    """Name of a command, or "spinscreen", -> its help."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = [name for name, command in commands.items() if not command.hidden]
+    pages = {"spinscreen": ("--help",), **{name: (name, "--help") for name in names}}
+    env = {"COLUMNS": "80", "NO_COLOR": "1"}
+    return {page: spinscreen(*words, env=env).stdout for page, words in pages.items()}
 
 
 if __name__ == "__main__":
-    HELP.write_text(help_of_commands(), "utf-8")
+    for name, text in help_of_commands().items():
+        HELP.joinpath(f"{name}.txt").write_text(text, "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import warnings
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
+from spinscreen.workflows.cli import progress as signs_of_life
 from spinscreen.workflows.cli import terminal
-from spinscreen.workflows.cli.console import progress_bar
+from spinscreen.workflows.cli.progress import progress_bar
 from spinscreen.workflows.cli.terminal import Terminal, one_line, printable
 
 NASTY = (
@@ -49,6 +51,22 @@ def test_a_progress_bar_shows_its_label(text):
     with progress_bar(Terminal(file=stream, width=200), text, 1) as progress:
         progress(1)
     assert text in stream.getvalue()
+
+
+def test_a_log_file_gets_lines_while_nothing_moves(monkeypatch):
+    """Without escape codes, and more than one: whoever looks into the log sees that it lives."""
+    monkeypatch.setattr(signs_of_life, "_FIRST_PAUSE", 0.01)
+    stream = io.StringIO()
+    with progress_bar(Terminal(file=stream), "campaign", 3, "materials") as progress:
+        progress(1)
+        progress.aim(0.5, 0.01)
+        while stream.getvalue().count("\n") < 2:
+            time.sleep(0.01)
+        progress(2)
+    first, *_, last = stream.getvalue().splitlines()
+    assert first.startswith("campaign: 1 of 3 materials, 50 % -> 1 %, 0:00:0")
+    assert last.startswith("campaign: 3 of 3 materials, 50 % -> 1 %, 0:00:0")
+    assert "\x1b" not in stream.getvalue()
 
 
 @pytest.mark.parametrize(

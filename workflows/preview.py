@@ -41,6 +41,6 @@ def preview_material(source: Source) -> Preview:
     check, model = checked_model(source)
     if model is None:
         return Preview(check)
-    quantities = default_quantities(model, 0.0)
-    later = tuple(name for name in default_quantities(model, 1.0) if name not in quantities)
+    quantities = default_quantities(model, 0.0, adaptive=True)
+    later = tuple(name for name in default_quantities(model, 1.0, adaptive=True) if name not in quantities)
     return Preview(check, quantities, tuple(model.observables), later)

@@ -17,22 +17,26 @@ def main() -> None:
 
         print(f"spinscreen {version('spinscreen')}")
         return
-    if sys.argv[1:] in (["--help"], ["-h"]) and _has_printed_help():
+    *command, last = sys.argv[1:] or [""]
+    if last in ("--help", "-h") and len(command) < 2 and _has_printed_help(*command):
         return
     from .entry import main as run
 
     run()
 
 
-def _has_printed_help() -> bool:
-    """Print the list of commands as it was printed once: all that they import would take two seconds.
+def _has_printed_help(command: str = "spinscreen") -> bool:
+    """Print help as it was printed once: all that the commands import would take two seconds.
 
-    A test compares it with what the commands say; False where the terminal cannot show it.
+    A test compares it with what the commands say; False where there is none, and where the terminal cannot
+    show it.
     """
     from importlib.resources import files
 
+    if not command.isalpha():
+        return False
     try:
-        print(files(__package__).joinpath("help.txt").read_text("utf-8"), end="")
+        print(files(__package__).joinpath("help", f"{command}.txt").read_text("utf-8"), end="")
     except (OSError, UnicodeEncodeError):
         return False
     return True

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_new_manifest, find_materials, write_manifest
@@ -22,6 +21,7 @@ from ..driver import run_campaign
 from ..preview import Preview, preview_material
 from .log import driver_log
 from .options import takes_settings
+from .progress import progress_bar
 from .screening import screen_store
 from .terminal import one_line, out
 
@@ -39,7 +39,7 @@ StorePath = Annotated[Path, typer.Argument(help="Zarr store.")]
 def init(
     file: Annotated[Path, typer.Argument(help="Campaign file to write.")] = Path("campaign.toml"),
 ) -> None:
-    """Write a campaign file with every setting, explained, for `spinscreen submit`."""
+    """Write a campaign file with every setting explained."""
     try:
         with file.open("x") as stream:
             stream.write(template())
@@ -58,18 +58,23 @@ def check(
         typer.Option(help="Manifest (.csv) to write, with empty cells for what can be given."),
     ] = None,
 ) -> None:
-    """Read every material without computing: what is broken, missing, assumed, and what will be computed."""
+    """Read every material without computing anything.
+
+    Says what is broken, missing and assumed, and what will be computed.
+    """
     materials = find_materials(source)
     if write is not None:
         check_new_manifest(write, materials)
     previews: dict[str, Preview] = {}
-    with local_engine(workers) as engine, Progress(console=out, transient=True) as progress:
-        bar = progress.add_task("reading", total=len(materials))
+    with (
+        local_engine(workers) as engine,
+        progress_bar(out, "reading", len(materials), "materials", transient=True) as progress,
+    ):
         for material, done in engine.map(preview_material, materials, nested=True):
             previews[material.id] = done.result()
             for line in str(previews[material.id]).split("\n"):
                 out.say(one_line(line))
-            progress.update(bar, advance=1)
+            progress(1)
     broken = sum(preview.check.error is not None for preview in previews.values())
     out.print(f"{len(materials) - broken} of {len(materials)} can be computed")
     if write is not None:
@@ -108,7 +113,10 @@ def submit(
         bool, typer.Option("--as-job", help="Submit the driver itself as a batch job and return.")
     ] = False,
 ) -> None:
-    """Compute many materials into one store. Stopped at any moment, run it again: it goes on."""
+    """Compute many materials into one store.
+
+    Stopped at any moment, run it again: it goes on. Settings given here go before those of the file.
+    """
     given = {
         "source": source,
         "store": store,
@@ -172,16 +180,15 @@ def _run(settings: CampaignFile) -> None:
     with (
         open_cluster(settings.cluster, logs, out.say) as cluster,
         driver_log(logs),
-        Progress(console=out) as progress,
+        progress_bar(out, "campaign", len(job.materials), "materials") as progress,
     ):
         if cluster.dashboard is not None:
             out.say(f"dashboard: {cluster.dashboard}")
         if cluster.notice is not None:
             out.say(cluster.notice)
-        bar = progress.add_task("materials", total=len(job.materials))
 
         def seen(outcome: Outcome) -> None:
-            progress.update(bar, advance=1)
+            progress(1)
             if outcome.error is not None:
                 out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
@@ -222,7 +229,7 @@ def _tell_unknown_levels(store: str) -> None:
 
 
 def status(store: StorePath) -> None:
-    """Show what a store holds, which campaigns ran, and what failed, with the reason."""
+    """Show what a store holds, what ran, and what failed and why."""
     place = Store.at(store)
     if not place.exists:
         raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")

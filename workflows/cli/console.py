@@ -1,21 +1,9 @@
-"""What the command line prints: tables, progress bars, one-line errors."""
+"""What the command line prints of models and quantities: tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from spinscreen.kernels import QUANTITIES, InputError, Integral
@@ -23,49 +11,7 @@ from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_st
 from spinscreen.materials.spin import check_orderings
 from spinscreen.materials.symmetry import group_name
 
-from ..execution import Progress as Report
 from .terminal import one_line
-
-
-@dataclass(frozen=True)
-class _Bar:
-    """Moves a bar of k points, and says in front of it how the largest error bar shrinks."""
-
-    progress: Progress
-    task: TaskID
-    label: str
-
-    def __call__(self, kpoints: int) -> None:
-        self.progress.update(self.task, advance=kpoints)
-
-    def aim(self, bar: float, tolerance: float) -> None:
-        told = f"{100 * bar:.2g}" if bar < 1 else "over 100"
-        self.progress.update(self.task, description=f"{self.label}: {told} % -> {100 * tolerance:.2g} %")
-
-
-@contextmanager
-def progress_bar(console: Console, label: str, total: int) -> Iterator[Report]:
-    """A bar over k points; gives the function that moves it."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("k points"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=console)
-    task = progress.add_task(one_line(label), total=total)
-    # A bar that cannot be drawn, on a full disk or for a reader who has gone, stops no work.
-    with suppress(OSError, SystemExit):
-        progress.start()
-    try:
-        yield _Bar(progress, task, one_line(label))
-    finally:
-        with suppress(OSError, SystemExit):
-            progress.stop()
-
 
 #: Rows of a table of Wannier functions.
 MOST_FUNCTIONS = 120

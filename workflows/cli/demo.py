@@ -12,7 +12,7 @@ from spinscreen.storage import build_catalog, plot_hall, read_material, save_fig
 from ..calculation import Calculation
 from ..clusters import local_engine
 from ..publication import Targets, Work
-from .console import progress_bar
+from .progress import progress_bar
 from .results import ranked_table
 from .terminal import Terminal
 

@@ -48,7 +48,6 @@ from .arguments import Window, attempts, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
     model_table,
-    progress_bar,
     quantities_markdown,
     quantities_table,
     superconductor_table,
@@ -57,6 +56,7 @@ from .console import (
 )
 from .export import add_export_command
 from .options import takes_settings
+from .progress import progress_bar
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
 from .stored import add_stored_commands
@@ -65,7 +65,7 @@ from .terminal import err, one_line, out
 app = typer.Typer(
     epilog="Start with `spinscreen demo`; then `spinscreen info FOLDER` on your own Wannier90 folder.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -163,7 +163,7 @@ def info(
     lattice: Lattice = None,
     soc: Coupling = None,
 ) -> None:
-    """Show what a model holds, where it comes from, and what was assumed about its spins."""
+    """Show what a model holds, where it is from, what was assumed."""
     calculation = Calculation(**settings)
     _, model = read_source(source, spin_ordering, lattice, soc)
     out.print(model_table(calculation.prepare(model)))
@@ -191,7 +191,10 @@ def run(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Compute Brillouin-zone integrals, publish them in a store, and print them at the Fermi level."""
+    """Compute one material, print its values at the Fermi level.
+
+    With a store, they are published there, and what is there already is not computed again.
+    """
     calculation, targets = Calculation(**settings), Targets.checked(store, plot)
     work = Work.of(*read_source(source, spin_ordering, lattice, soc), calculation)
     if targets.store is not None and work.is_published(targets.store):
@@ -329,7 +332,10 @@ def stream(
     workers: Workers = None,
     yes: Yes = False,
 ) -> None:
-    """Stream values per k and band on a whole mesh into a store; stopped at any moment, it goes on."""
+    """Stream values per k and band on a mesh into a store.
+
+    Stopped at any moment, run it again: it goes on.
+    """
     targets = Targets.checked(store)
     _, model = read_source(source, spin_ordering, lattice, soc)
     mesh = complete_kmesh(model, None if kmesh is None else mesh_of_text(kmesh))
@@ -363,7 +369,10 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where store and figure go.")] = Path("spinscreen-demo"),
     workers: Annotated[int | None, typer.Option(min=1, help="Dask workers. Default: one per core.")] = None,
 ) -> None:
-    """Compute built-in materials on a local Dask cluster, rank them, write a store and a figure."""
+    """Compute and rank ten built-in materials in half a minute.
+
+    On a local Dask cluster; leaves a store and a figure.
+    """
     from .demo import run_demo
 
     run_demo(folder, workers, out)

@@ -27,10 +27,9 @@ def options_of(
     for name in model.model_fields if names is None else names:
         field, option = model.model_fields[name], option_of(model, name)
         kind = _kind(field.annotation) if option.parse is None else str
-        told = option.help or field.description
-        if unset:
-            told = f"Same as --set calculation.{name}=..."
-        elif field.default is not None and field.default is not False:
+        told = option.help or _sentence(field.description or "")
+        # Else the defaults are those of the file.
+        if not unset and field.default is not None and field.default is not False:
             many = isinstance(field.default, tuple)
             told = f"{told} [default: {','.join(field.default) if many else field.default}]"
         # What was not given is left to the settings, which tell it from a default that was.
@@ -39,6 +38,11 @@ def options_of(
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         )
     return parameters
+
+
+def _sentence(text: str) -> str:
+    """A description as the sentence of an option."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _kind(annotation: Any) -> Any:

@@ -26,7 +26,7 @@ def verify_store(
         typer.Option("--repair", help="Remove what is damaged, so that the next run computes it anew."),
     ] = False,
 ) -> None:
-    """Check everything in a store against its digests, and name what is damaged."""
+    """Check a store against its digests, and name what is damaged."""
     found = verify(store, repair)
     for damage in found:
         told = damage.reason if str(damage.place) in damage.reason else f"{damage.place}: {damage.reason}"
@@ -47,7 +47,10 @@ def verify_store(
 
 
 def migrate_store(store: Store) -> None:
-    """Rewrite a store of an older version, one file a material; nothing is computed again."""
+    """Rewrite a store of an older version.
+
+    One file a material; nothing is computed again.
+    """
     done = migrate(store, present_id)
     for told in done.left:
         out.say(one_line(told))
@@ -67,7 +70,10 @@ def remove(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Without a question.")] = False,
 ) -> None:
-    """Remove results from a store, for ever; the next run computes them anew."""
+    """Remove results from a store, for ever.
+
+    The next run computes them anew.
+    """
     place = StoredPlace.at(store)
     if not place.exists:
         raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
@@ -99,7 +105,10 @@ def merge(
     store: Store,
     others: Annotated[list[Path], typer.Argument(help="Stores to copy from; they stay as they are.")],
 ) -> None:
-    """Copy into a store what others hold and it lacks; refused where one id has different numbers."""
+    """Copy into a store what others hold and it lacks.
+
+    Refused where one id has different numbers.
+    """
     left = 0
     for other in others:
         done = StoredPlace.at(store).merge(other)

@@ -42,7 +42,7 @@ _TOLD = {
 
 
 def show(store: StorePath, name: Name) -> None:
-    """Show a stored result: what it is of, how it was computed, its values at the Fermi level."""
+    """Show a stored result and its values at the Fermi level."""
     place = _opened(store)
     found = _newest(place, name)
     dataset = place.read(found)
@@ -80,7 +80,7 @@ def plot(
     ] = None,
     window: Window = None,
 ) -> None:
-    """Draw what is stored against the Fermi energy: any quantity, with its errors."""
+    """Draw what is stored against the Fermi energy, with errors."""
     check_figure(output, "--output")
     place = _opened(store)
     dataset = place.read(_newest(place, name))
