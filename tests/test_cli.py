@@ -189,7 +189,7 @@ def test_a_campaign_from_check_to_screening(tmp_path):
     files = ("--csv", "found.csv", "--json", "found.json", "--parquet", "found.parquet")
     options = ("--where", "name == 'WS2'", *files)
     shown = spinscreen("screen", "r.zarr", *options, cwd=tmp_path)
-    assert "1 materials" in shown.stdout
+    assert "1 material " in shown.stdout
     assert "WS2" in (tmp_path / "found.csv").read_text()
     assert "WS2" in (tmp_path / "found.json").read_text()
     assert pd.read_parquet(tmp_path / "found.parquet")["name"].tolist() == ["WS2"]

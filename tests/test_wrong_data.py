@@ -471,7 +471,8 @@ def test_check_says_what_will_be_computed_and_writes_a_manifest(tmp_path, monkey
     lines = shown.stdout.splitlines()
     at = next(n for n, line in enumerate(lines) if line.startswith("chain: good"))
     assert "missing: spin" in lines[at]
-    assert "computes carrier_density, anomalous_hall_conductivity" in lines[at + 1]
+    # As by default, adaptively: at T = 0 with what is of a Fermi surface.
+    assert "computes carrier_density, density_of_states, anomalous_hall_conductivity" in lines[at + 1]
     assert "nothing of a spin; above 0 K also" in lines[at + 1]
     assert "no spin: toy.win does not say spinors" in lines[at + 2]
     at = next(n for n, line in enumerate(lines) if line.startswith("spin: good"))

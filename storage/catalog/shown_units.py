@@ -13,7 +13,7 @@ from spinscreen.kernels import Integral, find_quantity
 from ..analysis.natural_units import natural_unit
 from ..observables import Observables, facts_of, short_name
 from ..place import StoreLike
-from ..results import TENSORS, column_units
+from ..results import TENSORS, column_units, rounding_of
 from .reading import open_catalog
 
 #: Endings of columns that have the unit of what is before them.
@@ -21,10 +21,13 @@ _ENDINGS = ("_error", "_max")
 
 
 class ShownUnit(NamedTuple):
-    """factor : from the number that is stored to the one that is shown"""
+    """factor : from the number that is stored to the one that is shown
+    rounding : size of a shown number that may be what rounding leaves of zero
+    """
 
     factor: float
     unit: str
+    rounding: float = 0.0
 
 
 def shown_units(store: StoreLike, columns: Sequence[str]) -> Mapping[str, Mapping[int, ShownUnit]]:
@@ -34,10 +37,15 @@ def shown_units(store: StoreLike, columns: Sequence[str]) -> Mapping[str, Mappin
     dimensions = _dimensions(catalog)
     units = {c: _given_or_computed(catalog, c) for c in columns}
     return {
-        column: {d: ShownUnit(*natural_unit(unit_of(column, d, known) or unit)) for d in dimensions}
+        column: {d: _shown(column, d, unit_of(column, d, known) or unit) for d in dimensions}
         for column, unit in units.items()
         if unit is not None
     }
+
+
+def _shown(column: str, dimension: int, unit: str) -> ShownUnit:
+    factor, name = natural_unit(unit)
+    return ShownUnit(factor, name, factor * rounding_of(column.partition("_")[0], dimension))
 
 
 def unit_of(column: str, dimension: int, known: Observables) -> str | None:

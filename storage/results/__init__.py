@@ -26,6 +26,7 @@ from .rows import (
     CatalogRow,
     column_units,
     hall_units,
+    rounding_of,
     tensor_units,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "read_material",
     "read_row",
     "read_rows",
+    "rounding_of",
     "tensor_units",
     "write_material",
 ]

@@ -45,6 +45,9 @@ _GAP_STATES = 1e-3
 #: A conventional component below this share of the largest is noise that no ratio is taken with.
 _NEGLIGIBLE = 1e-3
 
+#: Share of what is as good as zero in its unit that may be rounding.
+ROUNDING = 1e-5
+
 #: tau/hbar in 1/eV for the relaxation time of 10 fs that the spin Hall angle assumes.
 _TAU_OVER_HBAR = 10 * femto / (hbar / physical_constants["electron volt"][0])
 
@@ -172,7 +175,7 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
             columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
             if error_name(variable) in dataset:
                 columns |= _error_columns(short, here(ascending(error_name(variable))), observables)
-    columns |= _ratio_columns(columns, observables)
+    columns |= _ratio_columns(columns, observables, rounding_of("conventional", attributes.get("dimension")))
     if "drude_weight" in dataset and "charge" in observables:
         drude = here(ascending("drude_weight"))[observables.index("charge")]
         columns |= _angle_columns(columns, drude, observables)
@@ -308,8 +311,23 @@ def _components(observables: tuple[str, ...] | None) -> list[tuple[str, tuple[in
     return [(str(Component(s, ab)), (n, *ij)) for n, s in enumerate(observables) for ab, ij in pairs]
 
 
-def _ratio_columns(columns: Mapping[str, Any], observables: tuple[str, ...]) -> dict[str, float]:
-    """ratio_ab_s, conserved over conventional at the Fermi level, NaN where the latter vanishes."""
+def rounding_of(kind: str, dimension: Any) -> float:
+    """Size of a tensor's numbers, in its stored unit, that may be what rounding leaves of zero; 0 where that
+    is not known.
+
+    kind : as in the names of columns; dimension : of the material
+    """
+    quantity = find_quantity(TENSORS[kind]) if kind in TENSORS else None
+    smallest = quantity.unit.smallest if isinstance(quantity, Integral) else {}
+    return ROUNDING * smallest.get(dimension, 0.0)
+
+
+def _ratio_columns(
+    columns: Mapping[str, Any], observables: tuple[str, ...], rounding: float
+) -> dict[str, float]:
+    """ratio_ab_s, conserved over conventional at the Fermi level; NaN where the latter is no more than
+    rounding, than its error, or than a small share of the others.
+    """
     found = {}
     for n in range(len(observables)):
         endings = [ending for ending, index in _components(observables) if index[0] == n]
@@ -318,7 +336,9 @@ def _ratio_columns(columns: Mapping[str, Any], observables: tuple[str, ...]) -> 
         largest = max(abs(columns[f"conventional_{ending}"]) for ending in endings)
         for ending in endings:
             below, above = columns[f"conventional_{ending}"], columns[f"conserved_{ending}"]
-            found[f"ratio_{ending}"] = above / below if abs(below) > _NEGLIGIBLE * largest else np.nan
+            error = columns.get(f"conventional_{ending}_error", 0.0)
+            least = max(_NEGLIGIBLE * largest, rounding, error if math.isfinite(error) else 0.0)
+            found[f"ratio_{ending}"] = above / below if abs(below) > least else np.nan
     return found
 
 

@@ -20,6 +20,7 @@ from ..configuration import CampaignCalculation, CampaignFile, campaign_settings
 from ..driver import run_campaign
 from ..preview import Preview, preview_material
 from .log import driver_log
+from .numbers import counted
 from .options import takes_settings
 from .progress import progress_bar
 from .screening import screen_store
@@ -33,6 +34,9 @@ Collection = Annotated[
         "or 'library'."
     ),
 ]
+#: Names of results that `status` lists.
+_MOST_NAMES = 40
+
 StorePath = Annotated[Path, typer.Argument(help="Zarr store.")]
 
 
@@ -160,7 +164,7 @@ def _driver_script(settings: CampaignFile) -> str:
 
 def _show(settings: CampaignFile, as_job: bool) -> None:
     materials = find_materials(settings.source)
-    out.say(one_line(f"{len(materials)} materials from {settings.source} into {settings.store}"))
+    out.say(one_line(f"{counted(len(materials), 'material')} from {settings.source} into {settings.store}"))
     out.say(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"}), indent=2))
     if as_job:
         typer.echo(_driver_script(settings))
@@ -233,7 +237,12 @@ def status(store: StorePath) -> None:
     place = Store.at(store)
     if not place.exists:
         raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
-    out.say(f"{len(place.results)} results in {store}")
+    results = sorted(place.results)
+    out.say(f"{counted(len(results), 'result')} in {store}")
+    for name in results[:_MOST_NAMES]:
+        out.say(one_line(f"  {name}"))
+    if len(results) > _MOST_NAMES:
+        out.say(f"  and {len(results) - _MOST_NAMES} more: spinscreen screen {store} --all --columns name")
     for name in place.damaged:
         out.say(one_line(f"damaged: {place.file(name)}: run its campaign again, which computes it anew"))
     for name, record in campaigns(store).items():
@@ -251,7 +260,7 @@ def status(store: StorePath) -> None:
 def catalog(store: StorePath) -> None:
     """Bring the catalog up to date with the results in a store."""
     found = build_catalog(store)
-    out.say(f"{found.sizes['material']} materials, {len(found.data_vars)} columns and arrays")
+    out.say(f"{counted(found.sizes['material'], 'material')}, {len(found.data_vars)} columns and arrays")
     for told in found.attrs.get("damaged", ()):
         out.say(one_line(told))
     if found.attrs.get("damaged"):

@@ -11,6 +11,11 @@ _EXACT = 1e-10
 _SMALLEST, _LARGEST = 1e-3, 1e7
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: 1 material, 2 materials."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def with_error(value: float, error: float | None) -> str:
     """The value with one digit beyond the first of its error: "1536.2±2.3", "(-3.84±0.12)e-05".
 

@@ -14,7 +14,7 @@ from spinscreen.kernels import InputError
 from spinscreen.storage import TABLES, ShownUnit, errors_of, screen, shown_units
 
 from ..text import names_of_text
-from .numbers import with_error
+from .numbers import counted, with_error
 from .terminal import one_line, out
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Column that says in which units a row is.
 _DIMENSION = "dimension"
+
+#: What is behind the name of a column in that of its largest value in the scan.
+_PEAK = "_max"
 
 #: Materials side by side where there are more columns than a terminal is wide.
 _MOST_BESIDE = 8
@@ -113,7 +116,7 @@ class _Shown:
 
     def tables(self) -> Iterator[Table]:
         """One row a material where the terminal is wide enough, else materials side by side."""
-        title = f"{len(self._found)} materials"
+        title = counted(len(self._found), "material")
         table = Table(title=title, title_justify="left")
         table.add_column("material", no_wrap=True)
         for column in self.columns:
@@ -127,11 +130,15 @@ class _Shown:
 
     def _turned(self, title: str) -> Iterator[Table]:
         rows, names = list(self._rows()), self._names
-        beside = _MOST_BESIDE
-        while beside > 1 and _width(self._block(title, names[:beside], rows[:beside])) > out.width:
-            beside -= 1
-        for start in range(0, len(rows), beside):
+        start = 0
+        while start < len(rows):
+            beside = _MOST_BESIDE
+            while beside > 1 and _width(self._block("", names[start:][:beside], rows[start:][:beside])) > (
+                out.width
+            ):
+                beside -= 1
             yield self._block(title if not start else "", names[start:][:beside], rows[start:][:beside])
+            start += beside
 
     def _block(self, title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         table = Table(title=title or None, title_justify="left")
@@ -155,10 +162,16 @@ class _Shown:
         value = self._found[column].iloc[row]
         if not isinstance(value, float):
             return one_line(value)
-        factor, unit = self._unit(column, self._dimensions[row])
+        factor, unit, rounding = self._unit(column, self._dimensions[row])
         bars = self._beside.get(f"{column}_error")
         error = None if bars is None else float(bars.iloc[row]) * factor
-        told = with_error(value * factor, error)
+        if abs(value * factor) <= rounding and (error is None or abs(error) <= rounding):
+            told = "0"
+        elif column.endswith(_PEAK):
+            # Without an error of its own it is not told more precisely than a calculation is by default.
+            told = f"{float(f'{value * factor:.3g}'):.6g}"
+        else:
+            told = with_error(value * factor, error)
         return told if not unit or self._common_unit(column) else f"{told} {unit}"
 
     def _heading(self, column: str) -> str:

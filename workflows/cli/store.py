@@ -14,6 +14,7 @@ from spinscreen.storage import Store as StoredPlace
 from spinscreen.storage import is_error, migrate, verify
 
 from ..settings import Settings
+from .numbers import counted
 from .terminal import one_line, out
 
 Store = Annotated[Path, typer.Argument(help="Zarr store.")]
@@ -54,7 +55,9 @@ def migrate_store(store: Store) -> None:
     done = migrate(store, present_id)
     for told in done.left:
         out.say(one_line(told))
-    out.say(f"{done.rewritten} materials rewritten, {len(done.left)} could not be read and were left")
+    out.say(
+        f"{counted(done.rewritten, 'material')} rewritten, {len(done.left)} could not be read and were left"
+    )
     if done.left:
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -122,7 +122,7 @@ def _settings_table(dataset: xr.Dataset, material_id: str) -> Table:
     level = attributes.get("fermi_level")
     rows = {
         "material": attributes.get("material", attributes.get("model_name")),
-        **mapping_of(attributes.get("columns")),
+        **{name: _plain(value) for name, value in mapping_of(attributes.get("columns")).items()},
         "Fermi level": "unknown" if level is None else f"{float(level):.4f} eV",
         "k mesh": "x".join(map(str, attributes.get("k_mesh", ("adaptive",)))),
         "quality": quality_of(attributes),
@@ -131,6 +131,11 @@ def _settings_table(dataset: xr.Dataset, material_id: str) -> Table:
     for label, text in (rows | told).items():
         table.add_row(one_line(label), one_line(text).strip())
     return table
+
+
+def _plain(value: Any) -> Any:
+    """A whole number without a fraction of nothing."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def sample_of_result(dataset: xr.Dataset) -> Sample:
