@@ -104,11 +104,9 @@ def test_the_run_is_told_and_units_are_given(metal):
     assert found["batch"].values.tolist() == ["a"]
     assert found["temperature"].attrs["units"] == "K"
     assert found["gap"].attrs["units"] == "eV"
-    assert (
-        found["conserved_xy_z"].attrs["units"]
-        == "(Theta/e) S/cm in 3D, (Theta/e) S in 2D, (Theta/e) S cm in 1D"
-    )
-    assert found["conserved_hall_conductivity"].attrs["units"].startswith("(Theta/e) S/cm in 3D")
+    assert found["conserved_xy_z"].attrs["units"] == "(hbar/e) S"
+    assert found["conserved_xy_charge"].attrs["units"] == "S"
+    assert found["conserved_hall_conductivity"].attrs["units"] == "(Theta/e) S"
 
 
 def test_the_largest_value_is_sought_within_an_electronvolt(metal):

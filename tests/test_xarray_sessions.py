@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -157,6 +159,29 @@ def test_quantify(layers, bands):
     assert "Theta" in mixed[T4].attrs["units"]
     quantified = mixed.pint.quantify(unit_registry=unit_registry())
     assert "Theta" in str(quantified[T4].pint.units)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_quantify_a_catalog(tmp_path, store):
+    pytest.importorskip("pint_xarray")
+    one = open_catalog(store).pint.quantify(unit_registry=unit_registry())
+    assert one["conserved_xy_z"].pint.units == unit_registry().parse_units("(hbar/e) S")
+    # A crystal beside the layers: what has another unit for each has none, and is no number of some unit.
+    crystal = replace(library.load("MoS2"), name="crystal", periodic=(True, True, True))
+    place = tmp_path / "r.zarr"
+    run_campaign(Campaign([crystal, library.load("WS2")], kmesh=2, scan_points=3), place)
+    catalog = open_catalog(place)
+    assert catalog["conserved_xy_z"].attrs["units_by_dimension"].startswith("(Theta/e) S/cm in 3D")
+    assert catalog.pint.quantify()["conserved_xy_z"].pint.units is None
+    for dimension, name, unit in ((3, "crystal", "(hbar/e) S/cm"), (2, "WS2", "(hbar/e) S")):
+        part = catalog.spinscreen.of_dimension(dimension)
+        assert part["name"].values.tolist() == [name]
+        for column in ("conserved_xy_z", "conserved_xy_z_error", "conserved_hall_conductivity"):
+            assert part[column].attrs["units"] == unit
+        part.pint.quantify()
+    assert "units" not in catalog["conserved_xy_z"].attrs
+    with pytest.raises(InputError, match="dimension: expected 1, 2 or 3, found 4"):
+        catalog.spinscreen.of_dimension(4)
 
 
 def test_datasets_say_what_they_are(layers, bands, store):

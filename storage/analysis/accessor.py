@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from spinscreen.kernels import InputError
 
 from ..attributes import vectors_of
-from ..catalog import select
+from ..catalog import of_dimension, select
 from ..component import Component
 from ..fermi_level import RELATIVE, at_level, level_of, rounded
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
@@ -285,6 +285,10 @@ class CatalogAccessor(SpinscreenAccessor):
     def plot_scatter(self, component: str = "xy_z", **columns: Any) -> Figure:
         """A figure of its own of what `draw_scatter` draws, a panel for each dimension of materials."""
         return plot_scatter(self._dataset, component, **columns)
+
+    def of_dimension(self, dimension: int) -> xr.Dataset:
+        """The crystals (3), layers (2) or chains (1) of it, in units that `pint.quantify()` takes."""
+        return of_dimension(self._dataset, dimension)
 
 
 _KINDS: Mapping[str, type[SpinscreenAccessor]] = {

@@ -2,6 +2,7 @@
 
 from .building import RowReader, build_catalog, rows_of
 from .building import _build as _build
+from .dimensions import of_dimension
 from .reading import open_catalog, scalar_columns
 from .screening import errors_of, screen, select
 from .shown_units import ShownUnit, shown_units
@@ -14,6 +15,7 @@ __all__ = [
     "ShownUnit",
     "build_catalog",
     "errors_of",
+    "of_dimension",
     "open_catalog",
     "read_rows",
     "rows_of",

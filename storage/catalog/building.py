@@ -32,7 +32,9 @@ from ..results import (
     column_units,
     published,
     read_rows,
+    tensor_unit_of,
     tensor_units,
+    unit_of,
 )
 from ..results.column_names import unused
 from ..schema import CATALOG, SCHEMA_VERSION, conventions, labels
@@ -257,7 +259,6 @@ class _Writer:
                 fill_value=np.nan,
                 compressors=(CHECKSUMMED,),
                 dimension_names=["material", *(["observable"] if by_observable else []), *dims],
-                attributes={"units": tensor_units(variable), "long_name": variable.replace("_", " ")},
             )
         array: Any = self._group[variable]
         middle = (len(self._observables),) if array.ndim == 5 else ()
@@ -269,10 +270,12 @@ class _Writer:
 
         replaces : name of the generation that this one takes the place of
         """
+        columns = {name: ("material", values) for name, values in self._columns().items()}
+        dimension = _only(columns["dimension"][1]) if "dimension" in columns else None
         for variable in TENSORS.values():
             if variable in self._group:
-                self._tensor(variable, self.count, None)
-        columns = {name: ("material", values) for name, values in self._columns().items()}
+                attributes = self._tensor(variable, self.count, None).attrs
+                attributes.put(self._described_tensor(variable, dimension))
         # Texts and truth values as coordinates: `where`, `reindex` and means leave them what they are.
         texts = {name: column for name, column in columns.items() if column[1].dtype.kind != "f"}
         scalars = xr.Dataset(
@@ -288,7 +291,7 @@ class _Writer:
             },
         )
         for name in columns:
-            scalars[name].attrs |= self._described(name)
+            scalars[name].attrs |= self._described(name, dimension)
         numbers = [str(name) for name in scalars.data_vars if scalars[name].dtype.kind == "f"]
         # Chunks that do not depend on the number of rows: an older catalog that is still open in some session
         # goes on to read right while rows are added.
@@ -301,12 +304,30 @@ class _Writer:
             copy_array(self._folder / numbers[0], self._folder / name, scalars[name], _SCALAR_CHUNK)
         consolidate(self._folder)
 
-    def _described(self, column: str) -> dict[str, str]:
-        """Attributes of a column: its unit, and what the user called it where that cannot be its name."""
+    def _described(self, column: str, dimension: int | None) -> dict[str, str]:
+        """Attributes of a column: its unit, and what the user called it where that cannot be its name.
+
+        dimension : of all materials; None where they have several, as crystals and layers: what then has no
+            one unit has the attribute `units_by_dimension`, which no library takes for a unit
+        """
         heading = next((said for said, name in self._headings.items() if name == column), None)
         units = column_units(column) if heading is None else None
-        described = {"units": units, "heading": heading, "long_name": None if heading == column else heading}
+        own = None if dimension is None else unit_of(column, dimension, Observables.of(self._observables))
+        several = own is None and ", " in (units or "")
+        described = {
+            "units": None if several else own or units,
+            "units_by_dimension": units if several else None,
+            "heading": heading,
+            "long_name": None if heading == column else heading,
+        }
         return {name: text for name, text in described.items() if text is not None}
+
+    def _described_tensor(self, variable: str, dimension: int | None) -> dict[str, str]:
+        """The same of a tensor."""
+        told = {"long_name": variable.replace("_", " ")}
+        if dimension is None:
+            return told | {"units_by_dimension": tensor_units(variable)}
+        return told | {"units": tensor_unit_of(variable, dimension, Observables.of(self._observables))}
 
     def _labels(self, ids: Sequence[str]) -> dict[Hashable, Any]:
         energy = {"long_name": "energy above the Fermi level", "units": "eV"}
@@ -335,6 +356,12 @@ def _values(column: pd.Series) -> NDArray:
     if is_numeric_dtype(column) or all(isinstance(value, Real) for value in column):
         return column.to_numpy(float)
     return labels(_texts(column))
+
+
+def _only(dimensions: NDArray) -> int | None:
+    """The dimension of all materials, None where they have several or it is not known."""
+    found = set(dimensions.tolist())
+    return int(found.pop()) if len(found) == 1 and found <= {1, 2, 3} else None
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -8,16 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from spinscreen.kernels import Integral, find_quantity
-
 from ..analysis.natural_units import natural_unit
-from ..observables import Observables, facts_of, short_name
+from ..observables import Observables
 from ..place import StoreLike
-from ..results import TENSORS, column_units, rounding_of
+from ..results import column_units, rounding_of, unit_of
 from .reading import open_catalog
-
-#: Endings of columns that have the unit of what is before them.
-_ENDINGS = ("_error", "_max")
 
 
 class ShownUnit(NamedTuple):
@@ -46,26 +41,6 @@ def shown_units(store: StoreLike, columns: Sequence[str]) -> Mapping[str, Mappin
 def _shown(column: str, dimension: int, unit: str) -> ShownUnit:
     factor, name = natural_unit(unit)
     return ShownUnit(factor, name, factor * rounding_of(column.partition("_")[0], dimension))
-
-
-def unit_of(column: str, dimension: int, known: Observables) -> str | None:
-    """Unit in which a column is stored for materials of one dimension; None where it has no unit of its own.
-
-    known : observables of the catalog
-    """
-    stem = column
-    for ending in _ENDINGS:
-        stem = stem.removesuffix(ending)
-    kind = stem.partition("_")[0]
-    variable = "circulation_magnetization" if kind == "magnetization" else TENSORS.get(kind)
-    if variable is None:
-        return None
-    quantity = find_quantity(variable)
-    assert isinstance(quantity, Integral)
-    # Of two that fit, such as "z" and "my_z", the longer.
-    named = max((n for n in known.names if stem.endswith(f"_{short_name(n)}")), key=len, default=None)
-    theta = "Theta" if named is None else known.facts.get(named, facts_of(named)).unit
-    return quantity.unit.in_dimension[dimension].format(theta=theta).replace("(e/e) ", "")
 
 
 def _given_or_computed(catalog: xr.Dataset, column: str) -> str | None:

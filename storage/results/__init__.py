@@ -18,17 +18,8 @@ from .published import (
     read_rows,
     write_material,
 )
-from .rows import (
-    QUALITIES,
-    RELATIVE_ENERGY,
-    ROW_VERSION,
-    TENSORS,
-    CatalogRow,
-    column_units,
-    hall_units,
-    rounding_of,
-    tensor_units,
-)
+from .rows import QUALITIES, RELATIVE_ENERGY, ROW_VERSION, CatalogRow
+from .units import TENSORS, column_units, hall_units, rounding_of, tensor_unit_of, tensor_units, unit_of
 
 __all__ = [
     "QUALITIES",
@@ -54,6 +45,8 @@ __all__ = [
     "read_row",
     "read_rows",
     "rounding_of",
+    "tensor_unit_of",
     "tensor_units",
+    "unit_of",
     "write_material",
 ]

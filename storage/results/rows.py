@@ -14,8 +14,6 @@ from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 from scipy.constants import femto, hbar, physical_constants
 
-from spinscreen.kernels import Integral, find_quantity
-
 from ..attributes import mapping_of
 from ..component import Component
 from ..fermi_level import place_of_level
@@ -23,6 +21,7 @@ from ..files.sealed import DamagedError
 from ..observables import AXES, Facts, Observables, is_spin
 from ..schema import error_name
 from .column_names import column_names
+from .units import TENSORS, rounding_of
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
 ROW_VERSION = 4
@@ -30,23 +29,11 @@ ROW_VERSION = 4
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
 
-#: Short names of tensors in column names.
-TENSORS: Mapping[str, str] = {
-    "conserved": "conserved_hall_conductivity",
-    "conventional": "conventional_hall_conductivity",
-    "proper": "proper_hall_conductivity",
-    "accumulation": "accumulation_coefficient",
-    "anomalous": "anomalous_hall_conductivity",
-}
-
 #: States per cell by which the carrier density may change inside a gap.
 _GAP_STATES = 1e-3
 
 #: A conventional component below this share of the largest is noise that no ratio is taken with.
 _NEGLIGIBLE = 1e-3
-
-#: Share of what is as good as zero in its unit that may be rounding.
-ROUNDING = 1e-5
 
 #: tau/hbar in 1/eV for the relaxation time of 10 fs that the spin Hall angle assumes.
 _TAU_OVER_HBAR = 10 * femto / (hbar / physical_constants["electron volt"][0])
@@ -96,52 +83,6 @@ class CatalogRow:
     observables: Observables
     tensors: Mapping[str, NDArray[np.float64]]
     headings: Mapping[str, str]
-
-
-#: Units of columns that are not components of a tensor.
-_UNITS = {
-    "fermi_level": "eV",
-    "gap": "eV",
-    "degeneracy_threshold": "eV",
-    "broadening": "eV",
-    "symmetry_deviation": "eV",
-    "pair_splitting": "eV",
-    "scan_minimum": "eV",
-    "scan_maximum": "eV",
-    "temperature": "K",
-    "elapsed_seconds": "s",
-    "carrier_density": "1",
-    "carrier_density_error": "1",
-    "largest_share_of_one_kpoint": "1",
-    "symmetry_residual": "1",
-}
-
-
-def column_units(name: str) -> str | None:
-    """Unit of a scalar column, None for texts and for columns of the user."""
-    if name in _UNITS:
-        return _UNITS[name]
-    kind = name.partition("_")[0]
-    if kind in TENSORS:
-        return tensor_units(TENSORS[kind])
-    if kind == "magnetization":
-        return tensor_units("circulation_magnetization")
-    return "1" if name.startswith(("ratio_", "spin_hall_angle_")) else None
-
-
-def tensor_units(variable: str) -> str:
-    """Unit by dimension: crystals, layers and chains share a catalog. Theta is the observable's unit."""
-    quantity = find_quantity(variable)
-    assert isinstance(quantity, Integral)
-    by_dimension = quantity.unit.in_dimension
-    return ", ".join(f"{by_dimension[d].format(theta='Theta')} in {d}D" for d in (3, 2, 1))
-
-
-def hall_units(theta: str) -> Mapping[float, str]:
-    """Unit of Hall conductivities of an observable with the unit `theta`, by dimension."""
-    quantity = find_quantity(TENSORS["conserved"])
-    assert isinstance(quantity, Integral)
-    return {dimension: unit.format(theta=theta) for dimension, unit in quantity.unit.in_dimension.items()}
 
 
 def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
@@ -309,17 +250,6 @@ def _components(observables: tuple[str, ...] | None) -> list[tuple[str, tuple[in
     if observables is None:
         return [(str(Component(None, ab)), ij) for ab, ij in pairs]
     return [(str(Component(s, ab)), (n, *ij)) for n, s in enumerate(observables) for ab, ij in pairs]
-
-
-def rounding_of(kind: str, dimension: Any) -> float:
-    """Size of a tensor's numbers, in its stored unit, that may be what rounding leaves of zero; 0 where that
-    is not known.
-
-    kind : as in the names of columns; dimension : of the material
-    """
-    quantity = find_quantity(TENSORS[kind]) if kind in TENSORS else None
-    smallest = quantity.unit.smallest if isinstance(quantity, Integral) else {}
-    return ROUNDING * smallest.get(dimension, 0.0)
 
 
 def _ratio_columns(

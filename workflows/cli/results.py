@@ -20,16 +20,13 @@ from spinscreen.storage import (
 )
 from spinscreen.storage.attributes import texts_of
 from spinscreen.storage.component import AXIS_DIMS
+from spinscreen.storage.results.units import ROUNDING
 
 from .numbers import with_error
 from .terminal import one_line
 
 #: Components smaller than this share of the largest are left out of a table.
 _NEGLIGIBLE = 1e-3
-
-#: Share of what is as good as zero in its unit that may be rounding.
-_ROUNDING = 1e-5
-
 
 #: Shown among the answers where it is not zero.
 _OF_A_SURFACE = "accumulation_coefficient"
@@ -217,7 +214,7 @@ def _components(values: xr.DataArray, numbers: np.ndarray, sample: Sample) -> It
 def _rounding(name: str, sample: Sample) -> float:
     """Size of a quantity, in its stored unit, that may be what rounding leaves of zero."""
     quantity = QUANTITIES.get(name)
-    return _ROUNDING * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
+    return ROUNDING * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
 
 
 def _is_rounding(here: xr.Dataset, name: str, place: tuple[int, ...], sample: Sample) -> bool:

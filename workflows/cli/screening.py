@@ -78,7 +78,7 @@ def screen_store(
     except InputError:
         # Results of the first versions do not say how many dimensions they have.
         beside = screen(store, where, sort, top, errors, kept, campaign, latest, mixed)
-    shown = _Shown(found, beside, shown_units(store, list(found.columns)))
+    shown = _Shown(found, beside, shown_units(store, list(found.columns)), asked == ["all"])
     for table in shown.tables():
         out.print(table)
     _tell(found, shown)
@@ -91,22 +91,35 @@ def _tell(found: pd.DataFrame, shown: _Shown) -> None:
     if left_out := found.attrs["left_out"]:
         told = ", ".join(f"{number} {name}" for name, number in left_out.items())
         out.say(f"{sum(left_out.values())} left out for their quality: {told}")
+    if shown.zero:
+        out.say(f"{counted(len(shown.zero), 'column')} left out, 0 for all of these; in a pipe all are shown")
     if shown.converts:
         out.say("layers are shown in e/2π; --where, --sort and written tables have (ħ/e) S, "
                 f"1 e/2π = {1 / shown.converts:.6g} (ħ/e) S")  # fmt: skip
 
 
 class _Shown:
-    """Cells of a table: a value with its error, whether or not that was asked for, in the unit of its row."""
+    """Cells of a table: a value with its error, whether or not that was asked for, in the unit of its row.
+
+    everything : no column was asked for by its name, so those that are 0 for all are left out on a terminal
+    """
 
     def __init__(
-        self, found: pd.DataFrame, beside: pd.DataFrame, units: Mapping[str, Mapping[int, ShownUnit]]
+        self,
+        found: pd.DataFrame,
+        beside: pd.DataFrame,
+        units: Mapping[str, Mapping[int, ShownUnit]],
+        everything: bool = False,
     ) -> None:
         merged = {f"{name}_error" for name in found.columns} & set(beside.columns)
         self.columns = [str(name) for name in found.columns if name not in merged]
         self._found, self._beside, self._units = found, beside, units
         known = beside[_DIMENSION] if _DIMENSION in beside else [0] * len(found)
         self._dimensions = [int(d) if d in (1, 2, 3) else 0 for d in known]
+        self.zero: Sequence[str] = ()
+        if everything and out.is_terminal and len(found):
+            self.zero = [c for c in self.columns if self._is_zero(c)]
+            self.columns = [c for c in self.columns if c not in self.zero]
 
     @property
     def converts(self) -> float:
@@ -157,6 +170,10 @@ class _Shown:
     def _rows(self) -> Iterator[list[str]]:
         for n in range(len(self._found)):
             yield [self._cell(column, n) for column in self.columns]
+
+    def _is_zero(self, column: str) -> bool:
+        """Whether a component of a tensor is 0 for all materials."""
+        return column in self._units and all(self._cell(column, n) == "0" for n in range(len(self._found)))
 
     def _cell(self, column: str, row: int) -> str:
         value = self._found[column].iloc[row]
