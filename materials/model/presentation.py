@@ -47,17 +47,34 @@ def _few(words: list[str], most: int = 12) -> str:
     return " ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
+def described(model: WannierModel) -> dict[str, str]:
+    """The same with what was assumed, as `spinscreen info` prints it: notes beside what they are about."""
+    rows = summary(model)
+    for name, size in model.provenance.removed.items():
+        rows[f"made Hermitian: {name}"] = f"up to {size:.2g} removed"
+    if model.trial_orbitals is None and model.provenance.without_trial_orbitals:
+        rows["trial orbitals"] += f": {model.provenance.without_trial_orbitals}"
+    for note in model.provenance.notes:
+        label, _, text = note.partition(": ")
+        label, text = (label, text) if text else ("note", note)
+        known = rows.get(label, "")
+        # A note of the source says more than the word for it; one of a level begins with the number.
+        replaces = not known or label in ("spin", "position") or text.startswith(known)
+        rows[label] = text if replaces else f"{known}; {text}"
+    return rows
+
+
 def as_text(model: WannierModel) -> str:
     """The repr of a model."""
-    lines = (f"  {label}: {value}" for label, value in summary(model).items())
+    lines = (f"  {label}: {value}" for label, value in described(model).items())
     return "\n".join((f"WannierModel {model.name!r}", *lines))
 
 
 def as_html(model: WannierModel) -> str:
-    """The same as a table, with the notes."""
-    rows = [*summary(model).items(), *(("note", note) for note in model.provenance.notes)]
+    """The same as a table."""
     left = 'style="text-align:left"'
     cells = "".join(
-        f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>" for label, value in rows
+        f"<tr><th {left}>{escape(label)}</th><td {left}>{escape(value)}</td></tr>"
+        for label, value in described(model).items()
     )
     return f"<table><caption>WannierModel <b>{escape(model.name)}</b></caption>{cells}</table>"

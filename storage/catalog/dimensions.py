@@ -21,9 +21,7 @@ def of_dimension(catalog: xr.Dataset, dimension: int) -> xr.Dataset:
     if dimension not in (1, 2, 3):
         raise InputError(f"dimension: expected 1, 2 or 3, found {short(dimension)}.")
     if "dimension" not in catalog:
-        raise InputError(
-            "of_dimension: the catalog has no column 'dimension'; build it anew."
-        )
+        raise InputError("of_dimension: the catalog has no column 'dimension'; build it anew.")
     found = catalog.isel(material=np.flatnonzero(np.asarray(catalog["dimension"].values) == dimension))
     known = Observables.in_dataset(catalog)
     for name, values in found.data_vars.items():

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from spinscreen.kernels import QUANTITIES, InputError, Integral
 from spinscreen.materials import TrialOrbitals, WannierModel, superconducting_state, symmetry_deviation
+from spinscreen.materials.model.presentation import described
 from spinscreen.materials.spin import check_orderings
 from spinscreen.materials.symmetry import group_name
 
@@ -20,26 +21,7 @@ MOST_FUNCTIONS = 120
 def model_table(model: WannierModel) -> Table:
     """What was read, what was assumed, and how well each spinor order fits."""
     table = Table(title=one_line(model.name), show_header=False, title_justify="left")
-    axes = [f"a{i + 1}" for i, repeats in enumerate(model.periodic) if repeats]
-    unit = {1: "angstrom", 2: "angstrom^2", 3: "angstrom^3"}[model.dimension]
-    rows = {
-        "Wannier functions": str(model.size),
-        "R vectors": str(len(model.translations)),
-        "periodic along": f"{', '.join(axes)} ({model.dimension}D)",
-        "cell": f"{model.cell_measure:.4f} {unit}",
-        "atoms": " ".join(atom.symbol for atom in model.atoms) or "unknown",
-        "Fermi level": "unknown" if model.fermi_level is None else f"{model.fermi_level:.4f} eV",
-        "observables": ", ".join(model.observables) or "none",
-    }
-    for name, size in model.provenance.removed.items():
-        rows[f"made Hermitian: {name}"] = f"up to {size:.2g} removed"
-    for note in model.provenance.notes:
-        label, _, text = note.partition(": ")
-        label, text = (label, text) if text else ("note", note)
-        # What is known already is said with where it is from.
-        rows[label] = f"{rows[label]}, {text}" if label in rows else text
-    if model.trial_orbitals is None and model.provenance.without_trial_orbitals:
-        rows["trial orbitals"] = f"unknown: {model.provenance.without_trial_orbitals}"
+    rows = described(model)
     if model.size % 2 == 0:
         for test in check_orderings(model.hamiltonian, model.centres):
             label, _, text = str(test).partition(": ")
