@@ -41,7 +41,7 @@ def text_of(table) -> str:
 
 
 def words_of(table) -> str:
-    """Text whose lines are joined: captions are as wide as their table."""
+    """Text whose lines are joined."""
     return " ".join(text_of(table).split())
 
 
@@ -94,7 +94,7 @@ def row_with(text: str, name: str) -> list[str]:
 def test_what_is_left_out_at_zero_temperature_is_in_the_words(cold, warm):
     printed = words_of(answers_table(cold, sample_of(MODEL, 0.0)))
     assert "the full linear response of the conserved current; here its Fermi-sea part only" in printed
-    assert "T15: accumulation_coefficient left out at T = 0" in printed
+    assert "T15: accumulation_coefficient, left out at T = 0" in printed
     assert "premise: that a field exerts no net torque is unchecked" in printed
     printed = words_of(answers_table(warm.isel(fermi_energy=1), sample_of(MODEL, 300.0)))
     assert "Fermi-sea part" not in printed

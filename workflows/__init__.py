@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from .alarms import NetTorqueWarning
     from .calculation import Calculation, make_settings
     from .campaign import Campaign, Outcome
-    from .computing import compute, compute_settings, evaluate
+    from .computing import compute, compute_settings
     from .driver import CampaignReport, run_campaign
     from .engine import DaskEngine, Engine, LocalEngine, SchedulerLostError
+    from .evaluating import evaluate
     from .liveness import WorkersLostError
     from .one_material import screen_one
     from .settings import Settings
@@ -46,9 +47,10 @@ _MODULES = {
     "alarms": ("NetTorqueWarning",),
     "calculation": ("Calculation", "make_settings"),
     "campaign": ("Campaign", "Outcome"),
-    "computing": ("compute", "compute_settings", "evaluate"),
+    "computing": ("compute", "compute_settings"),
     "driver": ("CampaignReport", "run_campaign"),
     "engine": ("DaskEngine", "Engine", "LocalEngine", "SchedulerLostError"),
+    "evaluating": ("evaluate",),
     "liveness": ("WorkersLostError",),
     "one_material": ("screen_one",),
     "settings": ("Settings",),

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, Field, StrictInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, StrictInt, ValidationError, model_validator
 
 from spinscreen.kernels import (
     DEFAULT_DEGENERACY_THRESHOLD,
     FermiScan,
     InputError,
-    KMesh,
     Resolution,
-    checked_number,
     checked_temperature,
     short,
-    whole_number,
 )
 from spinscreen.materials import (
     PAIRINGS,
@@ -35,6 +29,20 @@ from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.materials.symmetry import Symmetrize, with_symmetry
 
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
+from .setting_kinds import (
+    Energies,
+    Names,
+    Option,
+    OptionalMesh,
+    OptionalShift,
+    Share,
+    checked_budget,
+    checked_kmesh,
+    checked_kshift,
+    checked_tolerance,
+    option_of,
+)
+from .setting_names import modern_names, positional
 from .settings import (
     DEFAULT_BUDGET,
     DEFAULT_SCAN,
@@ -50,7 +58,6 @@ from .settings import (
     complete_kshift,
     default_quantities,
     default_scan,
-    several,
 )
 from .text import energies_of_text, mesh_of_text, names_of_text, share_of_text, shift_of_text
 from .validation import (
@@ -58,7 +65,6 @@ from .validation import (
     Count,
     NotNegative,
     Positive,
-    Step,
     Table,
     first_error,
     validation_sentence,
@@ -66,9 +72,6 @@ from .validation import (
 
 #: Share of pairing and k_B T that the threshold of a superconductor may have.
 THRESHOLD_SHARE = 0.1
-
-#: Settings that had another name in the last version.
-RENAMED = {"energies": "scan_points"}
 
 #: Settings that values per k and band depend on.
 PER_BAND = (
@@ -81,86 +84,6 @@ PER_BAND = (
     "electrons",
     "memory_budget",
 )
-
-
-@dataclass(frozen=True)
-class Option:
-    """How a setting is given on the command line.
-
-    help : where it says more than the description; parse : of a text, where it is no plain number or word
-    check : raises the InputError that says in Python what is wrong with a value
-    example : for the template, where the default is to have none
-    """
-
-    help: str | None = None
-    parse: Callable[[str], Any] | None = None
-    check: Callable[[Any], object] | None = None
-    example: str | None = None
-
-
-def checked_kmesh(kmesh: Any) -> None:
-    """Raise InputError for what can be no mesh of any model."""
-    number = whole_number(kmesh)
-    counts = (number, 1, 1) if number is not None else tuple(several(kmesh))
-    KMesh(counts)
-
-
-def _plain_mesh(value: Any) -> Any:
-    """Any kind of whole number as one of Python; a fourth one is enough to see that there are too many."""
-    number = whole_number(value)
-    if number is not None or value is None:
-        return number
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        counts = [(count, whole_number(count)) for count in islice(value, 4)]
-        return tuple(count if whole is None else whole for count, whole in counts)
-    return value
-
-
-def _plain_shift(value: Any) -> Any:
-    """Numbers of any kind one by one or alone; a fourth one is enough to see that there are too many."""
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return tuple(islice(value, 4))
-    return value
-
-
-def checked_kshift(kshift: Any) -> None:
-    """Raise InputError for what can be no shift of any mesh."""
-    steps = tuple(islice(kshift, 4)) if isinstance(kshift, Iterable) else (kshift,)
-    KMesh((1, 1, 1), steps * 3 if len(steps) == 1 else (*steps, 0.0) if len(steps) == 2 else steps)
-
-
-def checked_tolerance(tolerance: Any) -> None:
-    """Raise InputError for what is no share between 0 and 1."""
-    value = checked_number("tolerance", tolerance, "a share such as 0.01")
-    if not 0 < value < 1:
-        raise InputError(f"tolerance: expected a share between 0 and 1, for example 0.01, found {value:g}.")
-
-
-def checked_budget(budget: Any) -> None:
-    """Raise InputError for what is no number of k points."""
-    if (whole_number(budget) or 0) < 1:
-        raise InputError(f"budget: expected a number of k points of at least 1, found {short(budget)}.")
-
-
-def _plain_share(value: Any) -> Any:
-    return share_of_text(value) if isinstance(value, str) and value.strip().endswith("%") else value
-
-
-def _plain_energies(value: Any) -> Any:
-    return None if value is None else tuple(as_energies(value).tolist())
-
-
-def _plain_names(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else checked_names(value)
-
-
-Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
-Shift = Step | Annotated[tuple[Step, ...], Field(min_length=1, max_length=3)]
-OptionalShift = Annotated[Shift | None, BeforeValidator(_plain_shift)]
-OptionalMesh = Annotated[Mesh | None, BeforeValidator(_plain_mesh)]
-Share = Annotated[Positive | None, BeforeValidator(_plain_share), Field(lt=1)]
-Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
-Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
 
 
 class Calculation(Table):
@@ -462,32 +385,6 @@ class Calculation(Table):
         )
 
 
-def modern_names(settings: Mapping[str, Any], category: type[Warning] = DeprecationWarning) -> dict[str, Any]:
-    """Settings under the names that they have now; an old one is warned about. Raises InputError for both."""
-    found = dict(settings)
-    for old, new in RENAMED.items():
-        if old in found:
-            if new in found:
-                raise InputError(f"{old}: is called {new} now, which is given as well; expected one of them.")
-            told = f"{old}: is called {new} now; the old name goes away."
-            warnings.warn(told, category, stacklevel=_level_of_caller())
-            found[new] = found.pop(old)
-    return found
-
-
-def _level_of_caller() -> int:
-    """How far up, seen from who calls this, somebody else's code is: there a warning is shown by default."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("spinscreen.", "pydantic.")):
-        level, frame = level + 1, frame.f_back
-    return level
-
-
-def option_of(model: type[BaseModel], name: str) -> Option:
-    """How a setting is given; by its plain type where nothing more is said of it."""
-    return next((m for m in model.model_fields[name].metadata if isinstance(m, Option)), Option())
-
-
 def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
     """In Python, the same words wherever a value is checked; for anything else pydantic's."""
     error = first_error(problem)
@@ -499,17 +396,6 @@ def _sentence(model: type[BaseModel], problem: ValidationError) -> str:
         except InputError as known:
             return str(known)
     return validation_sentence(model, problem)
-
-
-def positional(names: Sequence[str], values: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that were given by position and by name. Raises TypeError as Python does."""
-    if len(values) > len(names):
-        raise TypeError(f"expected at most {len(names)} settings by position, found {len(values)}")
-    by_position = dict(zip(names, values, strict=False))
-    for name in by_position:
-        if name in settings:
-            raise TypeError(f"got multiple values for argument {name!r}")
-    return by_position | dict(settings)
 
 
 #: Settings of `make_settings` by position.

@@ -19,11 +19,12 @@ from spinscreen.kernels import InputError, KMesh, SpinscreenError
 from spinscreen.materials import Source, WannierModel, sources_of
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
 
-from .calculation import Calculation, modern_names
+from .calculation import Calculation
 from .configuration import CampaignCalculation
 from .engine import engine_of_task
 from .plan import estimated_seconds
 from .publication import Work
+from .setting_names import modern_names
 from .settings import complete_kmesh
 from .streaming import band_stream, stream_bands
 from .validation import validation_sentence

@@ -1,42 +1,30 @@
-"""The two ways to a result: `evaluate` per k and band, `compute` for Brillouin-zone integrals."""
+"""`compute`: Brillouin-zone integrals; values per k and band are in `evaluating`."""
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from distributed import Client
-from distributed.system import MEMORY_LIMIT
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from spinscreen.kernels import (
-    BandQuantity,
-    InputError,
     Integral,
     IrreducibleMesh,
-    KMesh,
-    KPath,
-    KSlice,
-    Resolution,
     Sample,
-    band_quantities,
-    band_values,
-    block_size,
-    checked_kpoints,
     has_net_torque,
     integrals,
     whole_sums,
 )
 from spinscreen.kernels.quantities import Term
 from spinscreen.materials import WannierModel
-from spinscreen.storage import KeptSums, Observables, band_dataset, error_name, integral_dataset
+from spinscreen.storage import KeptSums, error_name, integral_dataset
 from spinscreen.storage.attributes import make_portable
-from spinscreen.storage.schema import with_plane
 
 from .adaptive import run_adaptive
 from .adaptive_plan import make_adaptive_plan
@@ -48,109 +36,23 @@ from .alarms import (
     warn_of_tolerance,
     warn_of_torque,
 )
-from .calculation import PER_BAND, Calculation, positional
+from .calculation import Calculation
+from .descriptions import model_attributes, observables_of
 from .engine import Engine, engine_of
 from .execution import Progress, run_plan
-from .finiteness import check_band_values, check_integrals
+from .finiteness import check_integrals
 from .integrated import Integrated, integrated_on_mesh
 from .levels import warn_of_levels
 from .notebook import notebook_progress
-from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, budget_bytes, costly, make_plan
+from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, costly, make_plan
 from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
-from .settings import Settings, check_observables, checked_names, left_out_at_zero
+from .setting_names import positional
+from .settings import Settings, left_out_at_zero
 from .shapes import add_shapes, mesh_note
 
 
 def silent(kpoints: int) -> None:
     """Progress that nobody looks at."""
-
-
-def evaluate(
-    model: WannierModel,
-    kpoints: ArrayLike | KPath | KMesh | KSlice,
-    quantities: Sequence[str] = ("energy",),
-    *,
-    calculation: Calculation | None = None,
-    **settings: Any,
-) -> xr.Dataset:
-    """Quantities at each k and band.
-
-    kpoints : (n, 3) reduced, a `KPath`, a `KMesh` or a `KSlice`
-    quantities : names such as energy, velocity, texture, berry_curvature, conserved_curvature,
-        conventional_curvature, wave_packet_dipole (see docs/quantities.md)
-    calculation, settings : degeneracy_threshold, broadening, fermi_level (eV), electrons, charge, orbital and
-        memory_budget, of a `Calculation` or by name
-    Returns dims (k, ..., band); a path adds the coordinate `distance`, a slice `plane_1` and `plane_2`
-    (1/angstrom). Raises InputError.
-
-    >>> from spinscreen.materials import library
-    >>> from spinscreen.workflows import evaluate
-    >>> bands = evaluate(library.load("haldane"), [[0.0, 0.0, 0.0]], ["energy", "berry_curvature"])
-    >>> dict(bands["berry_curvature"].sizes)
-    {'k': 1, 'axis': 3, 'band': 2}
-    >>> bands["energy"].values.round(3)
-    array([[-3.007,  3.007]])
-    """
-    started = time.perf_counter()
-    calculation = Calculation.of(calculation, settings, PER_BAND)
-    model = calculation.prepare(model)
-    chosen = checked_band_quantities(model, quantities)
-    resolution = calculation.resolution(model)
-    block = block_size(model.operators, budget_bytes(calculation.memory_budget))
-    if isinstance(kpoints, KMesh):
-        _check_memory(model, kpoints, chosen)
-    points = checked_kpoints(_points(kpoints))
-    values = band_values(model.operators, points, resolution, chosen, block)
-    check_band_values(model.name, model.operators, values, points)
-    attributes = model_attributes(model, resolution)
-    attributes["elapsed_seconds"] = time.perf_counter() - started
-    dataset = band_dataset(values, chosen, observables_of(model), points, attributes)
-    if isinstance(kpoints, KPath):
-        ticks = {
-            "long_name": "distance along the path",
-            "units": "1/angstrom",
-            "tick_positions": [position for position, _ in kpoints.ticks],
-            "breaks": list(kpoints.breaks),
-            "tick_labels": [label for _, label in kpoints.ticks],
-        }
-        dataset = dataset.assign_coords(distance=("k", kpoints.distance, ticks))
-        make_portable(dataset)
-    if isinstance(kpoints, KSlice):
-        dataset = with_plane(dataset, kpoints.place, kpoints.shape, kpoints.axes, kpoints.zone)
-    return dataset
-
-
-def checked_band_quantities(model: WannierModel, quantities: Sequence[str]) -> tuple[BandQuantity, ...]:
-    """Records of values per k and band that the model has. Raises InputError."""
-    names = checked_names(quantities)
-    chosen = band_quantities(names)
-    if not chosen:
-        raise InputError("quantities: expected at least one name, found none.")
-    for name in names:
-        check_observables(model, name)
-    return chosen
-
-
-def bytes_of_values(model: WannierModel, chosen: Sequence[BandQuantity]) -> int:
-    """Size of what `evaluate` returns for one k point."""
-    lengths = {"observable": len(model.observables)}
-    return 24 + 8 * model.size * sum(math.prod(lengths.get(dim, 3) for dim in q.dims) for q in chosen)
-
-
-def _check_memory(model: WannierModel, mesh: KMesh, chosen: Sequence[BandQuantity]) -> None:
-    needed = mesh.size * bytes_of_values(model, chosen)
-    if needed > MEMORY_LIMIT:
-        raise InputError(
-            f"kpoints: values on {mesh.size:,} k points need {needed / 2**30:,.0f} GiB, expected at most "
-            f"the {MEMORY_LIMIT / 2**30:.0f} GiB of memory of this machine; stream_bands() writes them to "
-            "a store."
-        )
-
-
-def _points(kpoints: ArrayLike | KPath | KMesh | KSlice) -> ArrayLike:
-    if isinstance(kpoints, KPath | KSlice):
-        return kpoints.points
-    return kpoints.points() if isinstance(kpoints, KMesh) else kpoints
 
 
 #: Settings of `compute` by position, after the mesh.
@@ -229,8 +131,8 @@ def compute_settings(
     warn_of_threshold(model, settings)
     warn_of_levels(model, settings.degeneracy_threshold)
     sample = sample_of(model, settings.temperature)
-    compute_one = _adaptively if settings.is_adaptive else _on_mesh
-    dataset = compute_one(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
+    request = _Request(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
+    dataset = _adaptively(request) if settings.is_adaptive else _on_mesh(request)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     add_shapes(dataset, model, settings.integrals, sample)
     make_portable(dataset)
@@ -239,17 +141,23 @@ def compute_settings(
     return dataset
 
 
-def _on_mesh(
-    model: WannierModel,
-    settings: Settings,
-    sample: Sample,
-    engine: Engine,
-    memory_budget: str | int,
-    progress: Progress,
-    checkpoints: KeptSums | None,
-) -> xr.Dataset:
-    plan = make_plan(model.operators, settings, memory_budget, model.symmetry_group)
-    sums = run_plan(model.operators, plan, engine, progress, checkpoints)
+@dataclass(frozen=True)
+class _Request:
+    """What is computed of a prepared model, and with what."""
+
+    model: WannierModel
+    settings: Settings
+    sample: Sample
+    engine: Engine
+    memory_budget: str | int
+    progress: Progress
+    checkpoints: KeptSums | None
+
+
+def _on_mesh(request: _Request) -> xr.Dataset:
+    model, settings, sample = request.model, request.settings, request.sample
+    plan = make_plan(model.operators, settings, request.memory_budget, model.symmetry_group)
+    sums = run_plan(model.operators, plan, request.engine, request.progress, request.checkpoints)
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
     dataset = _labelled(model, settings, found)
     if note := mesh_note(plan.task.mesh, model.symmetry_group):
@@ -259,22 +167,21 @@ def _on_mesh(
     return dataset
 
 
-def _adaptively(
-    model: WannierModel,
-    settings: Settings,
-    sample: Sample,
-    engine: Engine,
-    memory_budget: str | int,
-    progress: Progress,
-    checkpoints: KeptSums | None,
-) -> xr.Dataset:
+def _adaptively(request: _Request) -> xr.Dataset:
+    model, settings, sample = request.model, request.settings, request.sample
     assert settings.tolerance is not None
     assert settings.budget is not None
     plan = make_adaptive_plan(
-        model.operators, settings, sample, model.periodic, model.symmetry_group, memory_budget
+        model.operators, settings, sample, model.periodic, model.symmetry_group, request.memory_budget
     )
     found = run_adaptive(
-        model.operators, plan, settings.tolerance, settings.budget, engine, progress, checkpoints
+        model.operators,
+        plan,
+        settings.tolerance,
+        settings.budget,
+        request.engine,
+        request.progress,
+        request.checkpoints,
     )
     dataset = _labelled(model, settings, found.integrated)
     dataset.attrs["budget"] = settings.budget
@@ -362,47 +269,3 @@ def _add_quality(dataset: xr.Dataset, found: Integrated) -> None:
     dataset.attrs |= {"evaluations": found.evaluations, "error_method": found.error_method}
     dataset.attrs |= {"largest_share_of_one_kpoint": max(shares)} if shares else {}
     dataset.attrs |= {} if found.tolerance is None else {"tolerance": found.tolerance}
-
-
-def observables_of(model: WannierModel) -> Observables:
-    facts = model.observable_facts
-    return Observables(
-        tuple(facts),
-        tuple(fact.unit for fact in facts.values()),
-        rotations=tuple(fact.rotation for fact in facts.values()),
-        axes=tuple(fact.axis or "" for fact in facts.values()),
-        time_reversals=tuple(fact.time_reversal for fact in facts.values()),
-        labels=tuple(fact.label or name for name, fact in facts.items()),
-    )
-
-
-def model_attributes(model: WannierModel, resolution: Resolution) -> dict[str, object]:
-    """Attributes that Zarr can store: text, numbers and lists."""
-    attributes: dict[str, object] = {
-        "model_name": model.name,
-        "model_hash": model.fingerprint,
-        "model_files": [f"{path} sha256:{digest}" for path, digest in model.provenance.files],
-        "model_notes": list(model.provenance.notes),
-        "dimension": model.dimension,
-        "periodic": list(model.periodic),
-        "wannier_functions": model.size,
-        "spin_degeneracy": model.spin_degeneracy,
-        "spin_source": model.provenance.spin_source,
-        "position_source": model.provenance.position_source,
-        "minimal_images": model.provenance.minimal_images,
-        "lattice": model.lattice.tolist(),
-        "atom_symbols": [atom.symbol for atom in model.atoms],
-        "atom_positions": [list(atom.position) for atom in model.atoms],
-        "degeneracy_threshold": resolution.degeneracy_threshold,
-        "broadening": resolution.broadening,
-    }
-    used = resolution.floored(model.operators).degeneracy_threshold
-    if used > resolution.degeneracy_threshold:
-        attributes["degeneracy_threshold_used"] = used
-    measured = {
-        "fermi_level": model.fermi_level,
-        "symmetry_deviation": model.provenance.symmetry_deviation,
-        "pair_splitting": model.provenance.pair_splitting,
-    }
-    attributes |= {name: float(value) for name, value in measured.items() if value is not None}
-    return attributes

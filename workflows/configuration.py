@@ -15,8 +15,10 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from spinscreen.kernels import InputError, band_quantities
 from spinscreen.materials import is_library
 
-from .calculation import Calculation, Option, OptionalMesh, modern_names, option_of
+from .calculation import Calculation
 from .plan import budget_bytes
+from .setting_kinds import Option, OptionalMesh, option_of
+from .setting_names import modern_names
 from .text import mesh_of_text, names_of_text
 from .validation import Count, NotNegative, Positive, Table, validated
 

@@ -27,14 +27,10 @@ from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, BandStream, Store, band_dataset, group_name
 
 from .calculation import PER_BAND, Calculation
-from .computing import (
-    bytes_of_values,
-    checked_band_quantities,
-    model_attributes,
-    observables_of,
-    silent,
-)
+from .computing import silent
+from .descriptions import model_attributes, observables_of
 from .engine import Engine, engine_of
+from .evaluating import bytes_of_values, checked_band_quantities
 from .execution import Progress
 from .finiteness import check_band_values
 from .plan import free_bytes, seconds_per_kpoint

@@ -39,7 +39,8 @@ from spinscreen.storage import (
 
 from ..calculation import PER_BAND, Calculation
 from ..clusters import local_engine
-from ..computing import evaluate, sample_of
+from ..computing import sample_of
+from ..evaluating import evaluate
 from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands

@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
-from ..calculation import Calculation, option_of
+from ..calculation import Calculation
+from ..setting_kinds import option_of
 
 _Return = TypeVar("_Return")
 

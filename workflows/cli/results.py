@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
+from rich.console import Group
 from rich.table import Table
 
 from spinscreen.kernels import QUANTITIES, Integral, Sample
@@ -33,12 +34,12 @@ _OF_A_SURFACE = "accumulation_coefficient"
 
 #: The answers to "what spin current": variable, heading, and what it is.
 _ANSWERS = (
-    ("conventional_hall_conductivity", "T4", "conventional, what most codes print, for comparison"),
-    ("conserved_hall_conductivity", "T6", "conserved, in the packet picture of Xiao and Niu"),
+    ("conventional_hall_conductivity", "T4", "what most codes print, for comparison"),
+    ("conserved_hall_conductivity", "T6", "in the packet picture of Xiao and Niu"),
     (
         "conserved_hall_conductivity_sensitivity",
         "T6 change",
-        "of T6 at 4 times the degeneracy_threshold: not small, T6 is a number about the threshold; 0 says no "
+        "at 4 times the degeneracy_threshold: not small, T6 is a number about the threshold; 0 says no "
         "more than that no two levels lie between the thresholds",
     ),
     ("proper_hall_conductivity", "T14", "the full linear response of the conserved current"),
@@ -46,9 +47,9 @@ _ANSWERS = (
 )
 
 
-def answers_table(here: xr.Dataset, sample: Sample) -> Table | None:
-    """The Hall conductivities of each observable side by side, a row for each component that any of them has;
-    None where fewer than two were computed.
+def answers_table(here: xr.Dataset, sample: Sample) -> Group | None:
+    """The Hall conductivities of each observable side by side, a row for each component that any of them has,
+    and what each is; None where fewer than two were computed.
 
     here : at one Fermi energy; sample : of the model
     """
@@ -60,8 +61,6 @@ def answers_table(here: xr.Dataset, sample: Sample) -> Table | None:
     table = Table(
         title=f"{one_line(here.attrs['model_name'])} at {_level_of(here)}, {unit}",
         title_justify="left",
-        caption="\n".join(_captions(here, present)),
-        caption_justify="left",
     )
     table.add_column("component", no_wrap=True)
     for _, heading, _ in present:
@@ -78,21 +77,24 @@ def answers_table(here: xr.Dataset, sample: Sample) -> Table | None:
             for name in numbers
         ]
         table.add_row(_label(first, place), *cells)
-    return table
+    captions = Table.grid(padding=(0, 2, 0, 0))
+    for label, told in _captions(here, present):
+        captions.add_row(f"{label}:", told)
+    return Group(table, captions)
 
 
-def _captions(here: xr.Dataset, present: list[tuple[str, str, str]]) -> Iterator[str]:
+def _captions(here: xr.Dataset, present: list[tuple[str, str, str]]) -> Iterator[tuple[str, str]]:
     """What each answer is, and what this one lacks."""
     for name, heading, told in present:
         lacks = getattr(QUANTITIES[name], "note_at_zero", "")
         is_partial = lacks and lacks in here[name].attrs.get("note", "")
-        yield f"{heading}: {name}\n    {told}{f'; here {lacks}' if is_partial else ''}"
+        yield heading, f"{name}, {told}{f'; here {lacks}' if is_partial else ''}"
     if _OF_A_SURFACE in texts_of(here.attrs.get("left_out_at_zero_temperature")):
         told = "left out at T = 0 on a plain mesh, as all of a Fermi surface: give a temperature"
-        yield f"T15: {_OF_A_SURFACE}\n    {told}"
+        yield "T15", f"{_OF_A_SURFACE}, {told}"
     if any(here[name].attrs.get("net_torque") == "unchecked" for name, _, _ in present):
         check = "T16" if "tolerance" in here.attrs else "T16 above 0 K"
-        yield f"premise: that a field exerts no net torque is unchecked, {check} checks it"
+        yield "premise", f"that a field exerts no net torque is unchecked, {check} checks it"
 
 
 def _largest(values: xr.DataArray, numbers: np.ndarray) -> np.ndarray:
@@ -177,17 +179,17 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
         "of one spin of two, but for numbers of electrons" if here.attrs.get("spin_degeneracy") == 2 else None
     )
     table = Table(title=title, title_justify="left", caption=both, caption_justify="left")
-    table.add_column("quantity")
-    table.add_column("component")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
+    table.add_column("quantity", overflow="fold")
+    table.add_column("component", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
     for name in here.data_vars:
         if name in apart or is_error(name):
             continue
         values = here[name]
         numbers, errors = _with_errors(here, str(name))
         if values.attrs.get("independent_components") == "":
-            table.add_row(str(name), "all", "0 by symmetry", in_natural_units(values)[1])
+            table.add_row(str(name), "all", "0 by symmetry", _unit(values))
             continue
         shown, before = str(name), ""
         for place in _components(values, numbers, sample):
@@ -198,7 +200,7 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
             table.add_row(shown, _label(values, place), number, unit if unit != before else "")
             shown, before = "", unit
         if shown:
-            table.add_row(shown, "all", "0", in_natural_units(values)[1])
+            table.add_row(shown, "all", "0", _unit(values))
     return table
 
 
@@ -239,7 +241,11 @@ def _independent(values: xr.DataArray) -> list[tuple[int, ...]]:
 def _unit_at(values: xr.DataArray, place: tuple[int, ...]) -> str:
     if "observable" in values.dims:
         values = values.isel(observable=place[values.get_axis_num("observable")])
-    return in_natural_units(values)[1]
+    return _unit(values)
+
+
+def _unit(values: xr.DataArray) -> str:
+    return in_natural_units(values)[1].replace("angstrom", "Å")
 
 
 def ranked_table(results: list[tuple[xr.Dataset, tuple[str, str, str]]]) -> Table:
