@@ -145,8 +145,8 @@ def _one_dimension(rows: xr.Dataset) -> int:
 def _unit(rows: xr.Dataset, name: str, dimension: int) -> tuple[float, str]:
     """Factor and unit of a column."""
     # The catalog knows figures, which know the catalog.
-    from ...catalog.shown_units import unit_of
     from ...observables import Observables
+    from ...results import unit_of
 
     if "heading" in rows[name].attrs:
         return 1.0, ""
