@@ -199,7 +199,8 @@ def sources_of(materials: Iterable[Source | WannierModel] | Mapping[str, Wannier
 def _source_of(material: Source | WannierModel, name: str | None = None) -> Source:
     if isinstance(material, WannierModel):
         return ModelSource(material.name if name is None else str(name), material)
-    if name is None and isinstance(material, Source):
+    # A source of one's own may know more or less than this version asks: its id is needed in any case.
+    if name is None and hasattr(material, "id"):
         return material
     expected = "a WannierModel" if name is not None else "a WannierModel or a source of one"
     raise InputError(f"materials: expected {expected} at each place, found {short(material)}.")
