@@ -11,7 +11,8 @@ import xarray as xr
 from ..analysis.natural_units import natural_unit
 from ..observables import Observables
 from ..place import StoreLike
-from ..results import column_units, rounding_of, unit_of
+from ..results import column_units, rounding_of
+from ..results import unit_of as unit_of
 from .reading import open_catalog
 
 
