@@ -47,6 +47,7 @@ from .kept_sums import KeptSums
 from .merging import Merge
 from .migration import Migration
 from .observables import Observables
+from .page import PageServer, Report, write_report
 from .results import CatalogRow
 from .schema import SCHEMA_VERSION, band_dataset, error_name, integral_dataset, is_error
 from .store import Store
@@ -73,6 +74,8 @@ __all__ = [
     "Merge",
     "Migration",
     "Observables",
+    "PageServer",
+    "Report",
     "ShownUnit",
     "SpinscreenAccessor",
     "Store",
@@ -127,4 +130,5 @@ __all__ = [
     "shown_units",
     "unit_registry",
     "verify",
+    "write_report",
 ]

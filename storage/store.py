@@ -15,6 +15,7 @@ from . import (
     merging,
     migration,
     names,
+    page,
     removal,
     results,
     tree,
@@ -25,6 +26,7 @@ from .catalog import RowReader, rows_of
 from .kept_sums import KeptSums
 from .merging import Merge
 from .migration import Migration, Renaming, same_name
+from .page import Report
 from .place import Place, StoreLike, group_names
 from .results import CatalogRow
 from .verification import Damage
@@ -188,6 +190,10 @@ class Store(Place):
     ) -> pd.DataFrame:
         """Materials of the catalog as a table, see `spinscreen.storage.screen`."""
         return catalog.screen(self, where, sort, top, columns, quality, campaign, latest, mixed)
+
+    def report(self, path: str | Path, where: str | None = None) -> Report:
+        """Write the page of the store, one file of HTML, see `spinscreen.storage.write_report`."""
+        return page.write_report(self, path, where)
 
     def tree(self) -> xr.DataTree:
         """All of the store as a lazy tree, see `spinscreen.storage.open_store`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import numpy as np
@@ -35,7 +35,8 @@ _SMALL = 1e-3
 def add_shapes(
     dataset: xr.Dataset, model: WannierModel, chosen: tuple[Integral, ...], sample: Sample
 ) -> None:
-    """Attributes of each variable: its independent components, and how far it breaks the crystal's symmetry.
+    """Attributes of each variable: its independent and its forbidden components, and how far it breaks the
+    crystal's symmetry.
 
     By the group that the model obeys or, where it has less symmetry than its crystal, was meant to obey.
     """
@@ -54,9 +55,10 @@ def add_shapes(
         if residual > _SMALL:
             # What the group forbids is there nevertheless: every component is shown.
             shape = tensor_shape(integral.transformation, SymmetryGroup.identity(len(model.observables)))
-        names = [str(component) for component in _named(values, shape)]
-        # One text, as some formats hold no empty list.
-        values.attrs["independent_components"] = ", ".join(names)
+        # One text each, as some formats hold no empty list.
+        values.attrs["independent_components"] = ", ".join(_named(values, shape.independent))
+        forbidden = map(tuple, np.argwhere(~shape.allowed).tolist())
+        values.attrs["forbidden_components"] = ", ".join(_named(values, forbidden))
         values.attrs["symmetry_residual"] = residual
         residuals[integral.name] = residual
     dataset.attrs["symmetry_operations"] = group.order
@@ -83,12 +85,12 @@ def mesh_note(mesh: IrreducibleMesh, group: SymmetryGroup) -> str | None:
     return f"{told}: tensors have less symmetry than the crystal; kshift {steps} keeps {most}"
 
 
-def _named(values: xr.DataArray, shape: TensorShape) -> Iterator[Component]:
+def _named(values: xr.DataArray, places: Iterable[tuple[int, ...]]) -> Iterator[str]:
     dims = [str(dim) for dim in values.dims if dim not in ("part", "fermi_energy")]
-    for place in shape.independent:
+    for place in places:
         labels = [str(values[dim].values[i]) for dim, i in zip(dims, place, strict=True)]
         observable = labels.pop(0) if "observable" in dims else None
-        yield Component(observable, "".join(labels))
+        yield str(Component(observable, "".join(labels)))
 
 
 def spin_current_types(values: xr.DataArray, shape: TensorShape) -> str:

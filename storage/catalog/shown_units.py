@@ -28,7 +28,11 @@ class ShownUnit(NamedTuple):
 
 def shown_units(store: StoreLike, columns: Sequence[str]) -> Mapping[str, Mapping[int, ShownUnit]]:
     """Column -> dimension of a material -> factor and unit to show; columns without units are left out."""
-    catalog = open_catalog(store)
+    return shown_units_of(open_catalog(store), columns)
+
+
+def shown_units_of(catalog: xr.Dataset, columns: Sequence[str]) -> Mapping[str, Mapping[int, ShownUnit]]:
+    """The same for a catalog that is open."""
     known = Observables.in_dataset(catalog)
     dimensions = _dimensions(catalog)
     units = {c: _given_or_computed(catalog, c) for c in columns}

@@ -57,6 +57,7 @@ from .console import (
 )
 from .export import add_export_command
 from .options import takes_settings
+from .page import add_page_commands
 from .progress import progress_bar
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
@@ -405,5 +406,6 @@ def show_quantities(
 
 add_commands(app)
 add_stored_commands(app)
+add_page_commands(app)
 add_store_commands(app)
 add_export_command(app)
