@@ -15,6 +15,8 @@ from .analysis import (
     plot_bands,
     plot_hall,
     unit_registry,
+    write_bxsf,
+    write_frmsf,
 )
 from .band_stream import BandStream
 from .catalog import ShownUnit, errors_of, open_catalog, screen, shown_units
@@ -130,5 +132,7 @@ __all__ = [
     "shown_units",
     "unit_registry",
     "verify",
+    "write_bxsf",
+    "write_frmsf",
     "write_report",
 ]

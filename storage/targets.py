@@ -16,7 +16,7 @@ import pandas as pd
 
 from spinscreen.kernels import InputError
 
-from .analysis.figures import figure_suffixes
+from .analysis.figures import STYLE, figure_suffixes
 from .files.whole import StoreError
 from .place import Place
 
@@ -125,8 +125,11 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 def save_figure(figure: Figure, path: str | Path) -> None:
     """Draw a figure into a file. Raises InputError where that fails."""
-    with written_whole(path) as file:
-        figure.savefig(file, dpi=150, format=Path(path).suffix.lower().removeprefix("."))
+    from matplotlib import rc_context
+
+    # How texts are written counts when a file is, not when a figure is drawn.
+    with written_whole(path) as file, rc_context(STYLE):
+        figure.savefig(file, format=Path(path).suffix.lower().removeprefix("."))
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -12,7 +12,7 @@ from inputs import CIF, POSCAR
 from spinscreen.kernels import InputError
 from spinscreen.materials import check_material, find_materials, load_model
 from spinscreen.workflows.cli.console import model_table
-from spinscreen.workflows.cli.material import read_source
+from spinscreen.workflows.cli.reading import read_source
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 

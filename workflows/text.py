@@ -77,6 +77,17 @@ def window_of_text(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
+def numbers_of_text(text: str, option: str) -> list[float]:
+    """Three numbers with commas between. Raises InputError for anything else."""
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3 or not np.isfinite(numbers).all():
+        raise InputError(f"{option}: expected three numbers such as 0,0,1, found {short(text)}.")
+    return numbers
+
+
 def names_of_text(text: str) -> list[str]:
     """Words with commas between."""
     return [word.strip() for word in text.split(",") if word.strip()]

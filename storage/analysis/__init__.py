@@ -2,6 +2,7 @@
 
 from .accessor import SpinscreenAccessor
 from .components import check_hall, chosen_component, chosen_quantities, largest_component
+from .fermi_surface_files import write_bxsf, write_frmsf
 from .figures import (
     draw_bands,
     draw_curve,
@@ -45,4 +46,6 @@ __all__ = [
     "rotated",
     "symmetrized",
     "unit_registry",
+    "write_bxsf",
+    "write_frmsf",
 ]

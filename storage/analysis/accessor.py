@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import xarray as xr
@@ -16,6 +17,7 @@ from ..component import Component
 from ..fermi_level import RELATIVE, at_level, level_of, rounded
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
 from .components import largest_component
+from .fermi_surface_files import write_bxsf, write_frmsf
 from .figures import (
     draw_bands,
     draw_curve,
@@ -251,6 +253,20 @@ class MeshAccessor(SpinscreenAccessor):
     def plot_fermi_surface(self, energy: float | None = None, k3: float = 0.0) -> Figure:
         """Fermi lines in a plane of a mesh with spin arrows, see `plot_fermi_surface`."""
         return plot_fermi_surface(self._dataset, energy, k3)
+
+    def to_frmsf(
+        self,
+        path: str | Path,
+        energy: float | None = None,
+        color: str | None = None,
+        component: str | None = None,
+    ) -> None:
+        """Write the Fermi surface for FermiSurfer, in the colour of a quantity, see `write_frmsf`."""
+        write_frmsf(self._dataset, path, energy, color, component)
+
+    def to_bxsf(self, path: str | Path, energy: float | None = None) -> None:
+        """Write the Fermi surface for XCrySDen and all that reads BXSF, see `write_bxsf`."""
+        write_bxsf(self._dataset, path, energy)
 
 
 class CatalogAccessor(SpinscreenAccessor):

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+import xarray as xr
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import WannierModel, band_path
 from spinscreen.materials.paths import Corner
+from spinscreen.storage import Component
 
 from ..engine import core_count
 from ..plan import costly
@@ -75,3 +77,18 @@ def _corner(part: str, whole: str) -> Corner:
         return words[0], tuple(float(x) for x in (words[1], words[2], words[3]))
     except (IndexError, ValueError):
         raise InputError(f"--path: expected 'LABEL k1 k2 k3, LABEL k1 k2 k3 ...', found {whole!r}.") from None
+
+
+def color_labels(values: xr.DataArray, color: str) -> dict[str, str]:
+    """Dim -> label of the component that is drawn. Raises InputError."""
+    dims = [str(dim) for dim in values.dims if dim not in ("k", "band")]
+    component = color.partition(":")[2]
+    try:
+        return Component.of(values, component).labels(dims) if dims or component else {}
+    except InputError:
+        choices = "; ".join(f"{dim}: {', '.join(values[dim].values)}" for dim in dims) or "none"
+        example = "" if len(dims) < 2 else "; in one word such as xy_z or z_xy"
+        raise InputError(
+            f"--color: expected {values.name}:{','.join(dims)} with labels from {choices}{example}, found "
+            f"{color!r}."
+        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -13,20 +12,11 @@ import typer
 import xarray as xr
 from rich.table import Table
 
-from spinscreen.kernels import InputError, KMesh, fast_path, k_path
+from spinscreen.kernels import KMesh, fast_path, k_path
 from spinscreen.materials import (
-    LibrarySource,
-    MaterialSource,
-    SpinOrderingWarning,
-    TrialOrbitalWarning,
-    WannierModel,
     library,
-    library_scan,
-    load_model,
 )
-from spinscreen.materials.wording import in_words_of_the_command_line
 from spinscreen.storage import (
-    Component,
     build_catalog,
     check_figure,
     draw_bands,
@@ -45,7 +35,7 @@ from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands
 from ..text import mesh_of_text, names_of_text, window_of_text
-from .arguments import Window, attempts, confirm_cost, path_corners
+from .arguments import Window, attempts, color_labels, confirm_cost, path_corners
 from .campaign import add_commands
 from .console import (
     model_table,
@@ -56,9 +46,11 @@ from .console import (
     trial_orbitals_table,
 )
 from .export import add_export_command
+from .fermi import add_fermi_command
 from .options import takes_settings
 from .page import add_page_commands
 from .progress import progress_bar
+from .reading import Coupling, Lattice, Settings, Source, SpinOrdering, Yes, read_source
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
 from .stored import add_stored_commands
@@ -89,71 +81,9 @@ def spinscreen(
     """Conserved currents of nonconserved quantities from Wannier models."""
 
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="Folder, seedname, file or archive of a Wannier90 calculation, a saved model (.hdf5), or the "
-        "name of a built-in model (see `spinscreen library`).",
-    ),
-]
-SpinOrdering = Annotated[
-    str | None,
-    typer.Option(
-        help="Order of the spinors where there is no .chk + .spn: interlaced (up, down, up, down ...), block "
-        "(all up, then all down) or none. Found by a test if not given.",
-    ),
-]
-Lattice = Annotated[
-    str | None,
-    typer.Option(
-        help="Unit cell where no file has it: nine numbers in angstrom, 'a1x a1y a1z a2x ...', or a file "
-        "that has one (.win, .wout, POSCAR, .cif, wt.in)."
-    ),
-]
-Coupling = Annotated[
-    str | None,
-    typer.Option(
-        "--soc",
-        help="Spin-orbit coupling lambda L.S in eV added to a model without: 'Fe:d=0.05,Te:p=0.5', by "
-        "element or label and shell.",
-    ),
-]
 Workers = Annotated[
     int | None, typer.Option(min=0, help="Dask worker processes; 0 or none: threads of this one.")
 ]
-Settings = dict[str, Any]  # in its place, the options of a calculation
-Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, however long it will take.")]
-
-
-def read_source(
-    source: str, spin_ordering: str | None = None, lattice: str | None = None, soc: str | None = None
-) -> tuple[MaterialSource | LibrarySource, WannierModel]:
-    """A model from files or, where no file has that name, from the library, and where it was found.
-
-    Raises InputError.
-    """
-    if source.startswith("library:") and not Path(source).exists():
-        if soc is not None:
-            raise InputError(f"--soc: {source} is built in; expected ...?soc= behind its name, or files.")
-        if (count := len(library_scan(source))) > 1:
-            raise InputError(f"{source}: is {count} materials, expected one; `spinscreen submit` takes all.")
-        (scanned,) = library_scan(source)
-        return scanned, scanned.load()
-    if source in library.names() and not Path(source).exists():
-        if soc is not None:
-            raise InputError(f"--soc: {source} is built in, with the coupling that it has; expected files.")
-        return MaterialSource(source), library.load(source)
-    given = {"spin_ordering": spin_ordering, "lattice": lattice, "soc": soc}
-    options = {name: value for name, value in given.items() if value is not None}
-    with warnings.catch_warnings():
-        # The tables print the assumption with its measured violations.
-        warnings.simplefilter("ignore", SpinOrderingWarning)
-        warnings.simplefilter("ignore", TrialOrbitalWarning)
-        try:
-            model = load_model(source, **options)
-        except InputError as problem:
-            raise InputError(in_words_of_the_command_line(str(problem))) from None
-    return MaterialSource(model.name, source, options), model
 
 
 @app.command()
@@ -300,21 +230,6 @@ def bands(
     out.say(f"drawn: {output}")
 
 
-def color_labels(values: xr.DataArray, color: str) -> dict[str, str]:
-    """Dim -> label of the component that is drawn. Raises InputError."""
-    dims = [str(dim) for dim in values.dims if dim not in ("k", "band")]
-    component = color.partition(":")[2]
-    try:
-        return Component.of(values, component).labels(dims) if dims or component else {}
-    except InputError:
-        choices = "; ".join(f"{dim}: {', '.join(values[dim].values)}" for dim in dims) or "none"
-        example = "" if len(dims) < 2 else "; in one word such as xy_z or z_xy"
-        raise InputError(
-            f"--color: expected {values.name}:{','.join(dims)} with labels from {choices}{example}, found "
-            f"{color!r}."
-        ) from None
-
-
 @app.command()
 @takes_settings(Calculation, PER_BAND)
 def stream(
@@ -409,3 +324,4 @@ add_stored_commands(app)
 add_page_commands(app)
 add_store_commands(app)
 add_export_command(app)
+add_fermi_command(app)
