@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from . import contractions
 from .errors import InputError, checked_number
+from .lanes import eigh
 from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
@@ -277,7 +278,7 @@ class BlochBands:
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:
     """Diagonalize H(k). Raises InputError if an eigenproblem does not converge."""
     try:
-        energy, states = np.linalg.eigh(operators.hamiltonian)
+        energy, states = eigh(operators.hamiltonian)
     except np.linalg.LinAlgError:
         raise InputError(
             "the eigenproblem of H(k) does not converge, expected finite matrix elements of some eV; look "

@@ -23,8 +23,15 @@ _DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64, "b
 _FLOATING_POINT = {"contract", "reassoc", "nsz"}
 
 
-#: Functions that loops call.
+#: In loops over lanes sums stay in order: what a lane gives must not depend on how code was vectorized.
+_LANES = {"contract"}
+
+#: Lanes of plain NumPy: results do not depend on it, what a call costs is shared by them.
+_PLAIN_LANES = 32
+
+#: Functions that loops call, and those that loops over lanes call.
 _HELPERS: list[Callable[..., Any]] = []
+_LANE_HELPERS: list[Callable[..., Any]] = []
 
 
 class SlowPathWarning(RuntimeWarning):
@@ -37,6 +44,20 @@ class FastPath:
 
     compiled: bool
     reason: str
+
+    @property
+    def lanes(self) -> int:
+        """K points that are treated side by side: doubles in a register of this processor."""
+        if not self.compiled:
+            return _PLAIN_LANES
+        from llvmlite import binding
+        from numba import config
+
+        named = config.CPU_FEATURES
+        features = binding.get_host_cpu_features().flatten() if named is None else str(named)
+        if "+avx512f" in features and "+avx512dq" in features:
+            return 8
+        return 4 if "+avx2" in features and "+fma" in features else 2
 
 
 @cache
@@ -98,8 +119,9 @@ class Loop:
     machine code.
     """
 
-    def __init__(self, function: Callable[..., None], arrays: Mapping[str, str]) -> None:
+    def __init__(self, function: Callable[..., None], arrays: Mapping[str, str], lanes: bool = False) -> None:
         self.function = function
+        self.lanes = lanes
         self.__doc__ = function.__doc__
         names = inspect.signature(function).parameters
         self._arrays = [_Array.of(name, arrays[name]) for name in names]
@@ -128,11 +150,16 @@ class Loop:
             return self.function
         import numba
 
-        _register_helpers()
+        if self.lanes:
+            _register_lane_helpers()
+        else:
+            _register_helpers()
         # numba notices a change in the file of a loop; in its helpers, by the name it keeps the code under.
-        self.function.__qualname__ = f"{self.function.__name__}_{_digest_of_helpers()}"
+        digest = _digest_of_lanes() if self.lanes else _digest_of_helpers()
+        self.function.__qualname__ = f"{self.function.__name__}_{digest}"
         arguments = tuple(_numba_type(array, numba.types) for array in self._arrays)
-        options: dict[str, Any] = {"nogil": True, "fastmath": _FLOATING_POINT, "error_model": "numpy"}
+        fastmath = _LANES if self.lanes else _FLOATING_POINT
+        options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
         try:
             return numba.njit([arguments], cache=True, **options)(self.function)
         except (RuntimeError, OSError, EOFError, UnpicklingError):
@@ -169,9 +196,38 @@ def _digest_of_helpers() -> str:
     return hashlib.sha256(sources.encode()).hexdigest()[:12]
 
 
+def lane_helper(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a function that loops over lanes call."""
+    _LANE_HELPERS.append(function)
+    return function
+
+
+@cache
+def _register_lane_helpers() -> None:
+    from numba.extending import register_jitable
+
+    from .lanes import machine  # noqa: F401 : numba learns from it what a vector is
+
+    for function in _LANE_HELPERS:
+        register_jitable(fastmath=_LANES, error_model="numpy")(function)
+
+
+@cache
+def _digest_of_lanes() -> str:
+    from .lanes import machine
+
+    sources = inspect.getsource(machine) + "".join(inspect.getsource(part) for part in _LANE_HELPERS)
+    return hashlib.sha256(f"{machine.WIDTH} {sources}".encode()).hexdigest()[:12]
+
+
 def loop(**arrays: str) -> Callable[[Callable[..., None]], Loop]:
     """Declare a loop: of each parameter dtype (real, complex, integer, byte) and dims, outputs with `out`.
 
     A dim is a number or a name that stands for one size in all arrays; no dims mean a scalar.
     """
     return lambda function: Loop(function, arrays)
+
+
+def lane_loop(**arrays: str) -> Callable[[Callable[..., None]], Loop]:
+    """Declare a loop over lanes: as `loop`, in the words of `lanes.vectors`."""
+    return lambda function: Loop(function, arrays, lanes=True)

@@ -20,6 +20,9 @@ from .symmetry import SymmetryGroup
 #: Bytes of work arrays that a block of k should keep in cache.
 CACHE_BYTES = 8 * 2**20
 
+#: Lanes of the widest vectors.
+_LANES = 8
+
 #: Fermi energies of a scan at which the shares of single k points are looked at.
 _WATCHED = 9
 
@@ -39,7 +42,12 @@ class PartialSums:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is summed over the mesh, the same for every span; split : sub-meshes that are summed apart."""
+    """What is summed over the mesh, the same for every span.
+
+    block_size : k points whose matrices are held at a time
+    split : sub-meshes that are summed apart
+    points_summed : k points whose values wait to be summed at a time, at least one block
+    """
 
     mesh: IrreducibleMesh
     scan: FermiScan
@@ -47,6 +55,7 @@ class Task:
     terms: tuple[Term, ...]
     block_size: int
     split: Submeshes = WHOLE
+    points_summed: int = 1
 
     @property
     def watched(self) -> Integer:
@@ -75,8 +84,13 @@ def bytes_per_kpoint(operators: LatticeOperators) -> int:
 
 
 def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
-    """K points to treat at a time: what fits the cache, or the budget (bytes) if that is less; at least 1."""
-    return max(1, int(min(CACHE_BYTES, budget) // bytes_per_kpoint(operators)))
+    """K points to treat at a time: what fits the cache, or the budget (bytes) if that is less; at least 1.
+
+    Whole vectors of lanes where the budget allows it.
+    """
+    per_point = bytes_per_kpoint(operators)
+    cached = max(1, int(CACHE_BYTES // per_point // _LANES)) * _LANES
+    return max(1, int(min(cached, budget // per_point)))
 
 
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:
@@ -91,17 +105,21 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
     points, done = task.mesh.points(span), 0
     indices = task.mesh.full.indices(points)
     kpoints, numbers = task.mesh.full.reduced(indices), task.split.of_points(indices)
+    blocks: list[_Levels] = []
     # A number that is not finite is refused, with its reason, where the result is put together.
     with np.errstate(all="ignore"):
         for bloch in mesh_blocks(operators, task.mesh.full, points, task.block_size, slopes):
-            bands = solve_bands(bloch, resolution)
-            block = slice(done, done := done + len(bands.energy))
-            weight = points.weight[block]
-            integrands = {kernel: kernel(bands) for kernel in _kernels(task.terms)}
-            _add_block(values, bands, integrands, task, numbers[block], weight)
+            blocks.append(_Levels.of(solve_bands(bloch, resolution), task.terms))
+            waiting = sum(len(block.energy) for block in blocks)
+            if waiting < task.points_summed and done + waiting < len(points.weight):
+                continue
+            levels, part = _Levels.joined(blocks), slice(done, done := done + waiting)
+            weight = points.weight[part]
+            _add_levels(values, levels, task, numbers[part], weight)
             for term in task.terms:
-                part = _shares(integrands[term.kernel], bands.energy, kpoints[block], weight, term, task)
-                shares[term] = _larger_shares(shares[term], part) if term in shares else part
+                found = _shares(levels, kpoints[part], weight, term, task)
+                shares[term] = _larger_shares(shares[term], found) if term in shares else found
+            blocks.clear()
     return PartialSums(values, shares)
 
 
@@ -117,52 +135,74 @@ def whole_zone(sums: PartialSums, group: SymmetryGroup) -> PartialSums:
     return PartialSums({term: averaged(term, values) for term, values in sums.values.items()}, sums.shares)
 
 
-def _add_block(
-    sums: dict[Term, Real],
-    bands: BlochBands,
-    integrands: Mapping[Kernel, Real],
-    task: Task,
-    numbers: Integer,
-    weight: Real,
-) -> None:
-    """Add a block to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
+@dataclass(frozen=True, eq=False)
+class _Levels:
+    """Levels of some k points and what each term makes of them.
+
+    energy : (k, band); values : (k, components ..., band) of each kernel; electrons : of a superconductor
+    """
+
+    energy: Real
+    values: Mapping[Kernel, Real]
+    electrons: _Levels | None = None
+
+    @classmethod
+    def of(cls, bands: BlochBands, terms: Sequence[Term]) -> _Levels:
+        values = {kernel: kernel(bands) for kernel in _kernels(terms)}
+        if bands.electrons is None:
+            return cls(bands.energy, values)
+        constant = [term for term in terms if term.filled_constant]
+        return cls(bands.energy, values, cls.of(bands.electrons, constant))
+
+    @classmethod
+    def joined(cls, parts: Sequence[_Levels]) -> _Levels:
+        if len(parts) == 1:
+            return parts[0]
+        values = {
+            kernel: np.concatenate([part.values[kernel] for part in parts]) for kernel in parts[0].values
+        }
+        electrons = [part.electrons for part in parts if part.electrons is not None]
+        energy = np.concatenate([part.energy for part in parts])
+        return cls(energy, values, cls.joined(electrons) if electrons else None)
+
+
+def _add_levels(sums: dict[Term, Real], levels: _Levels, task: Task, numbers: Integer, weight: Real) -> None:
+    """Add some k points to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
     for number in np.unique(numbers):
         members = numbers == number
         occupations = {
-            cold: Occupations(bands.energy[members], scan)
+            cold: Occupations(levels.energy[members], scan)
             for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
         }
         for term in task.terms:
-            value = (integrands[term.kernel][members].T * weight[members]).T
+            value = (levels.values[term.kernel][members].T * weight[members]).T
             rows = np.moveaxis(value, -1, 1).reshape(len(value) * value.shape[-1], -1)
             part = occupations[term.cold].sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
             if term not in sums:
                 sums[term] = np.zeros((task.split.count, *part.shape))
             sums[term][number] += part
-    if bands.electrons is not None:
-        _add_filled_electrons(sums, bands.electrons, numbers, weight)
+    if levels.electrons is not None:
+        _add_filled_electrons(sums, levels.electrons, numbers, weight)
 
 
-def _shares(value: Real, energy: Real, points: Real, weight: Real, term: Term, task: Task) -> Real:
-    """What `PartialSums` keeps of a term's single k points; value : (k, components ..., band)."""
-    watched = task.scan.energies[task.watched]
+def _shares(levels: _Levels, points: Real, weight: Real, term: Term, task: Task) -> Real:
+    """What `PartialSums` keeps of a term's single k points."""
+    value, watched = levels.values[term.kernel], task.scan.energies[task.watched]
     thermal_energy = 0.0 if term.cold else task.scan.thermal_energy
-    occupied = level_weights(energy[..., None] - watched, thermal_energy, term.weight)
+    occupied = level_weights(levels.energy[..., None] - watched, thermal_energy, term.weight)
     added = np.matmul(value.reshape(len(value), -1, value.shape[-1]), occupied)
     sizes = np.sqrt(np.einsum("kce,kce->ke", added, added))
     largest = sizes.argmax(axis=0)
     return np.column_stack([weight @ sizes, sizes.max(axis=0), points[largest]])
 
 
-def _add_filled_electrons(
-    sums: dict[Term, Real], electrons: BlochBands, numbers: Integer, weight: Real
-) -> None:
+def _add_filled_electrons(sums: dict[Term, Real], electrons: _Levels, numbers: Integer, weight: Real) -> None:
     """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
     counted = np.broadcast_to(weight[:, None], electrons.energy.shape)
     filled = {Weight.SEA: counted, Weight.GRAND_POTENTIAL: counted * electrons.energy}
     for term in sums:
         if term.filled_constant and term.weight in filled:
-            constant = np.einsum("k...n,kn->k...", term.kernel(electrons), filled[term.weight])
+            constant = np.einsum("k...n,kn->k...", electrons.values[term.kernel], filled[term.weight])
             np.add.at(sums[term], numbers, constant[..., None])
 
 

@@ -54,6 +54,10 @@ LEAST_FOR_SUMS = 256 * 2**20
 #: Arrays of the shape (level, Fermi energy) that the occupation of a block of levels needs.
 _WINDOWS_HELD = 5
 
+#: K points whose values are summed at a time: each sum has a cost of its own. Copies of values meanwhile.
+_POINTS_SUMMED = 512
+_VALUES_HELD = 4
+
 #: Spans whose sums are added up on the workers before one partial sum comes back.
 SPANS_PER_BATCH = 32
 
@@ -102,7 +106,8 @@ def make_plan(
         group = SymmetryGroup.identity(operators.observable_count)
     mesh = IrreducibleMesh.of(settings.mesh, group)
     free = free_bytes(operators, mesh.full.line_length, memory_budget)
-    block = min(block_size(operators, free), int(free // _window_bytes(operators, settings.scan)))
+    window = _window_bytes(operators, settings.scan)
+    block = min(block_size(operators, free), int(free // window))
     sums, most = _bytes_of_sums(operators, settings), max(budget_bytes(memory_budget), LEAST_FOR_SUMS)
     if block < 1 or sums > most:
         raise InputError(
@@ -113,7 +118,9 @@ def make_plan(
     split = submeshes(mesh)
     # Errors are left unknown rather than a scan refused that fits without them.
     split = split if split.count * sums <= most else WHOLE
-    task = Task(mesh, settings.scan, settings.resolution, terms, block, split)
+    held = window + _VALUES_HELD * 8 * operators.size * _components(operators, settings)
+    together = min(_POINTS_SUMMED, int(free / 4 // held))
+    task = Task(mesh, settings.scan, settings.resolution, terms, block, split, together)
     per_point = seconds_per_kpoint(operators.size)
     whole = estimated_seconds(operators.size, mesh.full.size // mesh.order)
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)
@@ -142,12 +149,16 @@ def _spans(mesh: IrreducibleMesh, points: float) -> tuple[tuple[LineSpan, ...], 
 
 def _bytes_of_sums(operators: LatticeOperators, settings: Settings) -> int:
     """Memory of the partial sums of one sub-mesh: every component at every Fermi energy, several times."""
+    return 8 * _components(operators, settings) * len(settings.fermi_energy) * SUMS_HELD
+
+
+def _components(operators: LatticeOperators, settings: Settings) -> int:
+    """Numbers that a level adds to all sums together."""
     lengths = {"observable": operators.observable_count}
-    components = sum(
+    return sum(
         math.prod(lengths.get(dim, 3) for dim in integral.dims) * len(integral.terms)
         for integral in settings.integrals
     )
-    return 8 * components * len(settings.fermi_energy) * SUMS_HELD
 
 
 def _window_bytes(operators: LatticeOperators, scan: FermiScan) -> int:

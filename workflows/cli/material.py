@@ -103,7 +103,8 @@ def info(
         out.print(trial_orbitals_table(model.trial_orbitals))
     out.print(symmetry_table(model))
     path = fast_path()
-    told = "compiled" if path.compiled else "plain Python, some hundred times slower"
+    compiled = f"compiled, {path.lanes} k points at a time"
+    told = compiled if path.compiled else "plain Python, some hundred times slower"
     out.say(one_line(f"kernels: {told} ({path.reason})"))
 
 
