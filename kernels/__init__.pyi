@@ -19,12 +19,12 @@ from .integration import (
     whole_zone,
 )
 from .interleaved import WHOLE, Submeshes, submeshes
+from .interpolation import bloch_operators
 from .irreducible import IrreducibleMesh
 from .lattice import (
     BlochOperators,
     LatticeOperators,
     RealSpaceOperator,
-    bloch_operators,
     checked_kpoints,
     stacked_count,
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import contractions
 from .errors import InputError, checked_number
-from .lanes import eigh
+from .lanes import LaneBands, SummedOperators, eigh, solved
 from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
@@ -82,6 +82,33 @@ class Vertex:
     position: Complex
 
 
+class BareVertex(Vertex):
+    """v_b and r_b, computed when they are asked for: loops over lanes make their own.
+
+    energy, label : (k, band); slopes : gives dHbar_a and Abar_a, (k, n, 6, m)
+    """
+
+    def __init__(self, energy: Real, label: Integer, slopes: Callable[[], Complex]) -> None:
+        vars(self).update(_energy=energy, _label=label, _slopes=slopes)
+
+    _energy: Real
+    _label: Integer
+    _slopes: Callable[[], Complex]
+
+    @cached_property
+    def _interband(self) -> tuple[Complex, Complex]:
+        velocity, position = contractions.interband(self._energy, self._label, self._slopes())
+        return frozen(velocity), frozen(position)
+
+    @property
+    def velocity(self) -> Complex:
+        return self._interband[0]
+
+    @property
+    def position(self) -> Complex:
+        return self._interband[1]
+
+
 @dataclass(frozen=True, eq=False)
 class Doubt:
     """Neighbouring levels that may be one multiplet or two elsewhere in the cell around a k.
@@ -115,6 +142,17 @@ class BlochBands:
     resolution: Resolution
     doubt: Doubt | None = None
 
+    @property
+    def lanes(self) -> LaneBands | None:
+        """The same with one k in each lane, where they were made so."""
+        found: LaneBands | None = self.__dict__.get("_lanes")
+        return found
+
+    def in_lanes(self, lanes: LaneBands) -> BlochBands:
+        """These bands, which were made with one k in each lane."""
+        self.__dict__["_lanes"] = lanes
+        return self
+
     @cached_property
     def half_rotated(self) -> Complex:
         """X U for all stacked operators, (k, wannier, operator, band)."""
@@ -143,11 +181,13 @@ class BlochBands:
     @cached_property
     def slopes_and_positions(self) -> Complex:
         """dHbar_a (3, eV angstrom) and Abar_a (3, angstrom), (k, band, operator, band)."""
-        return self._rotated(0, 6)
+        return self._rotated(0, 6) if self.lanes is None else self.lanes.slopes_and_positions
 
     @cached_property
     def observable(self) -> Complex:
         """Theta bar, (k, band, observable, band)."""
+        if self.lanes is not None:
+            return self.lanes.observable
         return self._rotated(6, self.operators.rotated_count)
 
     @property
@@ -169,27 +209,25 @@ class BlochBands:
         # Equal floats stay together at threshold 0, where no division could be made.
         return max(self.resolution.degeneracy_threshold, np.finfo(float).tiny)
 
-    @cached_property
-    def _interband(self) -> tuple[Complex, Complex]:
-        velocity, position = contractions.interband(
-            self.energy, self.multiplet_label, self.slopes_and_positions
-        )
-        return frozen(velocity), frozen(position)
-
     @property
     def velocity(self) -> Complex:
         """v_a,nm = dHbar_a,nm + i (eps_n - eps_m) Abar_a,nm, (k, n, a, m) eV angstrom / hbar."""
-        return self._interband[0]
+        return self.bare.velocity
 
     @property
     def position(self) -> Complex:
         """r_a,nm = -i v_a,nm/(eps_n - eps_m) between multiplets, 0 inside, (k, n, a, m) angstrom."""
-        return self._interband[1]
+        return self.bare.position
 
     @cached_property
     def bare(self) -> Vertex:
         """v_b and r_b."""
-        return Vertex(self.velocity, self.position)
+        if self.lanes is None:
+            slopes = self.slopes_and_positions
+            return BareVertex(self.energy, self.multiplet_label, lambda: slopes)
+        # Not a method of these bands: a cycle of references would keep old matrices alive.
+        lanes = self.lanes
+        return BareVertex(self.energy, self.multiplet_label, lambda: lanes.slopes_and_positions)
 
     @cached_property
     def charge_matrix(self) -> Complex | None:
@@ -231,6 +269,8 @@ class BlochBands:
         # What two thresholds make different differs most where one joins what the other takes apart.
         doubt = None if self.doubt is None else replace(self.doubt, resolved=not self.doubt.resolved)
         bands = BlochBands(self.energy, self.states, self.operators, resolution, doubt)
+        if self.lanes is not None:
+            return bands.in_lanes(self.lanes)
         for name in _INDEPENDENT_OF_MULTIPLETS:
             bands.__dict__[name] = getattr(self, name)
         return bands
@@ -240,6 +280,8 @@ class BlochBands:
         operators = self.operators.at(rows)
         doubt = Doubt(reach, resolved)
         bands = BlochBands(self.energy[rows], self.states[rows], operators, self.resolution, doubt)
+        if self.lanes is not None and isinstance(operators, SummedOperators):
+            return bands.in_lanes(self.lanes.at(rows, operators))
         for name in _INDEPENDENT_OF_MULTIPLETS:
             bands.__dict__[name] = frozen(getattr(self, name)[rows])
         return bands
@@ -264,6 +306,9 @@ class BlochBands:
     @cached_property
     def curvature_traces(self) -> tuple[Real, Real]:
         """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
+        if self.lanes is not None:
+            berry, conserved = self.lanes.curvature(self.multiplet_label)
+            return frozen(berry), frozen(conserved)
         berry, conserved = contractions.curvature_traces(
             self.multiplet_label,
             self.position,
@@ -277,11 +322,16 @@ class BlochBands:
 
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:
     """Diagonalize H(k). Raises InputError if an eigenproblem does not converge."""
+    lanes = None
     try:
-        energy, states = eigh(operators.hamiltonian)
+        if isinstance(operators, SummedOperators):
+            energy, states, lanes = solved(operators)
+        else:
+            energy, states = eigh(operators.hamiltonian)
     except np.linalg.LinAlgError:
         raise InputError(
             "the eigenproblem of H(k) does not converge, expected finite matrix elements of some eV; look "
             "for damaged numbers in the file of the Hamiltonian."
         ) from None
-    return BlochBands(frozen(energy), frozen(states), operators, resolution)
+    bands = BlochBands(frozen(energy), frozen(states), operators, resolution)
+    return bands if lanes is None else bands.in_lanes(lanes)

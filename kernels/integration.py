@@ -9,8 +9,9 @@ import numpy as np
 
 from .bands import BlochBands, Resolution, solve_bands
 from .interleaved import WHOLE, Submeshes
+from .interpolation import bloch_operators
 from .irreducible import IrreducibleMesh
-from .lattice import BlochOperators, Integer, LatticeOperators, Real, bloch_operators, stacked_count
+from .lattice import BlochOperators, Integer, LatticeOperators, Real, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations, Weight, level_weights
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term
@@ -22,6 +23,9 @@ CACHE_BYTES = 8 * 2**20
 
 #: Lanes of the widest vectors.
 _LANES = 8
+
+#: Matrices of a k point that loops come back to: states, what is rotated, products.
+_MATRICES_IN_CACHE = 30
 
 #: Fermi energies of a scan at which the shares of single k points are looked at.
 _WATCHED = 9
@@ -88,9 +92,9 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 
     Whole vectors of lanes where the budget allows it.
     """
-    per_point = bytes_per_kpoint(operators)
-    cached = max(1, int(CACHE_BYTES // per_point // _LANES)) * _LANES
-    return max(1, int(min(cached, budget // per_point)))
+    in_cache = 16 * operators.size**2 * _MATRICES_IN_CACHE
+    cached = max(1, CACHE_BYTES // in_cache // _LANES) * _LANES
+    return max(1, int(min(cached, budget // bytes_per_kpoint(operators))))
 
 
 def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> PartialSums:

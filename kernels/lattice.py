@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +15,8 @@ from .errors import InputError
 Complex = NDArray[np.complex128]
 Real = NDArray[np.float64]
 Integer = NDArray[np.int64]
+
+Result = TypeVar("Result")
 
 #: (a, b) of the components c = x, y, z of an antisymmetric tensor, (a, b, c) cyclic.
 CYCLIC = ((1, 2), (2, 0), (0, 1))
@@ -72,6 +76,20 @@ class LatticeOperators:
     @property
     def observable_count(self) -> int:
         return self.observables.matrices.shape[1]
+
+    def once(self, formula: Callable[[LatticeOperators], Result]) -> Result:
+        """formula(self), computed once in a process."""
+        if formula not in self._known:
+            self._known[formula] = formula(self)
+        return self._known[formula]  # type: ignore[return-value]
+
+    @cached_property
+    def _known(self) -> dict[object, object]:
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        # What can be computed again does not travel.
+        return {name: vars(self)[name] for name in self.__dataclass_fields__}
 
     @property
     def nbytes(self) -> int:
@@ -161,49 +179,3 @@ def checked_kpoints(kpoints: ArrayLike) -> Real:
     if not np.isfinite(points).all():
         raise InputError("kpoints: expected finite numbers, found NaN or infinity.")
     return points
-
-
-def bloch_operators(
-    operators: LatticeOperators, kpoints: Real, with_observable_slopes: bool = False
-) -> BlochOperators:
-    """Direct Fourier sums X(k) = sum_R exp(2 pi i k.R) X(R) at any list of reduced k (theory section 2).
-
-    kpoints : (k, 3). The sums cost (number of R) x wannier^2 per k and operator; a regular mesh is
-    cheaper through `separable.mesh_blocks`.
-    """
-    count, size, lattice_count = len(kpoints), operators.size, operators.observable_count
-    stacked = np.empty((count, size, stacked_count(operators), size), dtype=complex)
-
-    phases, derivative_weights = _weights(operators.hamiltonian, operators.cell, kpoints)
-    table: Complex = operators.hamiltonian.matrices.reshape(phases.shape[1], -1)
-    hamiltonian = (phases @ table).reshape(count, size, size)
-    for a, weights in enumerate(derivative_weights):
-        stacked[:, :, a] = (weights @ table).reshape(count, size, size)
-
-    position = operators.position
-    phases, derivative_weights = _weights(position, operators.cell, kpoints)
-    columns: Complex = position.matrices.reshape(phases.shape[1], 3, -1)
-    for a in range(3):
-        stacked[:, :, 3 + a] = (phases @ columns[:, a]).reshape(count, size, size)
-    if not position.onsite:
-        for c, (a, b) in enumerate(CYCLIC):
-            curl = derivative_weights[a] @ columns[:, b] - derivative_weights[b] @ columns[:, a]
-            stacked[:, :, 6 + lattice_count + c] = curl.reshape(count, size, size)
-
-    phases, derivative_weights = _weights(operators.observables, operators.cell, kpoints)
-    slopes = None
-    if with_observable_slopes and not operators.observables.onsite:
-        slopes = np.empty((count, size, lattice_count * 3, size), dtype=complex)
-    for s in range(lattice_count):
-        table = operators.observables.matrices[:, s].reshape(phases.shape[1], -1)
-        stacked[:, :, 6 + s] = (phases @ table).reshape(count, size, size)
-        if slopes is not None:
-            for a, weights in enumerate(derivative_weights):
-                slopes[:, :, 3 * s + a] = (weights @ table).reshape(count, size, size)
-    return BlochOperators(hamiltonian, stacked, lattice_count, slopes, operators.field_charge)
-
-
-def _weights(operator: RealSpaceOperator, cell: Real, kpoints: Real) -> tuple[Complex, list[Complex]]:
-    phases = np.exp(2j * np.pi * (kpoints @ operator.translations.T))
-    cartesian = operator.translations @ cell
-    return phases, [phases * (1j * cartesian[:, a]) for a in range(3)]

@@ -7,13 +7,14 @@ few R of one line, for every k point. Derivatives i R_a X are formed on the way,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from . import lanes
 from .lattice import (
     CYCLIC,
     BlochOperators,
@@ -69,16 +70,42 @@ def mesh_blocks(
     first, second = mesh.line_coordinates(points.line)
     for plane_index in np.unique(first):
         k = float(mesh.coordinate(order[0], plane_index))
-        planes = _planes(operators, order, k, with_observable_slopes)
+        at_points = _points_of_plane(operators, order, k, with_observable_slopes)
         start, stop = np.searchsorted(first, [plane_index, plane_index + 1])
         for begin, end in _whole_lines(points.line[start:stop], block_size):
             part = slice(start + begin, start + end)
             lines, row = np.unique(second[part], return_inverse=True)
-            tables = _sum_second_axis(operators, order, planes, mesh.coordinate(order[1], lines))
+            on_lines = at_points(mesh.coordinate(order[1], lines))
             along = mesh.coordinate(order[2], points.along[part])
-            pieces = -(-(end - begin) // block_size)
-            for here, there in pairwise(np.linspace(0, end - begin, pieces + 1).astype(int)):
-                yield _sum_last_axis(tables, row[here:there], along[here:there], operators)
+            for here in range(0, end - begin, block_size):
+                piece = slice(here, min(here + block_size, end - begin))
+                yield on_lines(row[piece], along[piece])
+
+
+#: From points of some lines, (k,) numbers of their lines and coordinates on them, to operators.
+_OnLines = Callable[[Integer, Real], BlochOperators]
+
+
+def _points_of_plane(
+    operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
+) -> Callable[[Real], _OnLines]:
+    """What gives `_OnLines` for coordinates along the second axis, on one plane of the mesh."""
+    with_observable_slopes = with_observable_slopes and not operators.observables.onsite
+    if operators.size <= lanes.LARGEST:
+        plane = lanes.planes(operators, order, k, with_observable_slopes)
+
+        def by_lanes(across: Real) -> _OnLines:
+            tables = lanes.tables_of_lines(plane, across)
+            return lambda row, along: lanes.operators_on_lines(operators, tables, row, along)
+
+        return by_lanes
+    planes = _planes(operators, order, k, with_observable_slopes)
+
+    def by_products(across: Real) -> _OnLines:
+        tables = _sum_second_axis(operators, order, planes, across)
+        return lambda row, along: _sum_last_axis(tables, row, along, operators)
+
+    return by_products
 
 
 def _whole_lines(line: Integer, block_size: int) -> Iterator[tuple[int, int]]:
@@ -96,7 +123,6 @@ def _planes(
     operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
 ) -> tuple[_Plane, ...]:
     position = operators.position
-    with_observable_slopes = with_observable_slopes and not operators.observables.onsite
     return (
         _sum_first_axis(operators.hamiltonian, order, k, with_slope=True),
         _sum_first_axis(position, order, k, with_slope=not position.onsite),

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import loops
 from ..bands import BlochBands, Resolution, solve_bands
-from ..lattice import Integer, LatticeOperators, Real, bloch_operators
+from ..interpolation import bloch_operators
+from ..lattice import Integer, LatticeOperators, Real
 from ..occupations import FULLY_OCCUPIED, FermiScan, Weight
 from ..quantities.record import Hidden, Kernel, Term
 from .box import Box

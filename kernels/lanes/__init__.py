@@ -1,5 +1,20 @@
 """One k point in each lane of a vector: what is done for every k, on arrays whose last axis is the lane."""
 
+from .bands import LaneBands, solved
+from .bloch import SummedOperators, operators_at, operators_on_lines, planes, tables_of_lines
 from .eigensolver import eigh
 
-__all__ = ["eigh"]
+#: Wannier functions beyond which matrices are too large for a group of them to stay in cache.
+LARGEST = 128
+
+__all__ = [
+    "LARGEST",
+    "LaneBands",
+    "SummedOperators",
+    "eigh",
+    "operators_at",
+    "operators_on_lines",
+    "planes",
+    "solved",
+    "tables_of_lines",
+]

@@ -154,6 +154,35 @@ def in_order(n: int, diagonal: Real, rows: Real, source: Integer, energy: Real, 
                 states[j, i, 1, lane] = 0.0
 
 
+@lane_helper
+def diagonalize_group(
+    n: int,
+    matrix: Real,
+    energy: Real,
+    states: Real,
+    converged: Real,
+    vectors: Real,
+    rows: Real,
+    diagonal: Real,
+    off_diagonal: Real,
+    factor: Real,
+    product: Real,
+    corner: Real,
+    source: Integer,
+) -> None:
+    """Of the lower triangle of `matrix`, which is destroyed; what is behind `converged` is scratch.
+
+    states : eigenvectors as rows; converged : 1, or 0 where a lane is to be left to another solver
+    """
+    tridiagonalize(n, matrix, diagonal, off_diagonal, vectors, factor, product)
+    implicit_ql(n, diagonal, off_diagonal, rows, corner, converged)
+    in_order(n, diagonal, rows, source, energy, states)
+    for j in range(0, n - 1, 2):
+        reflect_two_back(n, vectors, factor, states[j], states[j + 1])
+    if n % 2:
+        reflect_back(n, vectors, factor, states[n - 1])
+
+
 @lane_loop(
     matrices="out real g n n 2 w",
     energy="out real g n w",
@@ -182,19 +211,38 @@ def diagonalize(
     corner: Real,
     source: Integer,
 ) -> None:
-    """Of the lower triangles of `matrices`, which are destroyed; what is behind `converged` is scratch.
-
-    states : eigenvectors as rows; converged : 1, or 0 where a lane is to be left to another solver
-    """
+    """`diagonalize_group` for each group."""
     groups, n = energy.shape[:2]
     for g in range(groups):
-        tridiagonalize(n, matrices[g], diagonal, off_diagonal, vectors, factor, product)
-        implicit_ql(n, diagonal, off_diagonal, rows, corner, converged[g])
-        in_order(n, diagonal, rows, source, energy[g], states[g])
-        for j in range(0, n - 1, 2):
-            reflect_two_back(n, vectors, factor, states[g, j], states[g, j + 1])
-        if n % 2:
-            reflect_back(n, vectors, factor, states[g, n - 1])
+        diagonalize_group(
+            n,
+            matrices[g],
+            energy[g],
+            states[g],
+            converged[g],
+            vectors,
+            rows,
+            diagonal,
+            off_diagonal,
+            factor,
+            product,
+            corner,
+            source,
+        )
+
+
+def scratch(size: int, lanes: int) -> tuple[Real | Integer, ...]:
+    """Work arrays of `diagonalize_group`."""
+    return (
+        aligned(size, size, 2, lanes),
+        aligned(size, size, lanes),
+        aligned(size, lanes),
+        aligned(size, lanes),
+        aligned(size, 2, lanes),
+        aligned(size, 2, lanes),
+        aligned(2, lanes),
+        np.empty(size, dtype=np.int64),
+    )
 
 
 def eigh(matrices: Complex) -> tuple[Real, Complex]:
@@ -208,31 +256,11 @@ def eigh(matrices: Complex) -> tuple[Real, Complex]:
     packed = aligned(groups, size, size, 2, lanes)
     layout.pack(np.ascontiguousarray(matrices), packed)
     levels, rows = aligned(groups, size, lanes), aligned(groups, size, size, 2, lanes)
-    converged = solve(packed, levels, rows)
+    converged = aligned(groups, lanes)
+    diagonalize(packed, levels, rows, converged, *scratch(size, lanes))
     energy, states = np.empty((count, size)), np.empty((count, size, size), dtype=complex)
     layout.unpack_levels(levels, energy)
     layout.unpack_transposed(rows, states)
     for k in np.flatnonzero(converged.ravel()[:count] == 0):
         energy[k], states[k] = np.linalg.eigh(matrices[k])
     return energy, states
-
-
-def solve(matrices: Real, energy: Real, states: Real) -> Real:
-    """`diagonalize` with scratch of its own; returns (group, lane) 1 where QL has converged, else 0."""
-    groups, size, lanes = energy.shape
-    converged = aligned(groups, lanes)
-    diagonalize(
-        matrices,
-        energy,
-        states,
-        converged,
-        aligned(size, size, 2, lanes),
-        aligned(size, size, lanes),
-        aligned(size, lanes),
-        aligned(size, lanes),
-        aligned(size, 2, lanes),
-        aligned(size, 2, lanes),
-        aligned(2, lanes),
-        np.empty(size, dtype=np.int64),
-    )
-    return converged

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ..compiled import lane_loop
-from ..lattice import Complex, Real
+from ..lattice import Complex, Integer, Real
 
 
 @lane_loop(matrices="complex k a b", packed="out real g a b 2 w")
@@ -39,3 +44,40 @@ def unpack_levels(packed: Real, values: Real) -> None:
         for lane in range(min(lanes, len(values) - g * lanes)):
             for n in range(size):
                 values[g * lanes + lane, n] = packed[g, n, lane]
+
+
+@lane_loop(values="real k n", packed="out real g n w")
+def pack_levels(values: Real, packed: Real) -> None:
+    """One number for each level; the last k point fills the lanes that are left over."""
+    groups, size, lanes = packed.shape
+    for g in range(groups):
+        for lane in range(lanes):
+            k = min(g * lanes + lane, len(values) - 1)
+            for n in range(size):
+                packed[g, n, lane] = values[k, n]
+
+
+@lane_loop(packed="real g o n n 2 w", first="integer", matrices="out complex k n c n")
+def unpack_operators(packed: Real, first: int, matrices: Complex) -> None:
+    """Operators first, first + 1 ... of all k points, side by side in each row."""
+    groups, lanes = packed.shape[0], packed.shape[5]
+    points, n, count, _ = matrices.shape
+    for g in range(groups):
+        for lane in range(min(lanes, points - g * lanes)):
+            matrix = matrices[g * lanes + lane]
+            for c in range(count):
+                for i in range(n):
+                    for j in range(n):
+                        x = packed[g, first + c, i, j, 0, lane]
+                        y = packed[g, first + c, i, j, 1, lane]
+                        matrix[i, c, j] = complex(x, y)
+
+
+def gathered(packed: NDArray[Any], rows: Integer) -> NDArray[Any]:
+    """Some of the k points of an array (group, ..., lane), in groups of their own."""
+    lanes, shape = packed.shape[-1], packed.shape[1:-1]
+    flat = np.moveaxis(packed, -1, 1).reshape(len(packed) * lanes, *shape)
+    groups = -(-len(rows) // lanes)
+    padded = rows[np.minimum(np.arange(groups * lanes), len(rows) - 1)]
+    found = flat[padded].reshape(groups, lanes, *shape)
+    return np.ascontiguousarray(np.moveaxis(found, 1, -1))

@@ -209,8 +209,8 @@ class _ProductTile(_Literal):
 class _SumTile(_Literal):
     def generic(self, args: Any, kws: Any) -> Any:
         whole = types.intp
-        literal = isinstance(args[0], types.IntegerLiteral)
-        kinds = (args[0], whole, args[2], whole, args[4], args[5], whole)
+        literal = isinstance(args[0], types.IntegerLiteral) and isinstance(args[1], types.IntegerLiteral)
+        kinds = (*args[:2], whole, args[3], whole, args[5], args[6], whole)
         return signature(types.void, *kinds) if literal else None
 
 
@@ -219,10 +219,12 @@ class _Tile:
 
     def __init__(self, context: Any, builder: Any, count: int) -> None:
         self.context, self.builder = context, builder
-        zero = ir.Constant(_VECTOR, [0.0] * WIDTH)
         self.sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(count)]
-        for place in self.sums:
-            builder.store(zero, place)
+        self.begin([ir.Constant(_VECTOR, [0.0] * WIDTH)] * count)
+
+    def begin(self, values: Any) -> None:
+        for value, place in zip(values, self.sums, strict=True):
+            self.builder.store(value, place)
 
     def load(self, kind: Any, array: Any, place: Any, offset: int = 0) -> Any:
         where = self.builder.add(place, ir.Constant(place.type, offset))
@@ -273,18 +275,21 @@ def _lower_product_tile(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return context.get_dummy_value()
 
 
-@_lowers(vectors.sum_tile, *[types.Any] * 7)
+@_lowers(vectors.sum_tile, *[types.Any] * 8)
 def _lower_sum_tile(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    rows = sig.args[0].literal_value
-    _, length, table, row, weights, out, place = args
+    rows, adds = sig.args[0].literal_value, sig.args[1].literal_value
+    _, _, length, table, row, weights, out, place = args
+    places = [builder.add(place, ir.Constant(place.type, x)) for x in range(rows)]
     tile = _Tile(context, builder, rows)
-    data = context.make_array(sig.args[2])(context, builder, table).data
+    if adds:
+        tile.begin([tile.load(sig.args[6], out, here) for here in places])
+    data = context.make_array(sig.args[3])(context, builder, table).data
     starts = [builder.mul(builder.add(row, ir.Constant(row.type, x)), length) for x in range(rows)]
     with cgutils.for_range(builder, length) as loop:
-        weight = tile.load(sig.args[4], weights, loop.index)
+        weight = tile.load(sig.args[5], weights, loop.index)
         for x, start in enumerate(starts):
             element = builder.load(builder.gep(data, [builder.add(start, loop.index)]))
             tile.add(x, _filled(builder, element), weight)
-    for x in range(rows):
-        tile.store(x, sig.args[5], out, builder.add(place, ir.Constant(place.type, x)))
+    for x, here in enumerate(places):
+        tile.store(x, sig.args[6], out, here)
     return context.get_dummy_value()

@@ -87,6 +87,7 @@ def product_tile(
 
 def sum_tile(
     rows: int,
+    adds: int,
     length: int,
     table: NDArray[np.float64],
     row: int,
@@ -94,8 +95,11 @@ def sum_tile(
     out: NDArray[np.float64],
     place: int,
 ) -> None:
-    """Sum over q of table[row, q] weights[q] for `rows` rows of real numbers, to vectors from `place` on."""
+    """Sum over q of table[row, q] weights[q] for `rows` rows of real numbers, to vectors from `place` on.
+
+    adds : 1 where it is added to what is there, 0 where not; both it and `rows` are written out in the source
+    """
     numbers = table.reshape(-1, length)[row : row + rows]
-    out.reshape(-1, out.shape[-1])[place : place + rows] = (
-        numbers @ weights.reshape(-1, weights.shape[-1])[:length]
-    )
+    found = numbers @ weights.reshape(-1, weights.shape[-1])[:length]
+    target = out.reshape(-1, out.shape[-1])
+    target[place : place + rows] = target[place : place + rows] + found if adds else found

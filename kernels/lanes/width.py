@@ -22,7 +22,7 @@ def width() -> int:
 
 def aligned(*shape: int) -> NDArray[np.float64]:
     """An uninitialized array of doubles that begins on a cache line."""
-    size, skipped = math.prod(shape), _BOUNDARY // 8
-    raw = np.empty(size + skipped)
-    first = -raw.ctypes.data % _BOUNDARY // 8
+    size = math.prod(shape)
+    raw = np.empty(size + _BOUNDARY // 8)
+    first = -raw.__array_interface__["data"][0] % _BOUNDARY // 8
     return raw[first : first + size].reshape(shape)

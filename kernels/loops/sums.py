@@ -33,3 +33,20 @@ def scatter(slot: Integer, values: Real, sums: Real) -> None:
             target = sums[slot[n]]
             for c in range(components):
                 target[c] += row[c]
+
+
+@loop(weights="real l q", table="real q x", sums="out real l x")
+def weighted(weights: Real, table: Real, sums: Real) -> None:
+    """Sum over q of weights[l, q] * table[q], for each l by itself, so that no l depends on the others."""
+    lines, steps = weights.shape
+    length = table.shape[1]
+    for start in range(0, length, 2048):
+        stop = min(start + 2048, length)
+        for line in range(lines):
+            row = sums[line, start:stop]
+            row[:] = 0.0
+            for q in range(steps):
+                weight = weights[line, q]
+                part = table[q, start:stop]
+                for x in range(stop - start):
+                    row[x] += weight * part[x]

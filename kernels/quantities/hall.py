@@ -125,6 +125,8 @@ def conventional_curvature(bands: BlochBands) -> Real:
 
 def conventional_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T3 per band with the velocity of a vertex, (k, band, observable, a, b)."""
+    if bands.lanes is not None and vertex is bands.bare:
+        return bands.lanes.conventional(bands.multiplet_label, bands.resolution.broadening)
     return contractions.conventional(
         bands.observable_velocity,
         vertex.velocity,

@@ -29,6 +29,8 @@ from .surface import flow_traces
 
 def proper_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T14's Omega^P_n,ab, (k, band, observable, a, b)."""
+    if bands.lanes is not None and vertex is bands.bare:
+        return bands.lanes.proper(bands.multiplet_label)
     return contractions.proper(
         bands.energy,
         bands.multiplet_label,
@@ -51,6 +53,8 @@ def reversed_dipole_traces(bands: BlochBands, vertex: Vertex) -> Real:
 
 def moment_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a), (k, band, observable, c)."""
+    if bands.lanes is not None and vertex is bands.bare:
+        return bands.lanes.moments(bands.multiplet_label)
     return contractions.moment_traces(
         bands.multiplet_label,
         bands.position,

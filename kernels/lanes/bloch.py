@@ -1,0 +1,88 @@
+"""Bloch operators that are summed where they are used, and bands of which every lane holds one k point."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
+from .sums import Family, Plane, Sums, Table, families, observable_slopes, table_of_points
+
+
+class SummedOperators(BlochOperators):
+    """`BlochOperators` whose matrices are made when somebody asks for them: loops over lanes do without."""
+
+    def __init__(self, sums: Sums, observable_count: int, with_curl: bool, field_charge: Real | None) -> None:
+        # The fields of a frozen class, but for matrices, which are made later.
+        vars(self).update(
+            sums=sums, observable_count=observable_count, _with_curl=with_curl, field_charge=field_charge
+        )
+
+    sums: Sums
+    _with_curl: bool
+
+    @classmethod
+    def of(cls, sums: Sums, operators: LatticeOperators) -> SummedOperators:
+        return cls(sums, operators.observable_count, not operators.position.onsite, operators.field_charge)
+
+    @cached_property
+    def hamiltonian(self) -> Complex:
+        return self.sums.matrices([(0, 0, 1)])[:, :, 0]
+
+    @cached_property
+    def stacked(self) -> Complex:
+        parts = [(0, 1, 3), (1, 0, 3), (2, 0, self.observable_count)]
+        return self.sums.matrices([*parts, (1, 3, 3)] if self._with_curl else parts)
+
+    @cached_property
+    def observable_slopes(self) -> Complex | None:
+        return self.sums.matrices([(3, 0, 3 * self.observable_count)]) if len(self.sums.tables) > 3 else None
+
+    @property
+    def has_curl(self) -> bool:
+        return self._with_curl
+
+    def at(self, rows: Integer) -> SummedOperators:
+        return SummedOperators(self.sums.at(rows), self.observable_count, self._with_curl, self.field_charge)
+
+
+def operators_at(
+    operators: LatticeOperators, kpoints: Real, with_observable_slopes: bool = False
+) -> SummedOperators:
+    """Bloch operators at any list of reduced k, (k, 3)."""
+    tables = operators.once(_tables_of_points)
+    if with_observable_slopes:
+        tables = (*tables, operators.once(_table_of_observable_slopes))
+    line = np.zeros(len(kpoints), dtype=np.int64)
+    return SummedOperators.of(Sums.of(operators.size, tables, line, kpoints), operators)
+
+
+def _tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
+    return tuple(table_of_points(family) for family in operators.once(families))
+
+
+def _table_of_observable_slopes(operators: LatticeOperators) -> Table:
+    return table_of_points(observable_slopes(operators))
+
+
+def planes(
+    operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
+) -> tuple[Plane, ...]:
+    """All operators summed over the first axis at one mesh index."""
+    kinds: tuple[Family, ...] = operators.once(families)
+    if with_observable_slopes:
+        kinds = (*kinds, operators.once(observable_slopes))
+    return tuple(Plane.of(family, order, k) for family in kinds)
+
+
+def tables_of_lines(plane: tuple[Plane, ...], k: Real) -> tuple[Table, ...]:
+    """Tables of the lines at these coordinates along the second axis of a plane."""
+    return tuple(part.lines(k) for part in plane)
+
+
+def operators_on_lines(
+    operators: LatticeOperators, tables: tuple[Table, ...], row: Integer, along: Real
+) -> SummedOperators:
+    """Bloch operators at points of lines; row : (k,) ascending, of the tables; along : (k,) coordinate."""
+    return SummedOperators.of(Sums.of(operators.size, tables, row, along[:, None]), operators)
