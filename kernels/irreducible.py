@@ -107,7 +107,7 @@ class IrreducibleMesh:
             number = number * self._counts[axis] + place[:, axis]
         return number
 
-    @property
+    @cached_property
     def _counts(self) -> Integer:
         return np.array([self.full.shape[axis] for axis in self.full.axis_order])
 

@@ -42,12 +42,11 @@ def tensor_shape(transformation: Transformation, group: SymmetryGroup) -> Tensor
     lengths = {"observable": group.observables.shape[-1]}
     shape = tuple(lengths.get(index, 3) for index in transformation.indices)
     count = prod(shape)
-    mean = transformation.averaged(np.eye(count).reshape(*shape, count), group).reshape(count, count)
-    # The mean over a group projects on what it leaves as it is.
-    left, sizes, _ = np.linalg.svd(mean)
+    left, sizes, _ = np.linalg.svd(transformation.mean(group))
     basis = left[:, sizes > 0.5]
-    chosen: list[int] = []
-    for component in _by_preference(transformation, shape):
+    preferred = _by_preference(transformation, shape)
+    chosen: list[int] = preferred if basis.shape[1] == count else []
+    for component in preferred:
         if len(chosen) == basis.shape[1]:
             break
         rows = basis[[*chosen, component]]

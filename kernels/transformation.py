@@ -31,30 +31,41 @@ class Transformation:
     time_reversal: int = 1
     magnitude: bool = False
 
-    def turned(self, values: Real, group: SymmetryGroup, operation: int) -> Real:
-        """What one operation of the group makes of values, (indices ..., anything)."""
-        rotation = group.cartesian[operation]
-        matrices = {
-            "polar": rotation,
-            "axial": np.linalg.det(rotation) * rotation,
-            "observable": group.observables[operation],
-        }
-        found, before = values, 1
-        for axis, index in enumerate(self.indices):
-            matrix = matrices[index] ** 2 if self.magnitude else matrices[index]
-            found = matrix @ found.reshape(before, values.shape[axis], -1)
-            before *= values.shape[axis]
-        sign = self.time_reversal if group.time_reversal[operation] else 1
-        return sign * found.reshape(values.shape)
+    def mean(self, group: SymmetryGroup) -> Real:
+        """The mean over all operations as a matrix on flattened indices, (index, index): it projects on what
+        the group leaves as it is.
+        """
+        signs = np.where(group.time_reversal, self.time_reversal, 1) / group.order
+        total, length = signs[:, None, None], 1
+        for index in self.indices[:-1]:
+            matrix = self._turning(group, index)
+            length *= matrix.shape[1]
+            both = total[:, :, None, :, None] * matrix[:, None, :, None, :]
+            total = both.reshape(group.order, length, length)
+        last = self._turning(group, self.indices[-1]) if self.indices else np.ones((group.order, 1, 1))
+        size = last.shape[1]
+        # The sum over operations as one product: nothing of the size (operation, index, index) is formed.
+        summed = total.reshape(group.order, -1).T @ last.reshape(group.order, -1)
+        apart = summed.reshape(length, length, size, size).swapaxes(1, 2)
+        return np.ascontiguousarray(apart.reshape(length * size, length * size))
+
+    def _turning(self, group: SymmetryGroup, index: Index) -> Real:
+        """(operation, n, n) what each operation does to one index."""
+        if index == "observable":
+            matrices = group.observables
+        else:
+            signs = np.linalg.det(group.cartesian) if index == "axial" else np.ones(group.order)
+            matrices = signs[:, None, None] * group.cartesian
+        return matrices**2 if self.magnitude else matrices
 
     def averaged(self, values: Real, group: SymmetryGroup) -> Real:
-        """The mean over all operations: of a sum over irreducible points, that over the whole zone."""
+        """The mean over all operations of values, (indices ..., anything): of a sum over irreducible points,
+        that over the whole zone.
+        """
         if group.order == 1:
             return values
-        total = self.turned(values, group, 0)
-        for operation in range(1, group.order):
-            total += self.turned(values, group, operation)
-        return total / group.order
+        mean = self.mean(group)
+        return (mean @ values.reshape(len(mean), -1)).reshape(values.shape)
 
 
 def transforms(

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from .catalog import RowReader, rows_of
+from .catalog import Run
 from .migration import Migration, Renaming, same_name
 from .place import MATERIALS, StoreLike
 from .results import CatalogRow
@@ -98,9 +98,9 @@ def campaigns(store: StoreLike) -> dict[str, dict[str, Any]]:
     return Store.at(store).campaigns
 
 
-def build_catalog(store: StoreLike, read: RowReader = rows_of) -> xr.Dataset:
+def build_catalog(store: StoreLike, run: Run = map) -> xr.Dataset:
     """`Store.build_catalog` of the store at a path."""
-    return Store.at(store).build_catalog(read)
+    return Store.at(store).build_catalog(run)
 
 
 def verify(store: StoreLike, repair: bool = False) -> tuple[Damage, ...]:

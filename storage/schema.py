@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from xarray.indexes import PandasIndex
 
 from spinscreen.kernels import PARTS, QUANTITIES, BandQuantity, Integral
 
@@ -21,6 +23,9 @@ from .observables import AXES, Observables
 
 #: Raised whenever stored numbers change their meaning; part of every material's key.
 SCHEMA_VERSION = 2
+
+#: Of this code; looking for it costs more than the arrays of a small material.
+VERSION = version("spinscreen")
 
 #: Values of the attribute `kind`, which says what can be done with a dataset.
 INTEGRALS, BANDS, MESH, CATALOG = "integrals", "bands", "mesh", "catalog"
@@ -176,19 +181,30 @@ def integral_dataset(
         if errors is not None and q.name in errors:
             told = f"error bar of the {q.long_name}"
             variables[error_name(q.name)] = described(q, errors[q.name], told, _ERROR_COMMENT)
-    coordinates: dict[Hashable, object] = {
-        "fermi_energy": (
-            "fermi_energy",
-            fermi_energy,
-            {"long_name": "Fermi energy", "units": "eV"},
-        )
-    }
-    if parts:
-        coordinates["part"] = ("part", labels(parts))
-    dims = {dim for q in chosen for dim in q.dims}
-    return _described(
-        xr.Dataset(variables, coordinates | _axis_labels(dims, observables)), INTEGRALS, attributes
+    dims = frozenset(dim for q in chosen for dim in q.dims)
+    known = _indexed_labels(dims, observables, tuple(parts))
+    index = PandasIndex(fermi_energy, "fermi_energy")
+    energies = {"fermi_energy": xr.Variable("fermi_energy", fermi_energy, _ENERGY)}
+    coordinates = xr.Coordinates(
+        {
+            **index.create_variables(energies),
+            **known.variables,
+            **{name: xr.as_variable(value) for name, value in _scalars(attributes).items()},
+        },
+        {"fermi_energy": index, **known.xindexes},
     )
+    return _described(xr.Dataset(variables, coordinates), INTEGRALS, attributes)
+
+
+#: Attributes of the coordinate `fermi_energy`.
+_ENERGY = {"long_name": "Fermi energy", "units": "eV"}
+
+
+@lru_cache(maxsize=32)
+def _indexed_labels(dims: frozenset[str], observables: Observables, parts: tuple[str, ...]) -> xr.Coordinates:
+    """Labels with the indexes of xarray, which cost more than the arrays of a small material."""
+    named = {"part": ("part", labels(parts))} if parts else {}
+    return xr.Coordinates(named | _axis_labels(dims, observables))
 
 
 def _among_parts(values: NDArray, own: Sequence[str], parts: Sequence[str]) -> NDArray:
@@ -197,23 +213,23 @@ def _among_parts(values: NDArray, own: Sequence[str], parts: Sequence[str]) -> N
     return spread
 
 
-def _axis_labels(dims: set[str], observables: Observables) -> dict[Hashable, object]:
+def _axis_labels(dims: Collection[str], observables: Observables) -> dict[Hashable, object]:
     coordinates: dict[Hashable, object] = {dim: (dim, labels(AXES)) for dim in AXIS_DIMS if dim in dims}
     return coordinates | (observables.coordinates if "observable" in dims else {})
 
 
 def _described(dataset: xr.Dataset, kind: str, attributes: Mapping[str, object]) -> xr.Dataset:
     """The dataset with its attributes and the scalar coordinates that they give."""
-    made = {"kind": kind, "schema_version": SCHEMA_VERSION, "spinscreen_version": version("spinscreen")}
+    made = {"kind": kind, "schema_version": SCHEMA_VERSION, "spinscreen_version": VERSION}
     name = str(attributes.get("model_name", ""))
     dataset.attrs = {**made, **conventions(kind, name), **attributes}
     make_portable(dataset)
-    return with_scalars(dataset)
+    return dataset if "name" in dataset.coords else with_scalars(dataset)
 
 
 def conventions(kind: str, name: str = "") -> dict[str, str]:
     """Attributes that every netCDF reader knows: Conventions, title, source, references, history."""
-    made = f"spinscreen {version('spinscreen')}"
+    made = f"spinscreen {VERSION}"
     return {
         "Conventions": "CF-1.11",
         "title": f"{name}: {_TITLES[kind]}" if name else _TITLES[kind],
@@ -228,17 +244,20 @@ def with_scalars(dataset: xr.Dataset) -> xr.Dataset:
 
     So `xarray.concat` keeps those of each material; `xarray.concat(datasets, "name")` labels them.
     """
-    attributes = dataset.attrs
+    found = _scalars(dataset.attrs)
+    return dataset.assign_coords({name: value for name, value in found.items() if name not in dataset.coords})
+
+
+def _scalars(attributes: Mapping[str, Any]) -> dict[str, Any]:
     level: dict[str, Any] = {"long_name": "Fermi level", "units": "eV"}
     threshold = {"long_name": "distance below which levels are one multiplet", "units": "eV"}
     if "fermi_level" in attributes:
         level[AS_COMPUTED] = float(attributes["fermi_level"])
-    found: dict[str, Any] = {
-        "name": str(attributes.get("material", attributes.get("model_name", ""))),
+    return {
+        "name": ((), str(attributes.get("material", attributes.get("model_name", "")))),
         "fermi_level": ((), float(attributes.get("fermi_level", np.nan)), level),
         "degeneracy_threshold": ((), float(attributes.get("degeneracy_threshold", np.nan)), threshold),
     }
-    return dataset.assign_coords({name: value for name, value in found.items() if name not in dataset.coords})
 
 
 def as_now(dataset: xr.Dataset) -> xr.Dataset:

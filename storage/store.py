@@ -22,7 +22,7 @@ from . import (
     verification,
 )
 from .band_stream import BandStream, read_bands
-from .catalog import RowReader, rows_of
+from .catalog import Run
 from .kept_sums import KeptSums
 from .merging import Merge
 from .migration import Migration, Renaming, same_name
@@ -167,15 +167,16 @@ class Store(Place):
         """The catalog as it is, lazily."""
         return catalog.open_catalog(self)
 
-    def build_catalog(self, read: RowReader = rows_of) -> xr.Dataset:
+    def build_catalog(self, run: Run = map) -> xr.Dataset:
         """Bring the catalog up to date with the results and return it, lazily.
 
-        Rows that it has already are not read again, and memory does not grow with the number of materials but
-        for their scalars. A material that is damaged is left out and named in the attribute `damaged` of the
-        result. The new catalog takes the place of the old one in one step; who has the old one open goes on
-        reading it for an hour at least. Raises InputError where the store is empty.
+        Rows that it has already are not read again but for the last few, and memory does not grow with the
+        number of materials but for their scalars. A material that is damaged is left out and named in the
+        attribute `damaged` of the result. The new catalog takes the place of the old one in one step; who has
+        the old one open goes on reading it for an hour at least. Raises InputError where the store is empty.
+        run : how pieces are computed, one after the other by default; they write into the store
         """
-        return catalog.build_catalog(self, read)
+        return catalog.build_catalog(self, run)
 
     def screen(
         self,

@@ -127,10 +127,10 @@ def test_catalogs_built_at_the_same_time_do_not_quarrel(tmp_path, library_source
     run_campaign(campaign(library_sources[:2]), store)
     code = (
         "import sys\n"
-        "from spinscreen.storage import Store, published, read_rows\n"
+        "from spinscreen.storage import Store, published\n"
         "from spinscreen.storage.catalog import _build\n"
         "store = Store.at(sys.argv[1])\n"
-        "for _ in range(5): _build(store, read_rows, None, published(store))\n"
+        "for _ in range(5): _build(store, map, None, published(store))\n"
     )
     drivers = [subprocess.Popen([sys.executable, "-c", code, str(store)]) for _ in range(3)]
     assert [driver.wait() for driver in drivers] == [0, 0, 0]

@@ -17,10 +17,9 @@ from spinscreen.storage import (
     open_catalog,
     open_store,
     published,
-    read_rows,
     screen,
 )
-from spinscreen.storage.catalog import building
+from spinscreen.storage.catalog import building, pieces
 from spinscreen.storage.results import RELATIVE_ENERGY
 from spinscreen.workflows import run_campaign
 
@@ -143,7 +142,8 @@ def test_without_a_fermi_level_nothing_pretends_to_be_at_it(tmp_path, sources):
 
 def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):
     # Private on purpose: the size of chunks is part of the layout, and no setting.
-    monkeypatch.setattr(building, "_CHUNK", 3)
+    for module in (building, pieces):
+        monkeypatch.setattr(module, "CHUNK", 3)
     store = tmp_path / "results.zarr"
     chosen = [sources[name] for name in NAMES]
     run_campaign(campaign(chosen[:2]), store)
@@ -151,9 +151,9 @@ def test_it_grows_by_batches_and_by_observables(tmp_path, sources, monkeypatch):
     reads = []
     run_campaign(campaign(chosen, charge=True), store)
 
-    def noting(store, names):
-        reads.extend(names)
-        return read_rows(store, names)
+    def noting(write, asked):
+        reads.extend(asked)
+        return map(write, asked)
 
     assert build_catalog(store, noting).sizes["material"] == 6
     assert not reads

@@ -286,10 +286,10 @@ def test_readers_see_a_whole_catalog_at_any_moment(tmp_path, dataset):
     held = open_catalog(store)
     code = (
         "import sys\n"
-        "from spinscreen.storage import Store, published, read_rows\n"
+        "from spinscreen.storage import Store, published\n"
         "from spinscreen.storage.catalog import _build\n"
         "store = Store.at(sys.argv[1])\n"
-        "for _ in range(6): _build(store, read_rows, None, published(store))\n"
+        "for _ in range(6): _build(store, map, None, published(store))\n"
     )
     driver = subprocess.Popen([sys.executable, "-c", code, str(store)])
     opened = 0

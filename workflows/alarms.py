@@ -13,7 +13,7 @@ from spinscreen.kernels import Dominance
 from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
-from spinscreen.storage import at_level
+from spinscreen.storage.fermi_level import place_of_level
 
 from .adaptive import Shortfall
 from .calculation import THRESHOLD_SHARE
@@ -117,7 +117,7 @@ class ScanWarning(UserWarning):
 def warn_of_scan(dataset: xr.Dataset) -> None:
     """Where several energies were asked for, none of which is the Fermi level."""
     energies, level = dataset["fermi_energy"].values, dataset.attrs.get("fermi_level")
-    if len(energies) > 1 and level is not None and at_level(dataset) is None:
+    if len(energies) > 1 and level is not None and place_of_level(energies, level) is None:
         warnings.warn(
             f"{dataset.attrs['model_name']}: none of the {len(energies)} Fermi energies from "
             f"{energies.min():g} to {energies.max():g} eV is within 0.05 eV of the Fermi level, {level:g} "

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel, SkipValidation, ValidationError
@@ -18,11 +17,12 @@ from pydantic import BaseModel, SkipValidation, ValidationError
 from spinscreen.kernels import InputError, KMesh, SpinscreenError
 from spinscreen.materials import Source, WannierModel, sources_of
 from spinscreen.storage import SCHEMA_VERSION, Store, StoreError, forget_failure, record_failure
+from spinscreen.storage.schema import VERSION
 
 from .calculation import Calculation
 from .configuration import CampaignCalculation
 from .engine import engine_of_task
-from .plan import estimated_seconds
+from .plan import budget_bytes, estimated_seconds
 from .publication import Work
 from .setting_names import modern_names
 from .settings import complete_kmesh
@@ -31,6 +31,10 @@ from .validation import validation_sentence
 
 #: Settings that say how a result is reached; what it is does not depend on them.
 _HOW = ("attempts", "material_timeout", "memory_budget", "spread_after")
+
+
+#: How many times the matrices of a model fit into the memory budget if workers may hold those of several.
+_LIGHT = 16
 
 
 class Campaign(CampaignCalculation):
@@ -88,7 +92,7 @@ class Campaign(CampaignCalculation):
         if self.pairing is not None and "degeneracy_threshold" not in self.model_fields_set:
             # It hangs on each material then.
             settings["degeneracy_threshold"] = None
-        return [SCHEMA_VERSION, version("spinscreen"), settings]
+        return [SCHEMA_VERSION, VERSION, settings]
 
     @property
     def record(self) -> dict[str, Any]:
@@ -113,19 +117,28 @@ class Outcome:
     called: str | None = None
 
 
-def run_material(campaign: Campaign, source: Source, store: Store, record: str = "") -> Outcome:
+class _LargeError(Exception):
+    """A material that spreads over the cluster, among others that wait for it."""
+
+
+def run_material(
+    campaign: Campaign, source: Source, store: Store, record: str = "", alone: bool = True
+) -> Outcome | None:
     """Load, compute and publish one material; a failure is recorded, not raised. Safe to run twice.
 
     record : id of the campaign's settings in the store
+    alone : whether no other material waits for it; else a large one is not computed, and None returned
     Raises StoreError: a store that cannot be written, or is no more the one that the campaign began with, is
     no material's fault.
     """
     error, started = "", time.perf_counter()
     for _ in range(campaign.attempts):
         try:
-            outcome = _try_material(campaign, source, store, record)
+            outcome = _try_material(campaign, source, store, record, alone)
         except StoreError:
             raise
+        except _LargeError:
+            return None
         except Exception as problem:  # one material, whatever is wrong with it, must not stop the others
             error = _told(problem)
         else:
@@ -143,7 +156,8 @@ def _told(problem: Exception) -> str:
     return f"{type(problem).__name__}: {problem} (in {frame.name}, {frame.filename}, line {frame.lineno})"
 
 
-def _try_material(campaign: Campaign, source: Source, store: Store, record: str) -> Outcome:
+def _try_material(campaign: Campaign, source: Source, store: Store, record: str, alone: bool) -> Outcome:
+    """Raises _LargeError for a large one that is not alone."""
     with warnings.catch_warnings():
         # Assumptions are in the notes of the result.
         warnings.simplefilter("ignore", UserWarning)
@@ -151,7 +165,7 @@ def _try_material(campaign: Campaign, source: Source, store: Store, record: str)
         stamp = campaign.stamp(source) or ""
         model = source.load()
         work = Work.of(source, model, campaign, campaign=record, source_stamp=stamp).as_called_before(store)
-        computed = _integrate(campaign, work, store)
+        computed = _integrate(campaign, work, store, alone)
         if campaign.band_kmesh is not None:
             computed |= _stream(campaign, work.model, campaign.band_kmesh, store)
     status = "computed" if computed else "present"
@@ -159,12 +173,15 @@ def _try_material(campaign: Campaign, source: Source, store: Store, record: str)
     return Outcome(source.id, status, material_id=work.material_id, called=called)
 
 
-def _integrate(campaign: Campaign, work: Work, store: Store) -> bool:
+def _integrate(campaign: Campaign, work: Work, store: Store, alone: bool) -> bool:
     """Compute and publish the Brillouin-zone integrals; False where they are there already."""
     if work.is_published(store):
         return False
     large = work.seconds > campaign.spread_after
-    with engine_of_task(large) as engine:
+    if large and not alone:
+        raise _LargeError
+    light = _LIGHT * work.model.operators.nbytes < budget_bytes(campaign.memory_budget)
+    with engine_of_task(large, light) as engine:
         work.result(engine, store, keeps_sums=large)
     return True
 

@@ -238,7 +238,7 @@ def _labelled(model: WannierModel, settings: Settings, found: Integrated) -> xr.
         wannierized = bool(model.provenance.files)
         note = integral.note_of(settings.temperature, model.is_bogoliubov, wannierized, settings.is_adaptive)
         if note:
-            dataset[integral.name].attrs["note"] = note
+            dataset.variables[integral.name].attrs["note"] = note
     _say_per_spin(dataset, settings.integrals, model.spin_degeneracy)
     left_out = left_out_at_zero(model, settings)
     if left_out:
@@ -252,17 +252,17 @@ def _say_per_spin(dataset: xr.Dataset, integrals: Sequence[Integral], spin_degen
         return
     for integral in integrals:
         if not integral.unit.counts_electrons:
-            dataset[integral.name].attrs["per_spin"] = True
+            dataset.variables[integral.name].attrs["per_spin"] = True
 
 
 def _add_quality(dataset: xr.Dataset, found: Integrated) -> None:
     """Attributes of variables and dataset that say how far the numbers are to be trusted."""
     for name, verdict in found.converged.items():
-        dataset[name].attrs["converged"] = verdict
+        dataset.variables[name].attrs["converged"] = verdict
     for name, dominance in found.dominances.items():
-        dataset[name].attrs["largest_share_of_one_kpoint"] = dominance.share
+        dataset.variables[name].attrs["largest_share_of_one_kpoint"] = dominance.share
     for name in found.errors:
-        dataset[error_name(name)].attrs["error_method"] = found.error_method
+        dataset.variables[error_name(name)].attrs["error_method"] = found.error_method
     if set(found.converged) == set(found.values):
         dataset.attrs["converged"] = all(found.converged.values())
     shares = [dominance.share for dominance in found.dominances.values()]

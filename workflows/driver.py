@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from distributed import Client
 
 from spinscreen.materials import Source
 from spinscreen.storage import (
-    CatalogRow,
     Store,
     StoreError,
     build_catalog,
@@ -24,21 +23,21 @@ from spinscreen.storage import (
     forget_failure,
     missing_of,
     published_stamps,
-    read_rows,
     record_campaign,
     record_failure,
 )
 
-from .campaign import Campaign, Outcome, run_material
+from .campaign import Campaign, Outcome
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .engine import Engine, Result, SchedulerLostError, WorkerKilledError, engine_of
 from .liveness import OverdueError, Tell, WorkersLostError, warn
 from .notebook import notebook_progress
+from .portions import Finished, Portions, run_portion
 
 log = logging.getLogger("spinscreen.driver")
 
-#: Catalog rows that one task reads.
-_ROWS_PER_TASK = 8
+_Piece = TypeVar("_Piece", bound=Hashable)
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -103,12 +102,13 @@ def run_campaign(
     worker_timeout: float = DEFAULT_WORKER_TIMEOUT,
     tell: Tell = warn,
 ) -> CampaignReport:
-    """Compute what is missing of a campaign, one task per material, and bring the catalog up to date.
+    """Compute what is missing of a campaign and bring the catalog up to date.
 
     What is published under the same model and settings is not computed again, so a campaign that was killed
     at any moment goes on when it is run again, and ends with the same numbers. A failing material is tried
     `attempts` times, recorded in the store with its error, and does not stop the others; one that kills its
-    worker is tried again alone. A large material spreads its k points over all workers.
+    worker is tried again alone. Several small materials are one task of a second or so; a large one spreads
+    its k points over all workers.
 
     client : a Dask client or an `Engine`; None uses the threads of this process
     progress : called with each material that has ended; None shows a bar in a notebook, else nothing
@@ -150,7 +150,7 @@ def run_campaign(
         seconds, threads = time.perf_counter() - started, engine.workers
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
-            damaged = build_catalog(root, partial(_read_rows, engine)).attrs.get("damaged", ())
+            damaged = build_catalog(root, partial(_of_each, engine)).attrs.get("damaged", ())
     ended = tuple(sorted(outcomes, key=lambda outcome: outcome.id))
     report = CampaignReport(ended, seconds, threads, tuple(damaged))
     log.info("campaign %s: %s", name, report)
@@ -194,42 +194,53 @@ class _Job:
 
     def outcomes(self, materials: Iterable[Source]) -> Iterator[Outcome]:
         """Raises StoreError, SchedulerLostError, WorkersLostError, InputError where all are refused."""
-        suspects = []
-        for source, done in self._run(materials):
+        suspects: list[Source] = []
+        # Values per k are written span by span, each its own task: one such material is enough for one.
+        portions = Portions(
+            materials, self.engine, self.engine.is_remote and self.template.band_kmesh is None
+        )
+        for portion, done in self._run(portions):
             try:
-                yield self._outcome(source, done)
+                found: Finished = done.result()
             except (StoreError, SchedulerLostError, WorkersLostError):
                 raise
+            except OverdueError:
+                if len(portion) == 1:
+                    yield self._overdue(portion[0])
+                else:
+                    suspects += portion
             except Exception:  # its worker was killed, or the task itself could not be sent or received
-                suspects.append(source)
+                suspects += portion
+            else:
+                portions.learn(found)
+                yield from found.outcomes
         for suspect in suspects:
             log.warning("%s: ended with its worker, tried again alone", suspect.id)
             # Alone, so that a material is not blamed for what its neighbour on the worker did.
-            for source, done in self._run([suspect]):
-                yield self._last_outcome(source, done)
+            for _, done in self._run(Portions([suspect], self.engine, together=False)):
+                yield self._last_outcome(suspect, done)
 
-    def _run(self, materials: Iterable[Source]) -> Iterator[tuple[Source, Result]]:
-        task = partial(_run_material, self.template, self.store, self.record)
-        return self.engine.map(task, materials, nested=True, limit=self.template.material_timeout)
+    def _run(self, portions: Portions) -> Iterator[tuple[tuple[Source, ...], Result]]:
+        task = partial(run_portion, self.template, self.store, self.record, portions.seconds)
+        limit = self.template.material_timeout
+        # One that begins when the time of its portion is nearly up has all of its own.
+        limit = None if limit is None else limit + portions.seconds
+        return self.engine.map(task, portions, nested=True, limit=limit)
 
-    def _outcome(self, source: Source, done: Result) -> Outcome:
-        """Raises StoreError, SchedulerLostError, WorkersLostError, and whatever kept the task from ending."""
-        try:
-            outcome: Outcome = done.result()
-        except OverdueError:
-            limit = self.template.material_timeout
-            error = (
-                f"it took longer than material_timeout = {limit:g} s and its worker was started anew (does "
-                "the file server hang, or is one of its files a pipe?)"
-            )
-            return self._failed(source, error)
-        return outcome
+    def _overdue(self, source: Source) -> Outcome:
+        error = (
+            f"it took longer than material_timeout = {self.template.material_timeout:g} s and its worker was "
+            "started anew (does the file server hang, or is one of its files a pipe?)"
+        )
+        return self._failed(source, error)
 
     def _last_outcome(self, source: Source, done: Result) -> Outcome:
         try:
-            return self._outcome(source, done)
+            (outcome,) = done.result().outcomes
         except (StoreError, SchedulerLostError, WorkersLostError):
             raise
+        except OverdueError:
+            return self._overdue(source)
         except WorkerKilledError:
             error = (
                 "its worker was killed again and again, most likely out of memory: give the workers more "
@@ -238,27 +249,20 @@ class _Job:
             return self._failed(source, error)
         except Exception as problem:
             return self._failed(source, f"{type(problem).__name__}: {problem}")
+        assert isinstance(outcome, Outcome)
+        return outcome
 
     def _failed(self, source: Source, error: str) -> Outcome:
         record_failure(self.store, source.id, error, self.record, source.path)
         return Outcome(source.id, "failed", error)
 
 
-def _run_material(campaign: Campaign, store: Store, record: str, source: Source) -> Outcome:
-    return run_material(campaign, source, store, record)
-
-
-def _read_rows(engine: Engine, store: str, names: Sequence[str]) -> Iterator[CatalogRow | str]:
-    """Rows of the catalog, read by whatever computes."""
-    pieces = [tuple(names[i : i + _ROWS_PER_TASK]) for i in range(0, len(names), _ROWS_PER_TASK)]
-    reading = engine.map(partial(_read_some, store), pieces, nested=True)
-    found = {piece: done.result() for piece, done in reading}
-    for piece in pieces:
-        yield from found[piece]
-
-
-def _read_some(store: str, names: Sequence[str]) -> list[CatalogRow | str]:
-    return list(read_rows(store, names))
+def _of_each(
+    engine: Engine, function: Callable[[_Piece], _Found], pieces: Sequence[_Piece]
+) -> Iterator[_Found]:
+    """What a function makes of each piece, by whatever computes, in their order."""
+    found = {piece: done.result() for piece, done in engine.map(function, pieces)}
+    return (found[piece] for piece in pieces)
 
 
 @contextmanager

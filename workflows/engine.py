@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from concurrent.futures import Future as LocalFuture
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Protocol, TypeVar
 
 from dask.system import cpu_count
 from distributed import Client, Future, KilledWorker, Semaphore, as_completed, worker_client
 from distributed.comm import CommClosedError
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from spinscreen.kernels import InputError, SpinscreenError, short
 
@@ -27,8 +28,15 @@ from .workers import is_worker, quietly, result_of, set_up_workers, share, topic
 
 log = logging.getLogger("spinscreen.engine")
 
-#: Batches in flight: one to work on while the next waits, however many there are.
+#: Batches in flight at least: one to work on while the next waits.
 _BATCHES_IN_FLIGHT = 2
+
+#: Worker threads for each large material that is computed at a time, if its matrices are small (as many as
+#: the shortest has spans), and such materials at most.
+_THREADS_OF_ONE, _MOST_TOGETHER = 64, 4
+
+#: Seconds between two looks at the size of the cluster.
+_LOOK_AGAIN = 5.0
 
 #: Priority of the parts of a material that has begun, before materials that have not.
 _FIRST = 10
@@ -55,9 +63,12 @@ class Result(Protocol):
 def core_count() -> int:
     """All cores of this process, but one inside a Dask worker: there the tasks run side by side already.
 
-    Those that affinity and control groups leave it, not those of the machine.
+    Those that affinity and control groups leave it at its start, not those of the machine.
     """
-    return 1 if is_worker() else cpu_count()
+    return 1 if is_worker() else _cores()
+
+
+_cores = cache(cpu_count)
 
 
 class Engine(ABC):
@@ -72,6 +83,11 @@ class Engine(ABC):
     def workers(self) -> int:
         """Nested calls that run at the same time now."""
         return 1
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether calls are sent to other processes, which takes time for each."""
+        return False
 
     @property
     def grows(self) -> bool:
@@ -145,15 +161,19 @@ def engine_of(
 
 
 @contextmanager
-def engine_of_task(large: bool) -> Iterator[Engine]:
+def engine_of_task(large: bool, light: bool = False) -> Iterator[Engine]:
     """On a worker: the whole cluster for a large material, whose k points spread; itself for a small one.
 
-    One large material at a time: every worker holds its matrices. Unlike a lock, a semaphore is free again
-    when its holder is killed.
+    One large material at a time, as workers hold its matrices; several `light` ones where they are too few to
+    keep a large cluster busy one by one. Unlike a lock, a semaphore is free again when its holder is killed.
     """
     if large and is_worker():
-        with worker_client() as client, Semaphore(max_leases=1, name="spinscreen-large-material"):
-            yield DaskEngine(client)
+        with worker_client() as client:
+            engine = DaskEngine(client)
+            together = min(engine.threads // _THREADS_OF_ONE, _MOST_TOGETHER) if light else 1
+            name = f"spinscreen-large-material-{max(1, together)}"
+            with Semaphore(max_leases=max(1, together), name=name):
+                yield engine
     else:
         yield LocalEngine()
 
@@ -176,9 +196,10 @@ class LocalEngine(Engine):
     ) -> Iterator[tuple[_Item, Result]]:
         source = Source(items)
         call = partial(function, *shared)
-        if nested:
-            while batch := source.take(1):
-                yield batch[0], _called(call, batch[0])
+        if nested or core_count() == 1:
+            with nullcontext() if nested else _one_thread():
+                while batch := source.take(1):
+                    yield batch[0], _called(call, batch[0])
             return
         with _pool() as pool:
             pending: dict[LocalFuture[Any], _Item] = {}
@@ -208,6 +229,15 @@ class LocalEngine(Engine):
                 done(item)
             return _tree(parts, add)
 
+        def computed(item: _Item) -> _Sum:
+            part = function(*shared, item)
+            done(item)
+            return part
+
+        if core_count() == 1:
+            with _one_thread():
+                yield from (_tree([computed(item) for item in batch], add) for batch in batches)
+            return
         with _pool() as pool:
             for batch in batches:
                 waiting.append([(item, pool.submit(function, *shared, item)) for item in batch])
@@ -243,6 +273,10 @@ class DaskEngine(Engine):
     @property
     def workers(self) -> int:
         return self.threads
+
+    @property
+    def is_remote(self) -> bool:
+        return True
 
     @property
     def grows(self) -> bool:
@@ -294,8 +328,18 @@ class DaskEngine(Engine):
         done: Callable[[_Item], None],
     ) -> Iterator[_Sum]:
         how = {"pure": False, "priority": _FIRST, **self._where}
-        client, sent = self._client, self._sent(shared)
+        tasks = sum(map(len, batches)) if isinstance(batches, Sequence) else None
+        client, sent = self._client, self._sent(shared, tasks)
         waiting: deque[tuple[dict[Future, _Item], Future]] = deque()
+
+        width, looked = 0, -_LOOK_AGAIN
+
+        def room() -> int:
+            """Parts that keep all workers busy."""
+            nonlocal width, looked
+            if time.monotonic() - looked > _LOOK_AGAIN:
+                width, looked = self.threads, time.monotonic()
+            return IN_FLIGHT * width
 
         def submit(batch: Sequence[_Item]) -> None:
             parts = {client.submit(function, *sent, item, **how): item for item in batch}
@@ -314,18 +358,21 @@ class DaskEngine(Engine):
         try:
             for batch in batches:
                 submit(batch)
-                if len(waiting) == _BATCHES_IN_FLIGHT:
+                # The whole cluster works on it, however large it is.
+                while (
+                    len(waiting) >= _BATCHES_IN_FLIGHT and sum(len(parts) for parts, _ in waiting) >= room()
+                ):
                     yield oldest()
             while waiting:
                 yield oldest()
         finally:
             client.cancel([future for parts, _ in waiting for future in parts])
 
-    def _sent(self, shared: tuple[Any, ...]) -> list[Future]:
+    def _sent(self, shared: tuple[Any, ...], tasks: int | None = None) -> list[Future]:
         _ = self._where  # workers that are not admitted get nothing
         # Work in rounds shares the same values in each of them.
         if shared is not self._last_sent[0]:
-            self._last_sent = (shared, [share(self._client, value) for value in shared])
+            self._last_sent = (shared, [share(self._client, value, tasks) for value in shared])
         return self._last_sent[1]
 
     @contextmanager
@@ -362,12 +409,21 @@ class _Answer:
             ) from None
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS that NumPy and SciPy have loaded: looking for it costs more than a small material."""
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """One BLAS thread; those of a worker were limited when it was set up."""
+    return nullcontext() if is_worker() else _libraries().limit(limits=1)
+
+
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
     """A thread for each core, each with one BLAS thread; what waits is dropped when the work is left."""
-    # A worker's threads were limited when it was set up, which costs more than a small material.
-    limited = nullcontext() if is_worker() else threadpool_limits(1)
-    with limited, ThreadPoolExecutor(core_count()) as pool:
+    with _one_thread(), ThreadPoolExecutor(core_count()) as pool:
         try:
             yield pool
         except BaseException:

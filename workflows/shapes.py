@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import product
 
 import numpy as np
@@ -41,24 +42,31 @@ def add_shapes(
     By the group that the model obeys or, where it has less symmetry than its crystal, was meant to obey.
     """
     group = meant_group(model)
+    shape_of = cache(partial(tensor_shape, group=group))
+    every_shape = cache(partial(tensor_shape, group=SymmetryGroup.identity(len(model.observables))))
+    labels = {
+        str(dim): dataset.variables[dim].values.tolist() for dim in dataset.dims if dim in dataset.coords
+    }
     residuals: dict[str, float] = {}
     for integral in chosen:
-        values = dataset[integral.name]
+        # Not its DataArray, which costs more than what is asked of it.
+        values = dataset.variables[integral.name]
         if not integral.transformation.indices:
             continue
         plain = values.values if not integral.parts else np.moveaxis(values.values, 0, -1)
         smallest = integral.absolute_tolerance(sample)
         residual = symmetry_residual(plain, integral.transformation, group, smallest)
-        shape = tensor_shape(integral.transformation, group)
+        shape = shape_of(integral.transformation)
         if integral.name in _KINDS_OF:
-            dataset.attrs["spin_current_types"] = spin_current_types(values, shape)
+            dataset.attrs["spin_current_types"] = spin_current_types(labels["observable"], shape)
         if residual > _SMALL:
             # What the group forbids is there nevertheless: every component is shown.
-            shape = tensor_shape(integral.transformation, SymmetryGroup.identity(len(model.observables)))
+            shape = every_shape(integral.transformation)
         # One text each, as some formats hold no empty list.
-        values.attrs["independent_components"] = ", ".join(_named(values, shape.independent))
+        independent = _named(values.dims, labels, shape.independent)
+        values.attrs["independent_components"] = ", ".join(independent)
         forbidden = map(tuple, np.argwhere(~shape.allowed).tolist())
-        values.attrs["forbidden_components"] = ", ".join(_named(values, forbidden))
+        values.attrs["forbidden_components"] = ", ".join(_named(values.dims, labels, forbidden))
         values.attrs["symmetry_residual"] = residual
         residuals[integral.name] = residual
     dataset.attrs["symmetry_operations"] = group.order
@@ -85,22 +93,23 @@ def mesh_note(mesh: IrreducibleMesh, group: SymmetryGroup) -> str | None:
     return f"{told}: tensors have less symmetry than the crystal; kshift {steps} keeps {most}"
 
 
-def _named(values: xr.DataArray, places: Iterable[tuple[int, ...]]) -> Iterator[str]:
-    dims = [str(dim) for dim in values.dims if dim not in ("part", "fermi_energy")]
+def _named(
+    dims: Sequence[Hashable], labels: Mapping[str, Sequence[str]], places: Iterable[tuple[int, ...]]
+) -> Iterator[str]:
+    axes = [str(dim) for dim in dims if dim not in ("part", "fermi_energy")]
     for place in places:
-        labels = [str(values[dim].values[i]) for dim, i in zip(dims, place, strict=True)]
-        observable = labels.pop(0) if "observable" in dims else None
-        yield str(Component(observable, "".join(labels)))
+        words = [labels[axis][i] for axis, i in zip(axes, place, strict=True)]
+        observable = words.pop(0) if "observable" in axes else None
+        yield str(Component(observable, "".join(words)))
 
 
-def spin_current_types(values: xr.DataArray, shape: TensorShape) -> str:
+def spin_current_types(names: Sequence[str], shape: TensorShape) -> str:
     """Types of the spin Hall database that symmetry allows in Cartesian axes (s41524-021-00635-0).
 
     I : spin, current and field along three axes; II : spin along the current, across the field; III : current
     along the field; IV : spin along the field, across the current. "" where no spin current is allowed.
     """
     found = set()
-    names = [str(name) for name in values["observable"].values]
     for s, a, b in np.argwhere(shape.allowed):
         if is_spin(names[s]):
             spin, current, field = names[s][-1], "xyz"[a], "xyz"[b]

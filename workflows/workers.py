@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -113,9 +114,15 @@ def refusals(client: Client) -> list[str]:
     return [event["refused"] for _, event in client.get_events(topic()) if "refused" in event]
 
 
-def share(client: Client, value: Any) -> Future:
-    """Send a value to every admitted worker once; tasks refer to it."""
-    return client.scatter(value, broadcast=True, hash=False, workers=admitted_workers(client) or None)
+def share(client: Client, value: Any, most: int | None = None) -> Future:
+    """Send a value to every admitted worker once; tasks refer to it.
+
+    most : tasks that need it; where there are more workers, as many of them get it
+    """
+    workers = admitted_workers(client)
+    if most is not None and len(workers) > most:
+        workers = random.sample(workers, max(1, most))
+    return client.scatter(value, broadcast=True, hash=False, workers=workers or None)
 
 
 def quietly(function: Callable[..., _Result], *arguments: object) -> _Result | StoreError:

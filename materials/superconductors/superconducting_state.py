@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from spinscreen.kernels import InputError, KMesh, bloch_operators
 
@@ -68,6 +67,9 @@ def _lowest(model: WannierModel, points: NDArray[np.float64]) -> NDArray[np.floa
 
 
 def _descend(model: WannierModel, start: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    # Takes longer to import than a small material to compute.
+    from scipy.optimize import minimize
+
     free = np.array(model.periodic)
 
     def squared(k: NDArray[np.float64]) -> float:

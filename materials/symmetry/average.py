@@ -12,7 +12,7 @@ from spinscreen.kernels import InputError
 from ..matrices import hermitian_part, opposite_rows
 from ..model import Atom, TrialOrbitals, WannierModel
 from .candidates import Candidates, candidates_of
-from .group import ROUNDING
+from .group import ROUNDING, know_group
 from .levels import largest_change, splittings
 from .naming import group_name
 from .operations import Products
@@ -126,7 +126,11 @@ def symmetrized(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation]:
         largest_splitting=float(split.max(initial=0.0)),
         band=largest_change(model, result),
     )
-    return _with_note(result, deviation), deviation
+    noted = _with_note(result, deviation)
+    know_group(noted, replace(candidates, operators=average))
+    if deviation.is_rounding:
+        know_group(model, candidates)
+    return noted, deviation
 
 
 def averaged(candidates: Candidates, mixing: NDArray[np.float64]) -> Operators:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,10 @@ from ..model import SPIN, WannierModel
 from ..spin import PAULI
 from .operations import chosen, find_crystal, with_time_reversal
 from .operators import Operators, closed_translations, transformed
-from .orbitals import Action, OrbitalBasis, action_of, invariant_sites
+from .orbitals import Action, OrbitalBasis, actions_of, invariant_sites
+
+#: Memory of the operators after as many operations as are looked at together.
+_BYTES_TOGETHER = 8 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +43,18 @@ class Candidates:
 
     def after(self, number: int, name: str) -> NDArray[np.complex128]:
         """One of the operators, by its name, after an operation, (R, component, orbital, orbital)."""
-        matrices = getattr(self.operators, name)
-        return transformed(self.actions[number], self.operators.cells, matrices, name == "position")
+        polar = slice(3 if name == "position" else 0)
+        return transformed(
+            [self.actions[number]], self.operators.cells, getattr(self.operators, name), polar
+        )[0]
+
+    def changes(self) -> Iterator[NDArray[np.complex128]]:
+        """What each operation changes of H and the positions, (R, 1 + 3, orbital, orbital)."""
+        before = np.concatenate([self.operators.hamiltonian, self.operators.position], axis=1)
+        together = max(1, _BYTES_TOGETHER // before.nbytes)
+        for start in range(0, len(self.actions), together):
+            actions = self.actions[start : start + together]
+            yield from transformed(actions, self.operators.cells, before, slice(1, 4)) - before
 
     def only(self, rows: Sequence[int]) -> Candidates:
         """Some of the operations."""
@@ -59,16 +72,12 @@ def candidates_of(model: WannierModel) -> Candidates:
     operations, lattice = crystal.operations, crystal.lattice
     half = operations.order // 2
     spatial = operations.rotations[:half], operations.translations[:half]
-    given = zip(operations.rotations, operations.translations, operations.time_reversal, strict=True)
     reduced = basis.sites @ np.linalg.inv(model.lattice)
-    if (
-        action_of(basis, reduced, lattice, np.eye(3, dtype=np.int64), np.zeros(3), False, model.periodic)
-        is None
-    ):
+    reduced = invariant_sites(basis.labels, reduced, lattice, *spatial, model.periodic)
+    found = actions_of(basis, reduced, lattice, operations, model.periodic)
+    if found[0] is None:
         # Orbitals that depend on one another, or stand at one place: no operation has a matrix for them.
         return _time_reversal_alone(model)
-    reduced = invariant_sites(basis.labels, reduced, lattice, *spatial, model.periodic)
-    found = [action_of(basis, reduced, lattice, w, t, bool(r), model.periodic) for w, t, r in given]
     rows = [row for row, action in enumerate(found) if action is not None]
     actions = tuple(action for action in found if action is not None)
     origins = (reduced @ lattice)[basis.site_of]

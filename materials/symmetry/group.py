@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..model import WannierModel
-from .candidates import candidates_of
+from .candidates import Candidates, candidates_of
 from .operations import Products, chosen, obeyed_group
 
 #: eV, angstrom: what sums over R leave of a symmetric model; printed files break symmetry by a thousand times
@@ -32,11 +32,23 @@ def symmetry_group(model: WannierModel) -> SymmetryGroup:
     trial orbitals time reversal alone. An operation that turns an observable into something that is no real
     combination of observables is left out: quantities of that observable could not be followed.
     """
-    candidates = candidates_of(model)
-    mixing: dict[int, NDArray[np.float64]] = {0: np.eye(len(model.observables))}
+    return _obeyed(candidates_of(model), model.lattice)
+
+
+def know_group(model: WannierModel, candidates: Candidates) -> None:
+    """Give a model its group, measured among candidates that are at hand: finding its own costs more.
+
+    candidates : with operators that are those of the model to rounding
+    """
+    if "symmetry_group" not in vars(model):
+        vars(model)["symmetry_group"] = _obeyed(candidates, model.lattice)
+
+
+def _obeyed(candidates: Candidates, lattice: NDArray[np.float64]) -> SymmetryGroup:
+    mixing: dict[int, NDArray[np.float64]] = {0: np.eye(candidates.operators.observables.shape[1])}
 
     def obeys(number: int) -> bool:
-        if not keeps_metric(model.lattice, candidates.operations.rotations[number]):
+        if not keeps_metric(lattice, candidates.operations.rotations[number]):
             return False
         for name in ("hamiltonian", "position"):
             if np.abs(candidates.after(number, name) - getattr(candidates.operators, name)).max() > ROUNDING:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import WannierModel
-from .orbitals import Action
+from .orbitals import Action, codes_of
 
 
 class Cells:
@@ -30,16 +31,14 @@ class Cells:
         found: NDArray[np.int64] = np.where(inside, self._rows[tuple(np.moveaxis(place, -1, 0))], -1)
         return found
 
-    @property
+    def sources(self, action: Action) -> NDArray[np.int64]:
+        """Rows of the cells that an operation moves to each cell, (difference, R), by its relative shifts."""
+        inverse = np.rint(np.linalg.inv(action.rotation)).astype(np.int64)
+        return self.rows((self.translations - action.relative_shifts[0][:, None]) @ inverse.T)
+
+    @cached_property
     def home(self) -> int:
         return int(self.rows(np.zeros(3, dtype=np.int64)))
-
-
-def _relative_shifts(action: Action) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The differences shift_j - shift_i that occur, (difference, 3), and which of them each i, j has."""
-    apart = action.shift[None, :] - action.shift[:, None]
-    values, which = np.unique(apart.reshape(-1, 3), axis=0, return_inverse=True)
-    return values, which.reshape(apart.shape[:2])
 
 
 def closed_translations(translations: NDArray[np.int64], actions: Sequence[Action]) -> NDArray[np.int64]:
@@ -47,27 +46,38 @@ def closed_translations(translations: NDArray[np.int64], actions: Sequence[Actio
     moved = [
         (translations @ action.rotation.T + shift)
         for action in actions
-        for shift in _relative_shifts(action)[0]
+        for shift in action.relative_shifts[0]
     ]
-    return np.unique(np.concatenate([translations, *moved]), axis=0)
+    every = np.concatenate([translations, *moved])
+    return every[np.unique(codes_of(every), return_index=True)[1]]
 
 
 def transformed(
-    action: Action, cells: Cells, matrices: NDArray[np.complex128], is_vector: bool = False
+    actions: Sequence[Action], cells: Cells, matrices: NDArray[np.complex128], polar: slice = slice(0)
 ) -> NDArray[np.complex128]:
-    """Operators after an operation, g X g^-1, (R, component, orbital, orbital) as they were given.
+    """Operators after each operation, g X g^-1, (operation, R, component, orbital, orbital).
 
-    is_vector : the three components are those of a polar vector
+    matrices : (R, component, orbital, orbital); polar : which components are those of a polar vector
     """
-    given = matrices.conj() if action.conjugates else matrices
-    # Two products of large matrices, for which many small ones take several times as long.
-    turned = np.tensordot(given, action.matrix.conj(), axes=(3, 1))
-    turned = np.moveaxis(np.tensordot(action.matrix, turned, axes=(1, 2)), 0, 2)
-    if is_vector:
-        turned = np.moveaxis(np.tensordot(action.cartesian, turned, axes=(1, 1)), 0, 1)
-    shifts, which = _relative_shifts(action)
-    inverse = np.rint(np.linalg.inv(action.rotation)).astype(np.int64)
-    sources = np.stack([cells.rows((cells.translations - shift) @ inverse.T) for shift in shifts])
+    reverses = np.array([action.conjugates for action in actions])
+    unitary = np.stack([action.matrix for action in actions])
+    right = np.where(reverses[:, None, None], unitary, unitary.conj())
+    # A few products of large matrices, for which many small ones take several times as long.
+    turned = np.moveaxis(np.tensordot(matrices, right, axes=(3, 2)), (3, 2), (0, 1))
+    turned[reverses] = turned[reverses].conj()
+    count, size, *others = turned.shape
+    turned = (unitary @ turned.reshape(count, size, -1)).reshape(count, size, *others)
+    turned = np.moveaxis(turned, 1, 3)
+    if polar.stop:
+        cartesian = np.stack([action.cartesian for action in actions])
+        turned[:, :, polar] = np.einsum("gab,grbij->graij", cartesian, turned[:, :, polar])
+    return np.stack([_moved(action, cells, part) for action, part in zip(actions, turned, strict=True)])
+
+
+def _moved(action: Action, cells: Cells, turned: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Elements of operators in the cells into which an operation moves them."""
+    shifts, which = action.relative_shifts
+    sources = cells.sources(action)
     if len(shifts) == 1 and (sources >= 0).all():
         return turned[sources[0]]
     result = np.zeros(turned.shape, dtype=complex)

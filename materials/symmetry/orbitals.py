@@ -8,8 +8,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
+
+from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..spin import PAULI
 from ..trial_orbitals import TrialOrbitals, rotation_of_harmonics
@@ -61,6 +62,18 @@ class OrbitalBasis:
         return cls(trial.positions[first], site_of, radial, functions, trial.rotation)
 
     @cached_property
+    def field_operators(self) -> NDArray[np.complex128]:
+        """The unit matrix and, with spinors, the three of Pauli, within each site and radial part,
+        (1 or 4, orbital, orbital).
+        """
+        spins = np.ones((1, 1, 1))
+        if self.functions.shape[2] == 2:
+            spins = np.concatenate([np.eye(2)[None], PAULI])
+        matrices = np.einsum("ias,xst,jat->xij", self.functions.conj(), spins, self.functions, optimize=True)
+        same = (self.site_of[:, None] == self.site_of) & (self.radial[:, None] == self.radial)
+        return np.asarray(np.where(same, matrices, 0))
+
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """Per site, what no rotation changes of its orbitals: radial parts and shares of s, p, d and f."""
         shares = np.stack(
@@ -98,6 +111,11 @@ def _orthogonalized(
 _SHELLS = [l_number**2 for l_number in range(1, _HIGHEST + 1)]
 
 
+def codes_of(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each vector of whole numbers (..., 3), in their order: rows of numbers sort slowly."""
+    return cells @ np.array([2**40, 2**20, 1])
+
+
 @dataclass(frozen=True, eq=False)
 class Action:
     """An operation on orbitals: orbital i of cell R goes to sum_j |j, W R + shift_i> matrix_ji.
@@ -112,44 +130,72 @@ class Action:
     cartesian: NDArray[np.float64]
     conjugates: bool
 
+    @cached_property
+    def relative_shifts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The differences shift_j - shift_i that occur, (difference, 3), and which of them each i, j has."""
+        apart = self.shift[None, :] - self.shift[:, None]
+        if not apart.any():
+            return apart[0, :1], np.zeros(apart.shape[:2], dtype=np.int64)
+        first, which = np.unique(codes_of(apart), return_index=True, return_inverse=True)[1:]
+        return apart.reshape(-1, 3)[first], which.reshape(apart.shape[:2])
 
-def spinor_rotation(cartesian: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """How a spinor turns, (2, 2), with one of the two signs of the double group; inversion leaves it."""
-    angles = Rotation.from_matrix(np.sign(np.linalg.det(cartesian)) * cartesian).as_rotvec()
-    return np.asarray(expm(-0.5j * np.tensordot(angles, PAULI, 1)))
+
+def _spinor_rotations(cartesian: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """How spinors turn, (operation, 2, 2), with one of the two signs of the double group; inversion leaves
+    them.
+    """
+    proper = np.linalg.det(cartesian)[:, None, None] * cartesian
+    vectors = Rotation.from_matrix(proper).as_rotvec()
+    # cos(a/2) - i sin(a/2) n.sigma, the sine over the angle as sinc has it.
+    half = np.linalg.norm(vectors, axis=1)[:, None, None] / 2
+    turn = np.tensordot(vectors, PAULI, 1)
+    return np.asarray(np.cos(half) * np.eye(2) - 0.5j * np.sinc(half / np.pi) * turn)
 
 
-def action_of(
+def actions_of(
     basis: OrbitalBasis,
     reduced: NDArray[np.float64],
     lattice: NDArray[np.float64],
-    rotation: NDArray[np.int64],
-    translation: NDArray[np.float64],
-    reverses: bool,
+    operations: SymmetryGroup,
     periodic: Sequence[bool],
-) -> Action | None:
-    """The operation x -> W x + t on a basis, None where a site or an orbital of one has no image.
+) -> list[Action | None]:
+    """Each operation x -> W x + t on a basis, None where a site or an orbital of one has no image.
 
-    reduced : (site, 3) positions of the sites; reverses : time as well; periodic : axes that repeat
+    reduced : (site, 3) positions of the sites; periodic : axes that repeat
     """
-    cartesian = lattice.T @ rotation @ np.linalg.inv(lattice.T)
-    placed = _images(basis.labels, reduced, lattice, rotation, translation, periodic)
-    if placed is None:
-        return None
-    image, shift = placed
-    functions = basis.functions.conj() if reverses else basis.functions
-    turned = np.einsum("ab,ibs->ias", rotation_of_harmonics(cartesian), functions)
-    if functions.shape[2] == 2:
-        spinor = spinor_rotation(cartesian) @ (_REVERSAL if reverses else np.eye(2))
-        turned = np.einsum("st,iat->ias", spinor, turned)
-    matrix = np.einsum("ias,jas->ij", basis.functions.conj(), turned)
-    matrix[basis.site_of[:, None] != image[basis.site_of][None, :]] = 0.0
-    matrix[basis.radial[:, None] != basis.radial[None, :]] = 0.0
-    if np.abs(matrix.conj().T @ matrix - np.eye(len(matrix))).max() > _CLOSED:
-        return None
+    cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
+    image, shift, lands = _images(
+        basis.labels, reduced, lattice, operations.rotations, operations.translations, periodic
+    )
+    # Operations that differ by time reversal alone turn functions alike.
+    first, which = np.unique(cartesian, axis=0, return_index=True, return_inverse=True)[1:]
+    harmonics = rotation_of_harmonics(cartesian[first])
+    turned = np.einsum("gab,ibs->gias", harmonics, basis.functions)[which.ravel()]
+    turned[operations.time_reversal] = turned[operations.time_reversal].conj()
+    if basis.functions.shape[2] == 2:
+        spinors = _spinor_rotations(cartesian[first])[which.ravel()]
+        spinors[operations.time_reversal] = spinors[operations.time_reversal] @ _REVERSAL
+        turned = np.einsum("gst,giat->gias", spinors, turned)
+    flat = basis.functions.reshape(len(basis.functions), -1)
+    matrices = flat.conj() @ turned.reshape(*turned.shape[:2], -1).swapaxes(1, 2)
+    apart = basis.site_of[:, None] != image[:, basis.site_of][:, None, :]
+    matrices[apart | (basis.radial[:, None] != basis.radial[None, :])] = 0.0
+    lost = np.abs(matrices.conj().swapaxes(1, 2) @ matrices - np.eye(len(flat))).max(axis=(1, 2))
     arriving = np.empty_like(shift)
-    arriving[image] = shift
-    return Action(matrix, arriving[basis.site_of], rotation, cartesian, reverses)
+    np.put_along_axis(arriving, image[..., None], shift, axis=1)
+    arriving = arriving[:, basis.site_of]
+    return [
+        Action(
+            matrices[g],
+            arriving[g],
+            operations.rotations[g],
+            cartesian[g],
+            bool(operations.time_reversal[g]),
+        )
+        if lands[g] and lost[g] <= _CLOSED
+        else None
+        for g in range(operations.order)
+    ]
 
 
 Labels = Sequence[str]
@@ -159,21 +205,29 @@ def _images(
     labels: Labels,
     reduced: NDArray[np.float64],
     lattice: NDArray[np.float64],
-    rotation: NDArray[np.int64],
-    translation: NDArray[np.float64],
+    rotations: NDArray[np.int64],
+    translations: NDArray[np.float64],
     periodic: Sequence[bool],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Per site, where it lands: number of the site, and cells."""
-    apart = (reduced @ rotation.T + translation)[:, None] - reduced[None]
-    cells = np.where(periodic, np.rint(apart), 0.0)
-    distance = np.linalg.norm((apart - cells) @ lattice, axis=2)
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Per operation and site, where it lands: number of the site, and cells; and whether all of them land."""
+    moved = reduced @ rotations.swapaxes(1, 2) + translations[:, None]
     kinds = np.array(labels)
-    distance[kinds[:, None] != kinds[None, :]] = np.inf
-    image = distance.argmin(axis=1)
-    every = np.arange(len(image))
-    if distance[every, image].max() > _SITE_TOLERANCE or len(set(image.tolist())) < len(image):
-        return None
-    return image, cells[every, image].astype(np.int64)
+    image = np.zeros(moved.shape[:2], dtype=np.int64)
+    cells = np.zeros(moved.shape, dtype=np.int64)
+    lands = np.ones(len(moved), dtype=bool)
+    # Of one kind after the other: sites of all kinds among one another would be too many to look at.
+    for kind in np.unique(kinds):
+        members = np.flatnonzero(kinds == kind)
+        for site in members:
+            apart = moved[:, site, None] - reduced[members]
+            whole = np.where(periodic, np.rint(apart), 0.0)
+            distance = np.linalg.norm((apart - whole) @ lattice, axis=2)
+            nearest = distance.argmin(axis=1)
+            every = np.arange(len(moved))
+            image[:, site], cells[:, site] = members[nearest], whole[every, nearest]
+            lands &= distance[every, nearest] <= _SITE_TOLERANCE
+    lands &= (np.sort(image, axis=1) == np.arange(len(reduced))).all(axis=1)
+    return image, cells, lands
 
 
 def invariant_sites(
@@ -186,13 +240,13 @@ def invariant_sites(
 ) -> NDArray[np.float64]:
     """Reduced positions (site, 3) that operations map exactly onto one another: the mean of their images.
 
+    Those where no operation maps all of them stay where they are.
     labels : one word per site, equal where an operation may exchange them; periodic : axes that repeat
     """
-    total, count = np.zeros_like(reduced), 0
-    for rotation, translation in zip(rotations, translations, strict=True):
-        placed = _images(labels, reduced, lattice, rotation, translation, periodic)
-        if placed is not None:
-            image, cells = placed
-            total[image] += reduced @ rotation.T + translation - cells
-            count += 1
-    return total / count
+    image, cells, lands = _images(labels, reduced, lattice, rotations, translations, periodic)
+    if not lands.any():
+        return reduced
+    moved = reduced @ rotations.swapaxes(1, 2) + translations[:, None] - cells
+    total = np.zeros_like(reduced)
+    np.add.at(total, image[lands], moved[lands])
+    return total / np.count_nonzero(lands)

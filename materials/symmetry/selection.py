@@ -11,7 +11,6 @@ from spinscreen.kernels import InputError, SymmetryGroup
 
 from ..model import WannierModel
 from ..observable import Observable
-from ..spin import PAULI
 from .candidates import Candidates, candidates_of
 from .group import observable_mixing, whole_mixing
 from .operations import closed_group
@@ -77,12 +76,11 @@ def obeyed_within_limits(
             "projections or the atoms are wrong."
         )
     changes, fields, moves = np.zeros(count), np.zeros(count), np.zeros(count)
-    for number in range(count):
-        change = candidates.after(number, "hamiltonian") - operators.hamiltonian
-        changes[number] = np.abs(change).max()
+    for number, change in enumerate(candidates.changes()):
+        changes[number] = np.abs(change[:, 0]).max()
         moved = site_fields(candidates.basis, change[operators.cells.home, 0])
         fields[number] = np.abs(moved).max(initial=0.0)
-        moves[number] = np.abs(candidates.after(number, "position") - operators.position).max()
+        moves[number] = np.abs(change[:, 1:]).max()
     mixing = {0: np.eye(len(model.observables))}
 
     def observables_follow(number: int) -> bool:
@@ -231,11 +229,8 @@ def site_fields(basis: OrbitalBasis | None, home: NDArray[np.complex128]) -> NDA
     """
     if basis is None:
         return np.zeros((0, 1))
-    spins = np.concatenate([np.eye(2)[None], PAULI]) if basis.functions.shape[2] == 2 else np.ones((1, 1, 1))
-    matrices = np.einsum("ias,xst,jat->xij", basis.functions.conj(), spins, basis.functions)
-    same = (basis.site_of[:, None] == basis.site_of) & (basis.radial[:, None] == basis.radial)
-    of_orbitals = np.einsum("ij,xji->ix", home, np.where(same, matrices, 0)).real
-    total = np.zeros((len(basis.sites), len(spins)))
+    of_orbitals = np.einsum("ij,xji->ix", home, basis.field_operators).real
+    total = np.zeros((len(basis.sites), of_orbitals.shape[1]))
     np.add.at(total, basis.site_of, of_orbitals)
     return total / np.bincount(basis.site_of)[:, None]
 

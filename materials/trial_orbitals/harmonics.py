@@ -101,13 +101,14 @@ def angular_momenta() -> NDArray[np.complex128]:
 
 
 def rotation_of_harmonics(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """D with f_j(O^-1 r) = sum_i f_i(r) D_ij for the `HARMONICS`, (16, 16).
+    """D with f_j(O^-1 r) = sum_i f_i(r) D_ij for the `HARMONICS`, (..., 16, 16).
 
-    rotation : orthogonal O (3, 3) on Cartesian vectors as columns, proper or not
+    rotation : orthogonal O (..., 3, 3) on Cartesian vectors as columns, proper or not
     """
-    sign = round(float(np.linalg.det(rotation)))
-    vector = Rotation.from_matrix(sign * rotation).as_rotvec()
-    proper = expm(-1j * np.tensordot(vector, angular_momenta(), axes=1)).real
-    parities = [float(sign) ** l_number for l_number, names in SHELLS.items() for _ in names]
-    turned: NDArray[np.float64] = proper * np.array(parities)
-    return turned
+    sign = np.rint(np.linalg.det(rotation))
+    proper = np.reshape(sign[..., None, None] * rotation, (-1, 3, 3))
+    vectors = Rotation.from_matrix(proper).as_rotvec().reshape(rotation.shape[:-1])
+    turned = expm(-1j * np.tensordot(vectors, angular_momenta(), axes=1)).real
+    odd = np.array([l_number % 2 == 1 for l_number, names in SHELLS.items() for _ in names])
+    found: NDArray[np.float64] = turned * np.where(odd, sign[..., None], 1.0)[..., None, :]
+    return found

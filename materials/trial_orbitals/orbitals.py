@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from spinscreen.kernels import InputError
 
@@ -193,6 +192,9 @@ class TrialOrbitals:
 
     def _blocks(self) -> Iterator[tuple[tuple[NDArray[np.int64], ...], NDArray[np.complex128]]]:
         """Rows and columns of each site, as many of one as of the other, and the overlap there."""
+        # Takes longer to import than a small material to compute.
+        from scipy.optimize import linear_sum_assignment
+
         if self.overlap is None:
             return
         columns = [np.flatnonzero(self.sites == site) for site in np.unique(self.sites)]

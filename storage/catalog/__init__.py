@@ -1,24 +1,19 @@
 """The catalog of a store: built from the rows of its results, opened, and screened."""
 
-from .building import RowReader, build_catalog, rows_of
+from .building import Run, build_catalog
 from .building import _build as _build
 from .dimensions import of_dimension
 from .reading import open_catalog, scalar_columns
 from .screening import errors_of, screen, select
 from .shown_units import ShownUnit, shown_units
 
-#: For one version: how it was called before.
-read_rows = rows_of
-
 __all__ = [
-    "RowReader",
+    "Run",
     "ShownUnit",
     "build_catalog",
     "errors_of",
     "of_dimension",
     "open_catalog",
-    "read_rows",
-    "rows_of",
     "scalar_columns",
     "screen",
     "select",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -23,33 +24,28 @@ from ..files.encoding import CHECKSUMMED, consolidate, consolidating, copy_array
 from ..files.whole import StoreError, abandoned, link_to, make_folder, write_json, writing
 from ..observables import AXES, Facts, Observables
 from ..place import CATALOG as LINK
-from ..place import Place, StoreLike
+from ..place import Place
 from ..results import (
     RELATIVE_ENERGY,
     ROW_VERSION,
     TENSORS,
-    CatalogRow,
     column_units,
     published,
-    read_rows,
     tensor_unit_of,
     tensor_units,
     unit_of,
 )
 from ..results.column_names import unused
 from ..schema import CATALOG, SCHEMA_VERSION, conventions, labels
+from .pieces import CHUNK, COMPONENTS, Asked, Piece, asked, write_piece
 from .reading import (
     check_whole,
     columns_of_headings,
     generation,
     open_catalog,
-    renamed,
     scalar_columns,
     sizes_of,
 )
-
-#: Materials in a chunk of a tensor, and rows that are held in memory at a time.
-_CHUNK = 64
 
 #: Materials in a chunk of a scalar column.
 _SCALAR_CHUNK = 4096
@@ -60,23 +56,19 @@ _GENERATIONS = "catalogs"
 #: Seconds for which a generation stays after it was replaced, and how many stay at most.
 _READ_FOR, _GENERATIONS_KEPT = 3600, 6
 
-#: Reads the rows of many materials, in their order: a row, or the sentence why there is none.
-RowReader = Callable[[str, Sequence[str]], Iterable[CatalogRow | str]]
+#: Calls a function with each piece, by whatever computes; what it returns comes in the order of the pieces.
+Run = Callable[[Callable[[Asked], Piece], Sequence[Asked]], Iterable[Piece]]
 
 
-def rows_of(store: StoreLike, names: Sequence[str]) -> Iterable[CatalogRow | str]:
-    """Rows of some materials; for one that is damaged the sentence that says so."""
-    return read_rows(Place.at(store), names)
-
-
-def build_catalog(place: Place, read: RowReader = rows_of) -> xr.Dataset:
+def build_catalog(place: Place, run: Run = map) -> xr.Dataset:
     """Bring /catalog up to date with the published materials and return it, lazily.
 
-    Rows that the catalog has already are not read again, and memory does not grow with the number of
-    materials but for their scalars. A material that is damaged is left out and named in the attribute
-    `damaged` of the result. The new catalog takes the place of the old one in one step; who has the old one
-    open goes on reading it for an hour at least. Raises InputError where the store is empty, StoreError
-    where it cannot be written.
+    Rows that the catalog has already are not read again but for the last few, and memory does not grow with
+    the number of materials but for their scalars. A material that is damaged is left out and named in the
+    attribute `damaged` of the result. The new catalog takes the place of the old one in one step; who has the
+    old one open goes on reading it for an hour at least.
+    run : how pieces are computed, one after the other by default; they write into the store
+    Raises InputError where the store is empty, StoreError where it cannot be written.
     """
     names = set(published(place))
     if not names:
@@ -88,31 +80,40 @@ def build_catalog(place: Place, read: RowReader = rows_of) -> xr.Dataset:
     if not known <= names:
         old, known = None, set()
     with writing(place.path):
-        damaged = _build(place, read, old, sorted(names - known))
+        damaged = _build(place, run, old, sorted(names - known))
     found = open_catalog(place)
     return found.assign_attrs(damaged=damaged) if damaged else found
 
 
-def _build(store: Place, read: RowReader, old: _Old | None, missing: Sequence[str]) -> list[str]:
+def _build(store: Place, run: Run, old: _Old | None, missing: Sequence[str]) -> list[str]:
     """Write a new generation and put it in place; the sentences of what could not be read."""
     beside = store.partial / f"catalog-{uuid.uuid4().hex}"
     make_folder(beside)
     try:
         writer = _Writer(beside, old)
-        damaged: list[str] = []
-        for start in range(0, len(missing), _CHUNK):
-            found = list(read(str(store.path), missing[start : start + _CHUNK]))
-            damaged += [row for row in found if isinstance(row, str)]
-            writer.append([row for row in found if not isinstance(row, str)])
+        # Chunks that are full stay what they are; rows of the last one are read again.
+        names, damaged = [*writer.unfinished, *missing], dict[str, str]()
+        while names:
+            pieces = list(run(write_piece, asked(store, beside, names, writer.chunks)))
+            lost = {name: said for piece in pieces for name, said in piece.damaged.items()}
+            whole = next((n for n, piece in enumerate(pieces) if piece.damaged), len(pieces))
+            for piece in pieces[:whole]:
+                writer.append(piece)
+            # What comes behind a material that is left out moves up.
+            names = [name for name in names[CHUNK * whole :] if name not in lost]
+            damaged |= lost
+            if lost:
+                writer.forget_unfinished()
         if old is not None and writer.count == len(old.materials):
             # Nothing but damaged ones is new.
-            return damaged
+            return list(damaged.values())
         if writer.count:
             writer.finish(replaces=_name_of(generation(store)))
             _put_in_place(store, beside)
         elif damaged:
-            raise StoreError(f"{store.path}: none of its materials can be read; the first: {damaged[0]}")
-        return damaged
+            first = next(iter(damaged.values()))
+            raise StoreError(f"{store.path}: none of its materials can be read; the first: {first}")
+        return list(damaged.values())
     finally:
         store.remove(beside)
         store.tidy()
@@ -124,10 +125,11 @@ def _name_of(generation: Path | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Old:
-    """A catalog to be built on: its folder, its scalars and labels."""
+    """A catalog to be built on: its folder, its scalars and labels, and the dims of its tensors."""
 
     folder: Path
     scalars: xr.Dataset
+    tensors: Mapping[str, Sequence[Hashable]]
 
     @classmethod
     def of(cls, folder: Path | None) -> _Old | None:
@@ -141,7 +143,8 @@ class _Old:
                 return None
             if found.attrs.get("row_version") != ROW_VERSION:
                 return None
-            return cls(folder, found.drop_vars([v for v in TENSORS.values() if v in found]).load())
+            tensors = {v: found[v].dims for v in TENSORS.values() if v in found}
+            return cls(folder, found.drop_vars(list(tensors)).load(), tensors)
         except Exception:
             return None
 
@@ -192,78 +195,83 @@ def _outdated(generations: Path, present: Collection[str]) -> list[Path]:
 
 
 class _Writer:
-    """A catalog that grows by batches of rows: tensors go to disk at once, scalars at the end."""
+    """A catalog that grows by pieces whose tensors are on the disk; scalars are written at the end."""
 
     def __init__(self, folder: Path, old: _Old | None) -> None:
-        self._group = zarr.open_group(folder, mode="a", zarr_format=3)
         self._folder = folder
-        self._old = old
-        self._rows: list[CatalogRow] = []
-        self._materials = [] if old is None else old.materials
-        self._observables = {} if old is None else old.observables
-        self._headings = {} if old is None else old.headings
-        for variable in TENSORS.values():
-            if old is not None and (old.folder / variable).is_dir():
-                shutil.copytree(old.folder / variable, folder / variable)
+        self._tables: list[pd.DataFrame] = []
+        self._materials: list[str] = []
+        self._observables: dict[str, Facts] = {} if old is None else old.observables
+        self._headings: dict[str, str] = {} if old is None else old.headings
+        self._tensors: dict[str, bool] = {}
+        self.unfinished: list[str] = []
+        if old is not None:
+            self._take(old)
+
+    def _take(self, old: _Old) -> None:
+        """The full chunks of an older catalog."""
+        names = old.materials
+        full = len(names) // CHUNK
+        self._materials, self.unfinished = names[: CHUNK * full], names[CHUNK * full :]
+        self._tensors = {v: len(dims) == 5 for v, dims in old.tensors.items()}
+        for variable in self._tensors:
+            for number in range(full):
+                chunk = Path(variable) / "c" / str(number)
+                if (old.folder / chunk).exists():
+                    shutil.copytree(old.folder / chunk, self._folder / chunk, copy_function=_link_or_copy)
+        scalars = old.scalars.isel(material=slice(CHUNK * full))
+        if full:
+            self._tables = [scalars[list(scalar_columns(scalars))].to_dataframe().reset_index(drop=True)]
 
     @property
     def count(self) -> int:
         """Materials so far."""
         return len(self._materials)
 
-    def append(self, rows: list[CatalogRow]) -> None:
-        start = self.count
-        rows = [self._with_own_names(row) for row in rows]
-        for row in rows:
-            self._observables |= row.observables.facts
-        for variable in TENSORS.values():
-            if any(variable in row.tensors for row in rows) or variable in self._group:
-                self._write(variable, start, rows)
-        self._rows += [replace(row, tensors={}) for row in rows]
-        self._materials += [row.material for row in rows]
+    @property
+    def chunks(self) -> int:
+        """Full chunks so far."""
+        return self.count // CHUNK
 
-    def _with_own_names(self, row: CatalogRow) -> CatalogRow:
-        """The row with columns of the user named as the catalog does: one heading, one column, also where
-        the headings of two manifests would come out the same.
-        """
-        for name, heading in row.headings.items():
+    def append(self, piece: Piece) -> None:
+        number = self.chunks
+        self._observables |= piece.observables
+        self._tensors |= piece.tensors
+        order = list(self._observables)
+        places = [order.index(name) for name in piece.observables]
+        if places != list(range(len(places))):
+            for variable in (v for v, by_observable in piece.tensors.items() if by_observable):
+                _reorder(self._folder / variable / "c" / str(number), places)
+        for heading, name in piece.headings.items():
             if heading not in self._headings:
                 self._headings[heading] = unused(name, set(self._headings.values()))
-        return renamed(row, self._headings)
+        names = {name: self._headings[heading] for heading, name in piece.headings.items()}
+        self._tables.append(piece.columns.rename(columns=names))
+        self._materials += piece.materials
 
-    def _write(self, variable: str, start: int, rows: Sequence[CatalogRow]) -> None:
-        some = next((row for row in rows if variable in row.tensors), None)
-        array = self._tensor(variable, start + len(rows), some)
-        block = np.full((len(rows), *array.shape[1:]), np.nan)
-        order = list(self._observables)
-        for i, row in enumerate(rows):
-            values = row.tensors.get(variable)
-            if values is not None and values.ndim == 4:
-                block[i, [order.index(name) for name in row.observables.names]] = values
-            elif values is not None:
-                block[i] = values
-        array[start : start + len(rows)] = block
+    def forget_unfinished(self) -> None:
+        """Remove the tensors of materials that are not part of it."""
+        for chunk in self._folder.glob("*/c/*"):
+            if int(chunk.name) >= self.chunks:
+                shutil.rmtree(chunk)
 
-    def _tensor(self, variable: str, count: int, example: CatalogRow | None) -> Any:
-        """The array, made or grown to `count` materials and all observables seen so far."""
-        if variable not in self._group:
-            assert example is not None
-            inner = (3, 3, len(RELATIVE_ENERGY))
-            by_observable = example.tensors[variable].ndim == 4
-            dims = ["current_axis", "field_axis", "relative_energy"]
-            self._group.create_array(
+    def _describe_tensors(self, dimension: int | None) -> None:
+        group = zarr.open_group(self._folder, mode="a", zarr_format=3)
+        for variable, by_observable in self._tensors.items():
+            group.create_array(
                 variable,
-                shape=(count, len(self._observables), *inner) if by_observable else (count, *inner),
-                chunks=(_CHUNK, 1, *inner) if by_observable else (_CHUNK, *inner),
+                shape=(self.count, *([len(self._observables)] if by_observable else []), *COMPONENTS),
+                chunks=(CHUNK, *([1] if by_observable else []), *COMPONENTS),
                 dtype="float64",
                 fill_value=np.nan,
                 compressors=(CHECKSUMMED,),
-                dimension_names=["material", *(["observable"] if by_observable else []), *dims],
+                dimension_names=[
+                    "material",
+                    *(["observable"] if by_observable else []),
+                    *("current_axis", "field_axis", "relative_energy"),
+                ],
+                attributes={**self._described_tensor(variable, dimension)},
             )
-        array: Any = self._group[variable]
-        middle = (len(self._observables),) if array.ndim == 5 else ()
-        array.resize((count, *middle, *array.shape[-3:]))
-        return array
 
     def finish(self, replaces: str) -> None:
         """Write the labels and scalars, and consolidate: the whole catalog opens by one small file.
@@ -272,10 +280,7 @@ class _Writer:
         """
         columns = {name: ("material", values) for name, values in self._columns().items()}
         dimension = _only(columns["dimension"][1]) if "dimension" in columns else None
-        for variable in TENSORS.values():
-            if variable in self._group:
-                attributes = self._tensor(variable, self.count, None).attrs
-                attributes.put(self._described_tensor(variable, dimension))
+        self._describe_tensors(dimension)
         # Texts and truth values as coordinates: `where`, `reindex` and means leave them what they are.
         texts = {name: column for name, column in columns.items() if column[1].dtype.kind != "f"}
         scalars = xr.Dataset(
@@ -341,11 +346,7 @@ class _Writer:
 
     def _columns(self) -> dict[str, NDArray]:
         """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
-        tables = [pd.DataFrame([dict(row.columns) for row in self._rows])]
-        if self._old is not None:
-            old = self._old.scalars
-            tables.insert(0, old[list(scalar_columns(old))].to_dataframe().reset_index(drop=True))
-        table = pd.concat(tables, ignore_index=True)
+        table = pd.concat(self._tables, ignore_index=True)
         return {str(name): _values(column) for name, column in table.items()}
 
 
@@ -362,6 +363,22 @@ def _only(dimensions: NDArray) -> int | None:
     """The dimension of all materials, None where they have several or it is not known."""
     found = set(dimensions.tolist())
     return int(found.pop()) if len(found) == 1 and found <= {1, 2, 3} else None
+
+
+def _reorder(chunk: Path, places: Sequence[int]) -> None:
+    """Give the observables of a chunk other numbers, place by place."""
+    for number in range(len(places)):
+        (chunk / str(number)).rename(chunk / f"{number}.old")
+    for number, place in enumerate(places):
+        (chunk / f"{number}.old").rename(chunk / str(place))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        # A generation never changes: two of them may share a file.
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -1,7 +1,7 @@
 """A dataset as the members of a Zarr v3 group, and back: plain Zarr that xarray reads, written fast.
 
 xarray spends 40 times as long on the metadata of a small dataset as on its numbers, and the metadata of two
-materials differ in their attributes only: they are made once for each structure.
+materials differ in their attributes only: the rest is made once for each structure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numcodecs.vlen import VLenUTF8
 from numcodecs.zstd import Zstd
+from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
@@ -31,6 +33,9 @@ CHECKSUMMED = ZstdCodec(level=1, checksum=True)
 
 #: The same for chunks that are written without Zarr.
 _CODEC = Zstd(level=1, checksum=True)
+
+#: How Zarr keeps texts.
+_TEXTS = VLenUTF8()
 
 _ROOT = "zarr.json"
 
@@ -57,7 +62,7 @@ def copy_array(example: Path, folder: Path, values: xr.DataArray, chunk: int) ->
         padded = np.full(chunk, np.nan, dtype="<f8")
         part = values.values[start : start + chunk]
         padded[: len(part)] = part
-        (folder / "c" / str(number)).write_bytes(bytes(_CODEC.encode(padded.tobytes())))
+        (folder / "c" / str(number)).write_bytes(encoded(padded))
 
 
 def consolidate(folder: Path) -> None:
@@ -73,24 +78,27 @@ def consolidate(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Variable:
-    """What the metadata of an array depend on; text : the values of labels, which are metadata in kind."""
+    """What the metadata of an array depend on, but for its attributes."""
 
     name: str
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: str
-    attributes: str
     is_coordinate: bool
-    text: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
-class _Template:
-    """members : all but the numbers; chunks : variable -> its one chunk's key and type"""
+class _Array:
+    """An array as Zarr keeps it. metadata : the text of its JSON up to the attributes, open at its end
+    attributes : those that xarray adds; chunk : key of its one chunk
+    """
 
-    metadata: Mapping[str, Any]
-    members: Mapping[str, bytes]
-    chunks: Mapping[str, tuple[str, np.dtype]]
+    metadata: str
+    attributes: Mapping[str, Any]
+    chunk: str
+
+    def member(self, attributes: Mapping[Any, Any]) -> str:
+        return f'{self.metadata}, "attributes": {json.dumps({**_plain(attributes), **self.attributes})}}}'
 
 
 def encode(dataset: xr.Dataset) -> dict[str, bytes]:
@@ -98,29 +106,39 @@ def encode(dataset: xr.Dataset) -> dict[str, bytes]:
 
     Raises TypeError for attributes that JSON cannot hold.
     """
-    variables = tuple(_described(str(name), dataset) for name in dataset.variables)
-    template = _template(variables)
-    root = {"attributes": _plain(dataset.attrs), **template.metadata}
-    members = {_ROOT: json.dumps(root).encode(), **template.members}
-    for name, (key, dtype) in template.chunks.items():
-        values = np.ascontiguousarray(dataset[name].values, dtype=dtype)
-        members[key] = bytes(_CODEC.encode(values.tobytes()))
-    return members
+    arrays = _arrays(tuple(_described(str(name), dataset) for name in dataset.variables))
+    metadata = {name: array.member(dataset.variables[name].attrs) for name, array in arrays.items()}
+    inside = ", ".join(f"{json.dumps(name)}: {text}" for name, text in metadata.items())
+    root = (
+        f'{{"zarr_format": 3, "node_type": "group", "attributes": {json.dumps(_plain(dataset.attrs))}, '
+        f'"consolidated_metadata": {{"kind": "inline", "must_understand": false, "metadata": {{{inside}}}}}}}'
+    )
+    members = {_ROOT: root.encode()} | {f"{name}/{_ROOT}": text.encode() for name, text in metadata.items()}
+    chunks = {array.chunk: _chunk(dataset.variables[name]) for name, array in arrays.items()}
+    return members | chunks
+
+
+def _chunk(variable: xr.Variable) -> bytes:
+    values = variable.values
+    if _is_text(variable):
+        return bytes(_CODEC.encode(_TEXTS.encode(values.astype(object))))
+    return encoded(values)
+
+
+def encoded(values: NDArray[Any]) -> bytes:
+    """A chunk of numbers as Zarr keeps it (`CHECKSUMMED`)."""
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    return bytes(_CODEC.encode(little))
+
+
+def _is_text(variable: xr.Variable) -> bool:
+    return variable.dtype.kind in "OUT"
 
 
 def _described(name: str, dataset: xr.Dataset) -> _Variable:
     variable = dataset.variables[name]
-    dtype = variable.dtype
-    is_text = dtype.kind in "OUT"
-    return _Variable(
-        name,
-        tuple(map(str, variable.dims)),
-        variable.shape,
-        "text" if is_text else dtype.newbyteorder("<").str,
-        json.dumps(_plain(variable.attrs)),
-        name in dataset.coords,
-        tuple(map(str, variable.values.ravel())) if is_text else None,
-    )
+    dtype = "text" if _is_text(variable) else variable.dtype.newbyteorder("<").str
+    return _Variable(name, tuple(map(str, variable.dims)), variable.shape, dtype, name in dataset.coords)
 
 
 def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
@@ -132,32 +150,28 @@ def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _template(variables: tuple[_Variable, ...]) -> _Template:
-    """The group that xarray makes of a dataset of this structure, without the numbers."""
+def _arrays(variables: tuple[_Variable, ...]) -> Mapping[str, _Array]:
+    """The arrays that xarray makes of a dataset of this structure, by their names."""
     content: dict[str, Any] = {}
-    arrays: dict[str, Any] = {}
-    coordinates: dict[str, Any] = {}
-    for variable in variables:
-        if variable.text is not None:
-            values: Any = np.array(variable.text, dtype=object).reshape(variable.shape)
-        else:
-            values = np.ones(variable.shape, dtype=variable.dtype)
-        place = coordinates if variable.is_coordinate else arrays
-        place[variable.name] = (variable.dims, values, json.loads(variable.attributes))
-    example = xr.Dataset(arrays, coordinates)
+    # Neither empty texts nor zeros, whose chunks Zarr would leave out.
+    filled = {
+        v.name: np.full(v.shape, "x", object) if v.dtype == "text" else np.ones(v.shape, v.dtype)
+        for v in variables
+    }
+    example = xr.Dataset(
+        {v.name: (v.dims, filled[v.name]) for v in variables if not v.is_coordinate},
+        {v.name: (v.dims, filled[v.name]) for v in variables if v.is_coordinate},
+    )
     encoding = {v.name: {"compressors": (CHECKSUMMED,), "chunks": v.shape} for v in variables if v.shape}
     with consolidating():
-        example.to_zarr(MemoryStore(content), mode="w", zarr_format=3, consolidated=True, encoding=encoding)
-    members = {key: value.to_bytes() for key, value in content.items()}
-    metadata = json.loads(members.pop(_ROOT))
-    del metadata["attributes"]
-    chunks = {}
+        example.to_zarr(MemoryStore(content), mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+    found = {}
     for variable in variables:
-        if variable.text is None:
-            (key,) = [key for key in members if key.startswith(f"{variable.name}/c")]
-            del members[key]
-            chunks[variable.name] = (key, np.dtype(variable.dtype))
-    return _Template(metadata, MappingProxyType(members), MappingProxyType(chunks))
+        metadata = json.loads(content[f"{variable.name}/{_ROOT}"].to_bytes())
+        attributes = metadata.pop("attributes")
+        (chunk,) = [key for key in content if key.startswith(f"{variable.name}/c")]
+        found[variable.name] = _Array(json.dumps(metadata)[:-1], attributes, chunk)
+    return MappingProxyType(found)
 
 
 def decode(members: Mapping[str, bytes]) -> xr.Dataset:

@@ -30,19 +30,22 @@ class DamagedError(Exception):
     """A file is not what was written: cut, changed or empty. The message is the reason."""
 
 
-def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None) -> bytes:
+def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None, direct: str = "") -> bytes:
     """A zip file of members (name -> content).
 
     facts : short texts that `seal_of` gives back without unpacking
+    direct : the member that `read_member` finds without a look at the others
     """
     stream = io.BytesIO()
-    comment = _comment(_NO_DIGEST, facts or {})
+    facts = dict(facts or {})
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), content)
-        archive.comment = comment
+            if name == direct:
+                facts[name] = f"{stream.tell() - len(content)} {stream.tell()}"
+        comment = archive.comment = _comment(_NO_DIGEST, facts)
     body = bytes(stream.getbuffer()[: -len(comment)])
-    return body + _comment(_digest(body, facts or {}), facts or {})
+    return body + _comment(_digest(body, facts), facts)
 
 
 def _digest(body: bytes | memoryview, facts: Mapping[str, str]) -> str:
@@ -72,6 +75,16 @@ def unsealed(content: bytes) -> dict[str, bytes]:
 def read_sealed(path: Path) -> dict[str, bytes]:
     """Members of a sealed file on the disk. Raises DamagedError, OSError."""
     return unsealed(_content(path))
+
+
+def read_member(path: Path, name: str) -> bytes | None:
+    """The member of a sealed file that was written as `direct`, None where there is none.
+
+    The whole file is checked, as always. Raises DamagedError, OSError.
+    """
+    content = _content(path)
+    place = _checked_facts(content).get(name)
+    return None if place is None else content[slice(*map(int, place.split()))]
 
 
 def _content(path: Path) -> bytes:

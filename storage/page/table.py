@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,11 +12,11 @@ from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from ..catalog import RowReader, open_catalog, rows_of, scalar_columns
+from ..catalog import open_catalog, scalar_columns
 from ..catalog.reading import columns_of_headings, renamed
 from ..observables import Facts, Observables
 from ..place import Place
-from ..results import ROW_VERSION, CatalogRow, published
+from ..results import ROW_VERSION, CatalogRow, published, read_rows
 from ..results.column_names import unused
 from ..schema import CATALOG, labels
 
@@ -29,7 +29,7 @@ class ResultTable:
     """
 
     place: Place
-    read: RowReader = rows_of
+    read: Callable[[Place, Sequence[str]], Iterable[CatalogRow | str]] = read_rows
     _rows: dict[str, CatalogRow | str] = field(default_factory=dict)
 
     def now(self) -> xr.Dataset:
@@ -61,7 +61,7 @@ class ResultTable:
 
     def _fresh(self, missing: Sequence[str]) -> list[CatalogRow | str]:
         unread = [name for name in missing if name not in self._rows]
-        self._rows |= zip(unread, self.read(str(self.place.path), unread), strict=True)
+        self._rows |= zip(unread, self.read(self.place, unread), strict=True)
         return [self._rows[name] for name in missing]
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 
 from spinscreen.kernels import InputError
 
 from ..files.encoding import attributes_in, decode, encode
-from ..files.sealed import DamagedError, read_sealed, seal_of, sealed
+from ..files.sealed import DamagedError, read_member, read_sealed, seal_of, sealed
 from ..files.whole import StoreError
 from ..place import Place, group_names
 from ..schema import as_now
@@ -22,6 +22,8 @@ from .rows import CatalogRow, make_row, packed_row, unpacked_row
 _ROW = "catalog_row"
 
 _SUFFIX = ".zip"
+
+_Read = TypeVar("_Read")
 
 
 def material_file(store: Place, material_id: str) -> Path:
@@ -106,7 +108,7 @@ def _material_bytes(dataset: xr.Dataset, material_id: str) -> bytes:
     row = packed_row(make_row(dataset, material_id)) if "fermi_energy" in dataset.coords else None
     members = encode(dataset) | ({} if row is None else {_ROW: row})
     stamp = str(dataset.attrs.get("source_stamp", ""))
-    return sealed(members, {"source_stamp": stamp} if stamp else {})
+    return sealed(members, {"source_stamp": stamp} if stamp else {}, _ROW)
 
 
 def read_material(store: Place, material_id: str) -> xr.Dataset:
@@ -132,9 +134,12 @@ def read_file(store: Place, material_id: str) -> xr.Dataset:
 def read_row(store: Place, material_id: str) -> CatalogRow:
     """The catalog row of a material. Raises InputError where it is damaged or not there."""
     if not is_old_group(store, material_id):
-        members = _members(store, material_id)
         try:
-            row = unpacked_row(members[_ROW], material_id) if _ROW in members else None
+            content = _reading(read_member, store, material_id, _ROW)
+            if content is None:
+                # Of an earlier version, in whose seal there is no place of it.
+                content = _members(store, material_id).get(_ROW)
+            row = None if content is None else unpacked_row(content, material_id)
         except DamagedError as problem:
             raise damaged(material_file(store, material_id), problem) from None
         if row is not None:
@@ -165,9 +170,14 @@ def read_attributes(store: Place, material_id: str) -> dict[str, Any]:
 
 
 def _members(store: Place, material_id: str) -> dict[str, bytes]:
+    return _reading(read_sealed, store, material_id)
+
+
+def _reading(read: Callable[..., _Read], store: Place, material_id: str, *how: str) -> _Read:
+    """What a function reads of a material's file. Raises InputError where it is damaged or not there."""
     file = material_file(store, material_id)
     try:
-        return read_sealed(file)
+        return read(file, *how)
     except FileNotFoundError:
         raise InputError(f"{file}: no such material; `spinscreen status` lists what is there.") from None
     except OSError as problem:

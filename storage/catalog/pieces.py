@@ -1,0 +1,118 @@
+"""Pieces of a catalog: what some materials add to it, read and written by whatever computes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..files.encoding import encoded
+from ..files.whole import make_folder
+from ..observables import Facts
+from ..place import Place
+from ..results import RELATIVE_ENERGY, CatalogRow, read_rows
+from ..results.column_names import unused
+from .reading import renamed
+
+#: Materials in a chunk of a tensor, and rows that are held in memory at a time.
+CHUNK = 64
+
+#: Shape of what one material has of a tensor, of one observable.
+COMPONENTS = (3, 3, len(RELATIVE_ENERGY))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One chunk of the tensors of a catalog.
+
+    folder : of the catalog; materials : at most as many as fit
+    """
+
+    store: Place
+    folder: Path
+    number: int
+    materials: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """What is left of some rows when their tensors are on the disk.
+
+    columns : scalars, one row for each material; headings : what the user called a column -> its name here
+    observables : facts by name, in the order in which they were written
+    tensors : variables that there are -> whether by observable; damaged : sentence for each that has no row
+    """
+
+    materials: tuple[str, ...]
+    columns: pd.DataFrame
+    headings: Mapping[str, str]
+    observables: Mapping[str, Facts]
+    tensors: Mapping[str, bool]
+    damaged: Mapping[str, str]
+
+
+def asked(store: Place, folder: Path, materials: Sequence[str], first: int = 0) -> list[Asked]:
+    """The chunks of some materials, numbered from `first`."""
+    pieces = (tuple(materials[at : at + CHUNK]) for at in range(0, len(materials), CHUNK))
+    return [Asked(store, folder, number, names) for number, names in enumerate(pieces, first)]
+
+
+def write_piece(piece: Asked) -> Piece:
+    """Read the rows of some materials and write their tensors, a file for each variable and observable.
+
+    Raises OSError.
+    """
+    found = dict(zip(piece.materials, read_rows(piece.store, piece.materials), strict=True))
+    headings: dict[str, str] = {}
+    rows = [with_names(row, headings) for row in found.values() if not isinstance(row, str)]
+    observables = {name: fact for row in rows for name, fact in row.observables.facts.items()}
+    tensors = {v: t.ndim == 4 for row in rows for v, t in row.tensors.items()}
+    for variable, by_observable in tensors.items():
+        array = piece.folder / variable
+        if not by_observable:
+            _write(array / "c" / str(piece.number), {n: r.tensors.get(variable) for n, r in enumerate(rows)})
+            continue
+        for number, name in enumerate(observables):
+            having = {
+                n: r for n, r in enumerate(rows) if variable in r.tensors and name in r.observables.names
+            }
+            values = {n: r.tensors[variable][r.observables.names.index(name)] for n, r in having.items()}
+            _write(array / "c" / str(piece.number) / str(number), values)
+    return Piece(
+        tuple(row.material for row in rows),
+        pd.DataFrame([dict(row.columns) for row in rows]),
+        headings,
+        observables,
+        tensors,
+        {name: row for name, row in found.items() if isinstance(row, str)},
+    )
+
+
+def with_names(row: CatalogRow, headings: MutableMapping[str, str]) -> CatalogRow:
+    """The row with columns of the user named as others are: one heading, one column, also where the headings
+    of two manifests would come out the same.
+
+    headings : what the user called a column -> its name; gets those that are new
+    """
+    for name, heading in row.headings.items():
+        if heading not in headings:
+            headings[heading] = unused(name, set(headings.values()))
+    return renamed(row, headings)
+
+
+def _write(place: Path, values: Mapping[int, np.ndarray | None]) -> None:
+    """A chunk of what some materials have, by their numbers in it; NaN for the others."""
+    block = np.full((CHUNK, *COMPONENTS), np.nan)
+    for number, components in values.items():
+        if components is not None:
+            block[number] = components
+    target = place.joinpath(*"000")
+    make_folder(target.parent)
+    # Who is taken for dead may write the same again: the file is whole at any moment.
+    partial = target.with_name(f"{uuid.uuid4().hex}.new")
+    partial.write_bytes(encoded(block))
+    partial.replace(target)
