@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, short
 
 from ..attributes import vectors_of
 from ..catalog import of_dimension, select
@@ -118,7 +118,10 @@ class IntegralsAccessor(SpinscreenAccessor):
         level = energy if energy is not None else level_of(self._dataset)
         if level is None:
             raise InputError("at_fermi_level: the Fermi level of this dataset is unknown, expected energy=.")
-        found = at_level(self._dataset, float(level))
+        try:
+            found = at_level(self._dataset, float(level))
+        except (TypeError, ValueError):
+            raise InputError(f"at_fermi_level: expected an energy in eV, found {short(level)}.") from None
         if found is None:
             scanned = self._dataset["fermi_energy"].values
             raise InputError(

@@ -119,4 +119,9 @@ def scalar_columns(catalog: xr.Dataset) -> Sequence[str]:
 
 def _with_texts(catalog: xr.Dataset) -> xr.Dataset:
     """Columns of texts and truth values as coordinates, which texts were not in earlier versions."""
+    for variable in catalog.variables.values():
+        if " in 3D, " in (units := str(variable.attrs.get("units", ""))):
+            # Of an earlier version: no library can read it as a unit.
+            del variable.attrs["units"]
+            variable.attrs["units_by_dimension"] = units
     return catalog.set_coords([n for n in scalar_columns(catalog) if catalog[n].dtype.kind in "OUTb"])
