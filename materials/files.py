@@ -83,7 +83,7 @@ def at_the_door(source: object) -> Iterator[None]:
         yield
     except InputError as problem:
         told = printable(str(problem))
-        if Path(place).name not in told:
+        if not _names(told, place):
             told = f"{place}: {told}"
         if told == str(problem):
             raise
@@ -97,6 +97,12 @@ def at_the_door(source: object) -> Iterator[None]:
         raise InputError(
             f"{place}: does not fit into the memory that is free, expected a smaller model."
         ) from None
+
+
+def _names(told: str, place: str) -> bool:
+    """Whether a message names a file or folder; the name of a folder may be a word of any sentence."""
+    name = Path(place).name
+    return place in told or f"/{name}" in told or told.startswith(name) or ("." in name and name in told)
 
 
 def kind_of(path: Path) -> str | None:

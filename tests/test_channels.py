@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import spinscreen
 from support import values
 
 from spinscreen.kernels import InputError
@@ -15,6 +16,7 @@ from spinscreen.materials.spin_orbit import read_couplings
 from spinscreen.materials.trial_orbitals import TrialOrbitals, exact_orbitals
 from spinscreen.materials.wannier90 import write_wannier90
 from spinscreen.workflows import compute
+from spinscreen.workflows.configuration import read_campaign_file
 
 POINTS = np.array([[0.13, 0.0, 0.0], [0.4, 0.0, 0.0]])
 
@@ -146,3 +148,51 @@ def test_coupling_is_refused_where_it_has_no_meaning():
         with_spin_orbit(shell(P), {"Te:p": 0.1})
     with pytest.raises(InputError, match="has spinors, is one spin channel or built in"):
         with_spin_orbit(library.load("kane_mele"), {"C:p": 0.1})
+
+
+def write_orbitals(folder: Path, projections: str = "begin projections\nFe1:p\nend projections\n") -> None:
+    """Three orbitals on an atom, without spin."""
+    write_wannier90(replace(shell(P), name="toy", trial_orbitals=None), folder)
+    win = folder / "toy.win"
+    kept = [line for line in win.read_text().splitlines(keepends=True) if "spinors" not in line]
+    win.write_text("".join(kept) + projections)
+
+
+def test_how_materials_are_read_is_said_once_for_all(tmp_path):
+    """By options, in a campaign file and in Python; a line of a manifest goes before it."""
+    tree = tmp_path / "tree"
+    write_orbitals(tree / "a")
+    write_orbitals(tree / "b")
+    (source, _) = find_materials(tree, soc="Fe:p=0.1")
+    np.testing.assert_array_equal(
+        source.load().hamiltonian, load_model(tree / "a", soc="Fe:p=0.1").hamiltonian
+    )
+    (tmp_path / "list.csv").write_text("id,path,soc\na,tree/a,Fe:p=0.2\nb,tree/b,\n")
+    found = find_materials(tmp_path / "list.csv", soc="Fe:p=0.1", spin_degeneracy=2)
+    assert [one.overrides["soc"] for one in found] == ["Fe:p=0.2", "Fe:p=0.1"]
+    with pytest.raises(InputError, match="soc: library is built in"):
+        find_materials("library", soc="Fe:p=0.1")
+    file = tmp_path / "campaign.toml"
+    file.write_text('source = "tree"\n[reading]\nsoc = "Fe:p=0.1"\n')
+    assert read_campaign_file(file).reading.given == {"soc": "Fe:p=0.1"}
+    told = spinscreen("submit", "x", "--dry-run", "--soc", "Fe=1").stderr
+    assert "reading.soc: expected for example 'Fe:d=0.05,Te:p=0.5' in eV, found 'Fe=1'" in told
+    told = spinscreen("check", str(tree), "--soc", "Co:d=0.1").stdout
+    assert f"a: {tree / 'a' / 'toy'}: soc: model 'a' has no Co:d among its orbitals" in told
+    told = spinscreen("info", str(tree / "a"), "--spin-degeneracy", "1", "--electrons", "9").stderr
+    assert "electrons is 9, expected more than 0 and at most the 3 that" in told
+
+
+def test_soc_without_projections_says_what_is_missing(tmp_path):
+    write_orbitals(tmp_path / "a", projections="")
+    beside = "has no projections, expected a projections block in its .win; put the .win of the run"
+    with pytest.raises(InputError, match=f"soc: model 'toy' {beside}"):
+        load_model(tmp_path / "a", soc="Fe:p=0.1")
+    assert (
+        f"a: --soc: model 'toy' {beside}"
+        in spinscreen("info", str(tmp_path / "a"), "--soc", "Fe:p=0.1").stderr
+    )
+    (tmp_path / "list.csv").write_text("id,path,soc\nx,a,Fe:p=0.1\n")
+    (source,) = find_materials(tmp_path / "list.csv")
+    with pytest.raises(InputError, match=f"a: soc in list.csv, entry 1: model 'x' {beside}"):
+        source.load()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from spinscreen.kernels import InputError, band_quantities
 from spinscreen.materials import is_library
+from spinscreen.materials.spin_orbit import read_couplings
 
 from .calculation import Calculation
 from .plan import budget_bytes
@@ -71,6 +72,31 @@ class CampaignCalculation(Calculation):
     def _streams(self) -> CampaignCalculation:
         band_quantities(self.band_quantities)
         return self
+
+
+class Reading(Table):
+    """How materials are read whose line in a manifest does not say otherwise."""
+
+    spin_ordering: Literal["interlaced", "block", "none"] | None = Field(
+        None, description="order of the spinors, where there is no .chk + .spn"
+    )
+    soc: str | None = Field(
+        None, description="spin-orbit coupling lambda L.S in eV added to models without, by element and shell"
+    )
+    spin_degeneracy: int | None = Field(
+        None, ge=1, le=2, strict=True, description="electrons in each band; 1 for one spin channel alone"
+    )
+
+    @model_validator(mode="after")
+    def _couples(self) -> Reading:
+        if self.soc is not None:
+            read_couplings(self.soc)
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is said, as keywords of `load_model`."""
+        return self.model_dump(exclude_none=True)
 
 
 class Cluster(Table):
@@ -167,6 +193,7 @@ class CampaignFile(Table):
     )
     store: str = Field("results.zarr", description="Zarr store; what it has already is not computed again")
     calculation: CampaignCalculation = CampaignCalculation()
+    reading: Reading = Reading()
     cluster: Cluster = Cluster()
 
     @model_validator(mode="after")
@@ -265,8 +292,8 @@ def template(calculation: type[Calculation] = CampaignCalculation) -> str:
     ]
     lines += [f"# {CampaignFile.model_fields['source'].description}", 'source = "library"', ""]
     lines += [f"# {CampaignFile.model_fields['store'].description}", 'store = "results.zarr"']
-    tables: tuple[tuple[str, type[BaseModel]], ...] = (("calculation", calculation), ("cluster", Cluster))
-    for name, table in tables:
+    tables: dict[str, type[BaseModel]] = {"calculation": calculation, "reading": Reading, "cluster": Cluster}
+    for name, table in tables.items():
         lines += ["", f"# {(table.__doc__ or '').splitlines()[0]}", f"[{name}]"]
         for key, field in table.model_fields.items():
             shown = option_of(table, key).example if field.default is None else _toml(field.default)
@@ -276,8 +303,11 @@ def template(calculation: type[Calculation] = CampaignCalculation) -> str:
     return "\n".join(lines) + "\n"
 
 
-#: What the template shows for settings of the cluster whose default is to have none.
+#: What the template shows for settings of reading and the cluster whose default is to have none.
 _EXAMPLES = {
+    "spin_ordering": '"interlaced"',
+    "soc": '"Fe:d=0.05"',
+    "spin_degeneracy": "1",
     "workers": "4",
     "address": '"tls://host:8786"',
     "queue": '"normal"',

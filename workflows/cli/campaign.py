@@ -23,6 +23,7 @@ from .log import driver_log
 from .numbers import counted
 from .options import takes_settings
 from .progress import progress_bar
+from .reading import Coupling, SpinDegeneracy, SpinOrdering
 from .screening import screen_store
 from .terminal import one_line, out
 
@@ -57,6 +58,9 @@ def init(
 def check(
     source: Collection,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes that read; 0: this one.")] = 0,
+    spin_ordering: SpinOrdering = None,
+    soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
     write: Annotated[
         Path | None,
         typer.Option(help="Manifest (.csv) to write, with empty cells for what can be given."),
@@ -66,7 +70,10 @@ def check(
 
     Says what is broken, missing and assumed, and what will be computed.
     """
-    materials = find_materials(source)
+    reading = {"spin_ordering": spin_ordering, "soc": soc, "spin_degeneracy": spin_degeneracy}
+    materials = find_materials(
+        source, **{name: value for name, value in reading.items() if value is not None}
+    )
     if write is not None:
         check_new_manifest(write, materials)
     previews: dict[str, Preview] = {}
@@ -110,6 +117,9 @@ def submit(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running scheduler; --set cluster.kind, cluster.address.")
     ] = None,
+    spin_ordering: SpinOrdering = None,
+    soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings and job script, and do nothing.")
     ] = False,
@@ -125,6 +135,9 @@ def submit(
         "source": source,
         "store": store,
         **{f"calculation.{name}": value for name, value in settings.items()},
+        "reading.spin_ordering": spin_ordering,
+        "reading.soc": soc,
+        "reading.spin_degeneracy": spin_degeneracy,
         "cluster.workers": workers,
         "cluster.kind": None if scheduler is None else "scheduler",
         "cluster.address": scheduler,
@@ -163,7 +176,7 @@ def _driver_script(settings: CampaignFile) -> str:
 
 
 def _show(settings: CampaignFile, as_job: bool) -> None:
-    materials = find_materials(settings.source)
+    materials = find_materials(settings.source, **settings.reading.given)
     out.say(one_line(f"{counted(len(materials), 'material')} from {settings.source} into {settings.store}"))
     out.say(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"}), indent=2))
     if as_job:
@@ -173,7 +186,7 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 
 
 def _run(settings: CampaignFile) -> None:
-    job = Campaign(find_materials(settings.source), settings.calculation)
+    job = Campaign(find_materials(settings.source, **settings.reading.given), settings.calculation)
     place = Store.at(settings.store)
     if place.exists:
         # One that cannot be written will do where nothing is to be computed.
@@ -196,7 +209,9 @@ def _run(settings: CampaignFile) -> None:
             if outcome.error is not None:
                 out.say(one_line(f"{outcome.id}: {outcome.error}"))
 
-        record = settings.model_dump(mode="json", exclude={"store"})
+        # Where nothing is said of reading, a campaign is the one that it was before that could be said.
+        left_out = {"store"} if settings.reading.given else {"store", "reading"}
+        record = settings.model_dump(mode="json", exclude=left_out)
         report = run_campaign(job, settings.store, cluster.engine, seen, record=record)
     advice = "status" if report.failures else "screen"
     out.say(

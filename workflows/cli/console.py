@@ -12,7 +12,7 @@ from spinscreen.materials.model.presentation import described
 from spinscreen.materials.spin import check_orderings
 from spinscreen.materials.symmetry import group_name
 
-from .terminal import one_line
+from .terminal import in_own_words, one_line
 
 #: Rows of a table of Wannier functions.
 MOST_FUNCTIONS = 120
@@ -21,7 +21,7 @@ MOST_FUNCTIONS = 120
 def model_table(model: WannierModel) -> Table:
     """What was read, what was assumed, and how well each spinor order fits."""
     table = Table(title=one_line(model.name), show_header=False, title_justify="left")
-    rows = described(model)
+    rows = {label: in_own_words(text) for label, text in described(model).items()}
     if model.size % 2 == 0:
         for test in check_orderings(model.hamiltonian, model.centres):
             label, _, text = str(test).partition(": ")

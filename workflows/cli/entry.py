@@ -127,7 +127,7 @@ def run_command(begin: Callable[[], None] | None = None) -> int:
     from spinscreen.kernels import SpinscreenError
 
     from .material import app
-    from .terminal import err, guard_streams
+    from .terminal import err, guard_streams, in_own_words
 
     guard_streams()
     # Of worker processes of this one, which start later: their driver tells what became of their work.
@@ -141,7 +141,7 @@ def run_command(begin: Callable[[], None] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except SpinscreenError as problem:
-        err.complain(problem)
+        err.complain(in_own_words(problem))
         return MISTAKE
     except typer.Abort:
         return SIGNALLED + signal.SIGINT

@@ -27,7 +27,7 @@ from ..settings import complete_kmesh
 from ..text import mesh_of_text, numbers_of_text
 from .arguments import color_labels, confirm_cost
 from .options import takes_settings
-from .reading import Coupling, Lattice, Settings, Source, SpinOrdering, Yes, read_source
+from .reading import Coupling, Lattice, Settings, Source, SpinDegeneracy, SpinOrdering, Yes, read_source
 from .terminal import out
 
 #: Files of other programs by their endings.
@@ -67,6 +67,7 @@ def fermi(
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
     soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
     yes: Yes = False,
 ) -> None:
     """Draw Fermi lines inside the Brillouin zone, or write the Fermi surface for other programs."""
@@ -78,7 +79,7 @@ def fermi(
     else:
         check_figure(output, "--output")
     names = list(dict.fromkeys(["energy", *(word.partition(":")[0] for word in (color, map_of) if word)]))
-    _, model = read_source(source, spin_ordering, lattice, soc)
+    _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
     if is_surface:
         mesh = KMesh(complete_kmesh(model, None if kmesh is None else mesh_of_text(kmesh)))
         confirm_cost(model, mesh.size, yes)

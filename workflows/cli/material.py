@@ -50,7 +50,16 @@ from .fermi import add_fermi_command
 from .options import takes_settings
 from .page import add_page_commands
 from .progress import progress_bar
-from .reading import Coupling, Lattice, Settings, Source, SpinOrdering, Yes, read_source
+from .reading import (
+    Coupling,
+    Lattice,
+    Settings,
+    Source,
+    SpinDegeneracy,
+    SpinOrdering,
+    Yes,
+    read_source,
+)
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
 from .stored import add_stored_commands
@@ -94,10 +103,11 @@ def info(
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
     soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
 ) -> None:
     """Show what a model holds, where it is from, what was assumed."""
     calculation = Calculation(**settings)
-    _, model = read_source(source, spin_ordering, lattice, soc)
+    _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
     out.print(model_table(calculation.prepare(model)))
     if model.trial_orbitals is not None:
         out.print(trial_orbitals_table(model.trial_orbitals))
@@ -117,6 +127,7 @@ def run(
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
     soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
     workers: Workers = None,
     plot: Annotated[
         Path | None,
@@ -129,7 +140,7 @@ def run(
     With a store, they are published there, and what is there already is not computed again.
     """
     calculation, targets = Calculation(**settings), Targets.checked(store, plot)
-    work = Work.of(*read_source(source, spin_ordering, lattice, soc), calculation)
+    work = Work.of(*read_source(source, spin_ordering, lattice, soc, spin_degeneracy), calculation)
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
         out.say(f"its values: spinscreen show {store} {work.material_id}")
@@ -212,11 +223,12 @@ def bands(
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
     soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
 ) -> None:
     """Draw bands along a path, coloured by a texture or a curvature."""
     check_figure(output, "--output")
     energies = window_of_text(window)
-    _, model = read_source(source, spin_ordering, lattice, soc)
+    _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
     name = color.partition(":")[0]
     corners = path_corners(path, model)
     dataset = evaluate(
@@ -247,6 +259,7 @@ def stream(
     spin_ordering: SpinOrdering = None,
     lattice: Lattice = None,
     soc: Coupling = None,
+    spin_degeneracy: SpinDegeneracy = None,
     workers: Workers = None,
     yes: Yes = False,
 ) -> None:
@@ -255,7 +268,7 @@ def stream(
     Stopped at any moment, run it again: it goes on.
     """
     targets = Targets.checked(store)
-    _, model = read_source(source, spin_ordering, lattice, soc)
+    _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
     mesh = complete_kmesh(model, None if kmesh is None else mesh_of_text(kmesh))
     confirm_cost(model, KMesh(mesh).size, yes)
     with (

@@ -19,7 +19,6 @@ from spinscreen.materials import (
     library_scan,
     load_model,
 )
-from spinscreen.materials.wording import in_words_of_the_command_line
 
 Source = Annotated[
     str,
@@ -42,6 +41,10 @@ Lattice = Annotated[
         "that has one (.win, .wout, POSCAR, .cif, wt.in)."
     ),
 ]
+SpinDegeneracy = Annotated[
+    int | None,
+    typer.Option(min=1, max=2, help="Electrons in each band, 1 or 2: 1 for one spin channel alone."),
+]
 Coupling = Annotated[
     str | None,
     typer.Option(
@@ -55,7 +58,11 @@ Yes = Annotated[bool, typer.Option("--yes", help="Go on without a question, howe
 
 
 def read_source(
-    source: str, spin_ordering: str | None = None, lattice: str | None = None, soc: str | None = None
+    source: str,
+    spin_ordering: str | None = None,
+    lattice: str | None = None,
+    soc: str | None = None,
+    spin_degeneracy: int | None = None,
 ) -> tuple[MaterialSource | LibrarySource, WannierModel]:
     """A model from files or, where no file has that name, from the library, and where it was found.
 
@@ -72,14 +79,16 @@ def read_source(
         if soc is not None:
             raise InputError(f"--soc: {source} is built in, with the coupling that it has; expected files.")
         return MaterialSource(source), library.load(source)
-    given = {"spin_ordering": spin_ordering, "lattice": lattice, "soc": soc}
+    given = {
+        "spin_ordering": spin_ordering,
+        "lattice": lattice,
+        "soc": soc,
+        "spin_degeneracy": spin_degeneracy,
+    }
     options = {name: value for name, value in given.items() if value is not None}
     with warnings.catch_warnings():
         # The tables print the assumption with its measured violations.
         warnings.simplefilter("ignore", SpinOrderingWarning)
         warnings.simplefilter("ignore", TrialOrbitalWarning)
-        try:
-            model = load_model(source, **options)
-        except InputError as problem:
-            raise InputError(in_words_of_the_command_line(str(problem))) from None
+        model = load_model(source, **options)
     return MaterialSource(model.name, source, options), model

@@ -111,4 +111,11 @@ def _show_warning(
     file: Any = None,
     line: str | None = None,
 ) -> None:
-    err.complain(message, "warning")
+    err.complain(in_own_words(message), "warning")
+
+
+def in_own_words(message: object) -> str:
+    """What a reader of files says to who has options: "give lattice=" becomes "give --lattice"."""
+    from spinscreen.materials.wording import in_words_of_the_command_line
+
+    return in_words_of_the_command_line(str(message))
