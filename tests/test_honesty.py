@@ -173,7 +173,8 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     channels = channels_of([case.chosen], terms, shapes, {})
     group = SymmetryGroup.identity(operators.observable_count)
     box = Box.of(case.model.lattice, case.model.periodic, group, start, offset)
-    task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, 64, 16)
+    largest = np.full(channels.count, np.inf)
+    task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, largest, 64, 16)
     state = refine(operators, task, Cells(0, box.start(), True))
     # The first bars stand alone here: zeros before the first round would make them as large as the values.
     first = Estimate.of(state, channels, History.before(channels, len(case.energies)))

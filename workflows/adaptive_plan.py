@@ -35,8 +35,12 @@ _CELL_BYTES = 64 * 2**20
 #: cells that are replaced and those that replace them.
 _ARRAYS_PER_CELL = 6
 
+#: Largest error of a cell, in units of what is as good as zero: rounding of its square, 1e-16 of it, is below
+#: that of what is as good as zero.
+_LARGEST_ERROR = 1e7
+
 #: Of the sums: those that another version kept are not found.
-_VERSION = 2
+_VERSION = 3
 
 #: Sums over leaves that come back from a task.
 _SUMS = 6
@@ -141,8 +145,9 @@ def make_adaptive_plan(
     occupations = (2 * len(channels.mixes) + 3) * len(settings.fermi_energy)
     levels = 8 * operators.size * (occupations + 3 * channels.count)
     block = max(1, min(block_size(operators, free / 4), int(free / 4 // levels)))
-    task = AdaptiveTask(box, settings.scan, settings.resolution, channels, block, held)
     least = tuple(q.absolute_tolerance(sample) / abs(q.unit.factor(sample)) for q in chosen)
+    largest = channels.of_owner([_LARGEST_ERROR * bar for bar in least], np.inf)
+    task = AdaptiveTask(box, settings.scan, settings.resolution, channels, largest, block, held)
     children = 2**box.dimension
     seconds = seconds_per_kpoint(operators.size) * (1 + children + children**2)
     return AdaptivePlan(chosen, task, sample, least, max(1, min(_MOST_CELLS, round(_SECONDS / seconds))))

@@ -94,6 +94,11 @@ class Channels:
         """The amplitude, 0 of channels of a Fermi surface, (channel,)."""
         return np.where(self.of_surface, 0.0, self.amplitude)
 
+    def of_owner(self, values: Sequence[float], other: float) -> Real:
+        """A value of each integral over the amplitude of its channels, (channel,); other : of `raw` ones."""
+        found = np.append(np.asarray(values, dtype=float), other)[self.owner]
+        return np.where(self.amplitude > 0, found / np.where(self.amplitude > 0, self.amplitude, 1.0), other)
+
     @property
     def weights(self) -> tuple[Weight, ...]:
         """The weights that occur."""

@@ -34,6 +34,10 @@ _FAR = 1.5
 _HIDDEN = 6.2
 
 
+#: Distance (eV) below which two levels are one point of energy, whose states are any mixture.
+MEETING = 1e-8
+
+
 @dataclass(frozen=True, eq=False)
 class Neighbours:
     """Distances of consecutive levels in a batch of cells, (k, band - 1), eV.
@@ -47,11 +51,15 @@ class Neighbours:
     spread: Real
 
     @classmethod
-    def of(cls, energy: Real, slopes: Real) -> Neighbours:
-        """Slopes : (k, band, d), change of each level along each axis of its cell."""
+    def of(cls, energy: Real, slopes: Real, bend: Real) -> Neighbours:
+        """Slopes : (k, band, d), change of each level along each axis of its cell
+
+        bend : (k, band), what a level is off by at the centre from one that is straight in the cell around
+        """
         change = np.abs(np.diff(slopes, axis=1)) / 2
         spread = np.sqrt((change**2).sum(axis=2))
-        return cls(np.diff(energy, axis=1), _MARGIN * change.sum(axis=2), spread)
+        reach = _MARGIN * change.sum(axis=2) + np.abs(np.diff(bend, axis=1))
+        return cls(np.diff(energy, axis=1), reach, spread)
 
     def crossing(self, threshold: float) -> NDArray[np.bool_]:
         """Pairs whose distance may pass the threshold."""
@@ -79,7 +87,7 @@ def jumps(bands: BlochBands, neighbours: Neighbours, kernels: Sequence[Kernel], 
     crossing = neighbours.crossing(threshold)
     if sensitivity in kernels:
         crossing |= neighbours.crossing(SENSITIVITY_FACTOR * threshold)
-    crossing &= bands.energy[:, :-1] <= highest
+    crossing &= (bands.energy[:, :-1] <= highest) & (neighbours.gap > MEETING)
     rows = np.flatnonzero(crossing.any(axis=1))
     if not len(rows):
         return Jumps(rows, {}, np.zeros(0))

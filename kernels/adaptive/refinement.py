@@ -172,6 +172,7 @@ def _summed(
         channels.owner,
         channels.amplitude,
         channels.sea_amplitude,
+        task.largest_error,
         sums,
         error,
         size,

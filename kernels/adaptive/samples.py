@@ -15,8 +15,8 @@ from ..occupations import FULLY_OCCUPIED, FermiScan, Weight
 from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
 from .channels import Channels, Mix
-from .doubt import Jumps, Meetings, Neighbours, jumps, meetings
-from .weights import MOMENTS, POWER, SURFACES, cell_weights, unsure_weights
+from .doubt import MEETING, Jumps, Meetings, Neighbours, jumps, meetings
+from .weights import MOMENTS, POWER, cell_weights, unsure_weights
 
 #: A point that no symmetry maps to itself, reduced.
 _GENERAL = np.array([[0.1234, 0.2345, 0.3456]])
@@ -37,6 +37,8 @@ def component_shapes(
 class AdaptiveTask:
     """What is integrated, the same for all cells.
 
+    largest_error : (channel,) of one cell, as a mean over the zone; squares of larger ones would leave so
+        much rounding in sums, when they are taken away again, that small bars were lost in it
     block_size : k points to treat at a time; cells_held : cells whose values at all energies are held
     """
 
@@ -44,6 +46,7 @@ class AdaptiveTask:
     scan: FermiScan
     resolution: Resolution
     channels: Channels
+    largest_error: Real
     block_size: int
     cells_held: int
 
@@ -171,7 +174,7 @@ def _of_bands(
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
     doubtful, meeting = None, None
     if expected is not None:
-        neighbours = Neighbours.of(bands.energy, slopes)
+        neighbours = Neighbours.of(bands.energy, slopes, bands.energy - expected)
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
@@ -182,7 +185,7 @@ def _of_bands(
     for (weight, cold), mix in task.channels.mixes.items():
         own_scan = replace(scan, temperature=0.0) if cold else scan
         unsure = None
-        if expected is not None and weight in SURFACES:
+        if expected is not None and weight is not Weight.GRAND_POTENTIAL:
             bend = (bands.energy - expected).ravel()
             occupied, wrong, shifted = unsure_weights(levels, widths, bend, own_scan, weight)
             unsure = wrong.reshape(shape), shifted.reshape(shape)
@@ -198,7 +201,8 @@ def _of_bands(
 
 def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bool) -> Iterator[_Occupied]:
     """To half of a Bogoliubov sum belongs half of what electrons give with all bands filled (section 6)."""
-    neighbours = Neighbours.of(electrons.energy, _slopes(electrons, edges))
+    slopes = _slopes(electrons, edges)
+    neighbours = Neighbours.of(electrons.energy, slopes, np.zeros_like(electrons.energy))
     terms = [term for term in task.channels.terms if term.filled_constant]
     values = {kernel: kernel(electrons) for kernel in dict.fromkeys(term.kernel for term in terms)}
     doubtful = jumps(electrons, neighbours, tuple(values), np.inf) if asked else None
@@ -211,8 +215,26 @@ def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bo
 
 
 def _slopes(bands: BlochBands, edges: Real) -> Real:
-    """What each level changes by along the edges (d, 3) of a cell, (k, band, d) eV."""
-    return np.einsum("knan->kna", bands.slopes_and_positions[:, :, :3]).real @ edges.T
+    """What each level changes by along the edges (d, 3) of a cell, (k, band, d) eV.
+
+    In ascending order where levels meet: their states are any mixture there, and what is found of a cell must
+    be found again when it is replaced.
+    """
+    matrices = np.einsum("knam,da->kdnm", bands.slopes_and_positions[:, :, :3], edges.astype(complex))
+    slopes = np.einsum("kdnn->knd", matrices).real.copy()
+    meets = np.pad(np.diff(bands.energy, axis=1) < MEETING, ((0, 0), (1, 1)))
+    alone = meets[:, 1:-1] & ~meets[:, :-2] & ~meets[:, 2:]
+    k, n = np.nonzero(alone)
+    half = (slopes[k, n + 1] - slopes[k, n]) / 2
+    middle, apart = (slopes[k, n + 1] + slopes[k, n]) / 2, np.hypot(half, np.abs(matrices[k, :, n, n + 1]))
+    slopes[k, n], slopes[k, n + 1] = middle - apart, middle + apart
+    several = meets[:, 1:-1] & ~alone
+    for row in np.flatnonzero(several.any(axis=1)):
+        for group in np.split(np.arange(slopes.shape[1]), np.flatnonzero(~several[row]) + 1):
+            if len(group) > 1:
+                block = matrices[row][:, group[:, None], group]
+                slopes[row, group] = np.linalg.eigvalsh(block).T
+    return slopes
 
 
 def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) -> None:

@@ -129,6 +129,7 @@ def add_meetings(point: Integer, slot: Integer, weights: Real, bounds: Real, fir
     owner="integer a",
     amplitude="real a",
     sea_amplitude="real a",
+    most="real a",
     sums="out real 6 t a",
     largest="out real q i",
     sizes="out real q i",
@@ -148,6 +149,7 @@ def add_leaves(
     owner: Integer,
     amplitude: Real,
     sea_amplitude: Real,
+    most: Real,
     sums: Real,
     largest: Real,
     sizes: Real,
@@ -155,6 +157,7 @@ def add_leaves(
     """Add the steps of W, D = W - V, D^2, J^2, |W| and B of cells; W, J and B are means over their children.
 
     born : the children of cell q are those from born[q] to born[q + 1]; ..._first : the same for rows
+    most : of |D| and J before they are squared
     largest, sizes : the largest of |D| and J, and of |W|, for each integral, by the amplitudes of channels
     """
     energies, channels = sums.shape[1:]
@@ -184,7 +187,8 @@ def add_leaves(
             used[t] = 0
             for c in range(channels):
                 d = (w[c] - v[c]) * weight[q]
-                miss = j[c] * weight[q]
+                known_error = min(abs(d), most[c])
+                miss = min(j[c] * weight[q], most[c])
                 length = abs(w[c])
                 w[c] += value[t, c]
                 j[c] += doubt[t, c]
@@ -193,9 +197,10 @@ def add_leaves(
                 if known:
                     v[c] += coarse[s, c]
                 change = (w[c] - v[c]) * weight[q]
-                missed = j[c] * weight[q]
+                error = min(abs(change), most[c])
+                missed = min(j[c] * weight[q], most[c])
                 sums[1, t, c] += change - d
-                sums[2, t, c] += change * change - d * d
+                sums[2, t, c] += error * error - known_error * known_error
                 sums[3, t, c] += missed * missed - miss * miss
                 sums[4, t, c] += (abs(w[c]) - length) * weight[q]
                 worst[c] = max(worst[c], max(abs(change), missed))
