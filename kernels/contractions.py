@@ -166,12 +166,24 @@ def scatter(slot: Integer, values: Real, slots: int) -> Real:
     return sums
 
 
-def spread(first: Integer, weights: Real, values: Real, slots: int) -> Real:
+def spread(first: Integer, weights: Real, values: Real, slots: int, end: Integer | None = None) -> Real:
     """Sum over levels n of weights[n, j] * values[n] in slot first[n] + j, (slots, component).
 
-    first : (level,), weights : (level, width), values : (level, component); what lies beyond the last slot
-    is left out.
+    first : (level,), weights : (level, width), values : (level, component); what lies beyond the last slot,
+    or that of the level, (level,) `end`, is left out.
     """
     sums = np.zeros((slots, values.shape[1]))
-    loops.spread(first, np.ascontiguousarray(weights), np.ascontiguousarray(values), sums)
+    if end is None:
+        end = np.full(len(first), slots)
+    loops.spread(first, end, np.ascontiguousarray(weights), np.ascontiguousarray(values), sums)
     return sums
+
+
+def sizes(weights: Real, values: Real) -> Real:
+    """|sum over levels of weights * values|, components taken together, (k, energy).
+
+    weights : (k, band, energy), values : (k, band, component)
+    """
+    found = np.empty((len(weights), weights.shape[2]))
+    loops.sizes(np.ascontiguousarray(weights), np.ascontiguousarray(values), found)
+    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from . import contractions
 from .bands import BlochBands, Resolution, solve_bands
 from .interleaved import WHOLE, Submeshes
 from .interpolation import bloch_operators
@@ -25,7 +27,7 @@ CACHE_BYTES = 8 * 2**20
 _LANES = 8
 
 #: Matrices of a k point that loops come back to: states, what is rotated, products.
-_MATRICES_IN_CACHE = 30
+_MATRICES_IN_CACHE = 15
 
 #: Fermi energies of a scan at which the shares of single k points are looked at.
 _WATCHED = 9
@@ -120,8 +122,7 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
             levels, part = _Levels.joined(blocks), slice(done, done := done + waiting)
             weight = points.weight[part]
             _add_levels(values, levels, task, numbers[part], weight)
-            for term in task.terms:
-                found = _shares(levels, kpoints[part], weight, term, task)
+            for term, found in _shares(levels, kpoints[part], weight, task).items():
                 shares[term] = _larger_shares(shares[term], found) if term in shares else found
             blocks.clear()
     return PartialSums(values, shares)
@@ -158,6 +159,12 @@ class _Levels:
         constant = [term for term in terms if term.filled_constant]
         return cls(bands.energy, values, cls.of(bands.electrons, constant))
 
+    def rows(self, term: Term) -> Real:
+        """Values of a term, (k, band, component)."""
+        values = self.values[term.kernel]
+        count = math.prod(values.shape[1:-1])
+        return np.moveaxis(values, -1, 1).reshape(len(values), values.shape[-1], count)
+
     @classmethod
     def joined(cls, parts: Sequence[_Levels]) -> _Levels:
         if len(parts) == 1:
@@ -172,32 +179,44 @@ class _Levels:
 
 def _add_levels(sums: dict[Term, Real], levels: _Levels, task: Task, numbers: Integer, weight: Real) -> None:
     """Add some k points to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
-    for number in np.unique(numbers):
-        members = numbers == number
-        occupations = {
-            cold: Occupations(levels.energy[members], scan)
-            for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
-        }
-        for term in task.terms:
-            value = (levels.values[term.kernel][members].T * weight[members]).T
-            rows = np.moveaxis(value, -1, 1).reshape(len(value) * value.shape[-1], -1)
-            part = occupations[term.cold].sum(rows, term.weight).reshape(*value.shape[1:-1], -1)
-            if term not in sums:
-                sums[term] = np.zeros((task.split.count, *part.shape))
-            sums[term][number] += part
+    bands, count = levels.energy.shape[1], task.split.count
+    group, share = np.repeat(numbers, bands), np.repeat(weight, bands)[:, None]
+    occupations = {
+        cold: Occupations(levels.energy, scan, group, count)
+        for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
+    }
+    for (cold, kind), terms in _by_weight(task.terms).items():
+        rows = np.concatenate([levels.rows(term).reshape(len(group), -1) for term in terms], axis=1)
+        found = occupations[cold].sum(np.multiply(rows, share, out=rows), kind)
+        stop = 0
+        for term in terms:
+            shape = levels.values[term.kernel].shape[1:-1]
+            start, stop = stop, stop + math.prod(shape)
+            part = found[:, start:stop].reshape(count, *shape, -1)
+            sums[term] = sums[term] + part if term in sums else part
     if levels.electrons is not None:
         _add_filled_electrons(sums, levels.electrons, numbers, weight)
 
 
-def _shares(levels: _Levels, points: Real, weight: Real, term: Term, task: Task) -> Real:
-    """What `PartialSums` keeps of a term's single k points."""
-    value, watched = levels.values[term.kernel], task.scan.energies[task.watched]
-    thermal_energy = 0.0 if term.cold else task.scan.thermal_energy
-    occupied = level_weights(levels.energy[..., None] - watched, thermal_energy, term.weight)
-    added = np.matmul(value.reshape(len(value), -1, value.shape[-1]), occupied)
-    sizes = np.sqrt(np.einsum("kce,kce->ke", added, added))
-    largest = sizes.argmax(axis=0)
-    return np.column_stack([weight @ sizes, sizes.max(axis=0), points[largest]])
+def _by_weight(terms: Sequence[Term]) -> dict[tuple[bool, Weight], list[Term]]:
+    """Terms that are occupied alike."""
+    found: dict[tuple[bool, Weight], list[Term]] = {}
+    for term in terms:
+        found.setdefault((term.cold, term.weight), []).append(term)
+    return found
+
+
+def _shares(levels: _Levels, points: Real, weight: Real, task: Task) -> dict[Term, Real]:
+    """What `PartialSums` keeps of single k points."""
+    watched, found = task.scan.energies[task.watched], {}
+    for (cold, kind), terms in _by_weight(task.terms).items():
+        thermal_energy = 0.0 if cold else task.scan.thermal_energy
+        occupied = level_weights(levels.energy[..., None] - watched, thermal_energy, kind)
+        for term in terms:
+            sizes = contractions.sizes(occupied, levels.rows(term))
+            largest = sizes.argmax(axis=0)
+            found[term] = np.column_stack([weight @ sizes, sizes.max(axis=0), points[largest]])
+    return found
 
 
 def _add_filled_electrons(sums: dict[Term, Real], electrons: _Levels, numbers: Integer, weight: Real) -> None:

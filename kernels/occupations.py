@@ -95,40 +95,65 @@ class Occupations:
 
     energy : levels in eV, any shape. A level costs only the Fermi energies at which it is partly occupied;
     where it is full its value is added once and accumulated, so hundreds of energies cost what one does.
+    group, groups : of each level, and how many there are, which are summed apart; None for one sum of all
     """
 
     energy: Real
     scan: FermiScan
+    group: Integer | None = None
+    groups: int = 1
 
     def sum(self, values: Real, weight: Weight) -> Real:
         """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu).
 
-        Raises InputError for a Fermi-surface or entropy weight at T = 0.
+        With groups (group, component, mu). Raises InputError for a Fermi-surface or entropy weight at T = 0.
         """
+        found = self._sums(values, weight).swapaxes(1, 2)
+        return found[0] if self.group is None else found
+
+    def _sums(self, values: Real, weight: Weight) -> Real:
+        """(group, mu, component)."""
         if self.scan.temperature == 0:
             if weight.needs_temperature:
                 raise InputError(
                     "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
                     "give one (for example temperature=300), the k mesh must resolve k_B T."
                 )
-            return self._occupied(self._first_occupied, values, weight).T
-        window = self._window
-        weights = window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
-        partly = spread(window.first, weights, values, len(self.scan.energies))
+            return self._occupied(self._first_occupied, values, weight)
+        window, slots = self._window, len(self.scan.energies)
+        first, end = self._offset + window.first, self._offset + slots
+        found = spread(first, self._window_weights(weight), values, self.groups * slots, end)
+        partly = found.reshape(self.groups, slots, values.shape[1])
         if weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY, Weight.ENTROPY):
-            return partly.T
-        return (partly + self._occupied(window.last, values, weight)).T
+            return partly
+        return partly + self._occupied(window.last, values, weight)
+
+    def _window_weights(self, weight: Weight) -> Real:
+        window = self._window
+        return window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
 
     def _occupied(self, first: Integer, values: Real, weight: Weight) -> Real:
         """Levels count fully from their `first` Fermi energy on: with 1, eps - mu, or (pi k_B T)^2/3."""
-        slots = len(self.scan.energies)
-        summed = np.cumsum(scatter(first, values, slots), axis=0)
+        summed = self._accumulated(first, values)
         if weight is Weight.SEA:
             return summed
         if weight is Weight.HEAT:
             return FULL_HEAT * self.scan.thermal_energy**2 * summed
-        moment = np.cumsum(scatter(first, self.energy.reshape(-1, 1) * values, slots), axis=0)
+        moment = self._accumulated(first, self.energy.reshape(-1, 1) * values)
         return moment - self.scan.energies[:, None] * summed
+
+    def _accumulated(self, first: Integer, values: Real) -> Real:
+        slots = len(self.scan.energies)
+        slot = np.where(first < slots, self._offset + first, self.groups * slots)
+        found = scatter(slot, values, self.groups * slots).reshape(self.groups, slots, values.shape[1])
+        return np.cumsum(found, axis=1, out=found)
+
+    @cached_property
+    def _offset(self) -> Integer:
+        """Slot of the first Fermi energy of the group of each level."""
+        if self.group is None:
+            return np.zeros(self.energy.size, dtype=np.int64)
+        return self.group.ravel() * len(self.scan.energies)
 
     @cached_property
     def _first_occupied(self) -> Integer:

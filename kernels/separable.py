@@ -68,42 +68,50 @@ def mesh_blocks(
     """
     order = list(mesh.axis_order)
     first, second = mesh.line_coordinates(points.line)
+    coordinates = mesh.coordinate(order[2], np.arange(mesh.line_length))
     for plane_index in np.unique(first):
         k = float(mesh.coordinate(order[0], plane_index))
-        at_points = _points_of_plane(operators, order, k, with_observable_slopes)
+        at_points = _points_of_plane(operators, order, k, coordinates, with_observable_slopes)
         start, stop = np.searchsorted(first, [plane_index, plane_index + 1])
         for begin, end in _whole_lines(points.line[start:stop], block_size):
             part = slice(start + begin, start + end)
             lines, row = np.unique(second[part], return_inverse=True)
             on_lines = at_points(mesh.coordinate(order[1], lines))
-            along = mesh.coordinate(order[2], points.along[part])
             for here in range(0, end - begin, block_size):
                 piece = slice(here, min(here + block_size, end - begin))
-                yield on_lines(row[piece], along[piece])
+                yield on_lines(row[piece], points.along[part][piece])
 
 
-#: From points of some lines, (k,) numbers of their lines and coordinates on them, to operators.
-_OnLines = Callable[[Integer, Real], BlochOperators]
+#: From points of some lines, (k,) numbers of their lines and of places on them, to operators.
+_OnLines = Callable[[Integer, Integer], BlochOperators]
 
 
 def _points_of_plane(
-    operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
+    operators: LatticeOperators,
+    order: list[int],
+    k: float,
+    coordinates: Real,
+    with_observable_slopes: bool,
 ) -> Callable[[Real], _OnLines]:
-    """What gives `_OnLines` for coordinates along the second axis, on one plane of the mesh."""
+    """What gives `_OnLines` for coordinates along the second axis, on one plane of the mesh.
+
+    coordinates : of the places along a line
+    """
     with_observable_slopes = with_observable_slopes and not operators.observables.onsite
     if operators.size <= lanes.LARGEST:
         plane = lanes.planes(operators, order, k, with_observable_slopes)
 
         def by_lanes(across: Real) -> _OnLines:
             tables = lanes.tables_of_lines(plane, across)
-            return lambda row, along: lanes.operators_on_lines(operators, tables, row, along)
+            powers = lanes.powers_of(coordinates, lanes.reach(tables))
+            return lambda row, along: lanes.operators_on_lines(operators, tables, row, powers[along])
 
         return by_lanes
     planes = _planes(operators, order, k, with_observable_slopes)
 
     def by_products(across: Real) -> _OnLines:
         tables = _sum_second_axis(operators, order, planes, across)
-        return lambda row, along: _sum_last_axis(tables, row, along, operators)
+        return lambda row, along: _sum_last_axis(tables, row, coordinates[along], operators)
 
     return by_products
 

@@ -102,6 +102,6 @@ def test_a_matrix_that_is_not_finite_leaves_its_neighbours_alone():
     packed = aligned(2, 5, 5, 2, width())
     layout.pack(matrices, packed)
     energy, states, converged = aligned(2, 5, width()), aligned(2, 5, 5, 2, width()), aligned(2, width())
-    eigensolver.diagonalize(packed, energy, states, converged, *eigensolver.scratch(5, width()))
+    eigensolver.diagonalize(packed, energy, states, converged, *eigensolver.work_arrays(5, width()))
     assert converged.ravel().tolist() == [1.0] + [0.0] * (2 * width() - 1)
     assert energy[0, :, 0].tobytes() == alone[0].tobytes()

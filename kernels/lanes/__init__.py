@@ -3,6 +3,7 @@
 from .bands import LaneBands, solved
 from .bloch import SummedOperators, operators_at, operators_on_lines, planes, tables_of_lines
 from .eigensolver import eigh
+from .sums import powers_of, reach
 
 #: Wannier functions beyond which matrices are too large for a group of them to stay in cache.
 LARGEST = 128
@@ -15,6 +16,8 @@ __all__ = [
     "operators_at",
     "operators_on_lines",
     "planes",
+    "powers_of",
+    "reach",
     "solved",
     "tables_of_lines",
 ]

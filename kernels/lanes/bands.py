@@ -11,7 +11,7 @@ import numpy as np
 from ..lattice import Complex, Integer, Real
 from . import layout, proper, response, traces
 from .bloch import SummedOperators
-from .width import aligned, width
+from .width import aligned, scratch, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +72,18 @@ class LaneBands:
         """T3 with the velocity of a bare vertex, (k, band, observable, a, b); label : (k, band)."""
         size, lanes, observables = self.size, width(), self.operators.observable_count
         values = aligned(len(self.energy), size, observables, 3, 3, lanes)
-        velocity, damped = aligned(3, size, size, 2, lanes), aligned(3, size, size, 2, lanes)
-        scratch = velocity, damped, aligned(size, size, 2, lanes)
+        vectors = (3, size, size, 2, lanes)
+        work = scratch(vectors, vectors, vectors[1:])
         packed = self._packed(label)
-        response.conventional(self.energy, packed, self.rotated, float(broadening) ** 2, values, *scratch)
+        response.conventional(self.energy, packed, self.rotated, float(broadening) ** 2, values, *work)
         return self._shared(values, label)
 
     def curvature(self, label: Integer) -> tuple[Real, Real]:
         """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
         values = aligned(len(self.energy), self.size, 1 + self.operators.observable_count, 3, width())
-        scratch = self._velocity_and_position()
+        work = self._velocity_and_position()
         packed = self._packed(label)
-        traces.curvature(self.energy, packed, self.rotated, self.states, self.curl, values, *scratch)
+        traces.curvature(self.energy, packed, self.rotated, self.states, self.curl, values, *work)
         shared = self._shared(values, label)
         return shared[:, :, 0], shared[:, :, 1:]
 
@@ -91,32 +91,29 @@ class LaneBands:
         """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
         shape = len(self.energy), self.size, self.operators.observable_count, 3, 3, width()
         dipole, drude = aligned(*shape), aligned(*shape)
-        scratch = self._velocity_and_position()
-        traces.flows(self.energy, self._packed(label), self.rotated, dipole, drude, *scratch)
+        work = self._velocity_and_position()
+        traces.flows(self.energy, self._packed(label), self.rotated, dipole, drude, *work)
         return self._shared(dipole, label), self._shared(drude, label)
 
     def proper(self, label: Integer) -> Real:
         """T14's sea per band, (k, band, observable, a, b)."""
         shape = len(self.energy), self.size, self.operators.observable_count, 3, 3, width()
         values, square = aligned(*shape), (self.size, self.size)
-        scratch = (
-            aligned(*square, width()),
-            *self._velocity_and_position(),
-            aligned(3, *square, 2, width()),
-            aligned(*square, 2, width()),
-        )
-        proper.proper(self.energy, self._packed(label), self.rotated, values, *scratch)
+        vectors = (3, *square, 2, width())
+        work = scratch((*square, width()), vectors, vectors, vectors, vectors[1:])
+        proper.proper(self.energy, self._packed(label), self.rotated, values, *work)
         return self._shared(values, label)
 
     def moments(self, label: Integer) -> Real:
         """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a v_b - r_b v_a), (k, band, observable, c)."""
         values = aligned(len(self.energy), self.size, self.operators.observable_count, 3, width())
-        scratch = self._velocity_and_position()
-        proper.moments(self.energy, self._packed(label), self.rotated, values, *scratch)
+        work = self._velocity_and_position()
+        proper.moments(self.energy, self._packed(label), self.rotated, values, *work)
         return self._shared(values, label)
 
-    def _velocity_and_position(self) -> tuple[Real, Real]:
-        return aligned(3, self.size, self.size, 2, width()), aligned(3, self.size, self.size, 2, width())
+    def _velocity_and_position(self) -> list[Real]:
+        vectors = (3, self.size, self.size, 2, width())
+        return scratch(vectors, vectors)
 
     def _packed(self, label: Integer) -> Real:
         packed = aligned(*self.energy.shape)

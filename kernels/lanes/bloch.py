@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ..lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
-from .sums import Family, Plane, Sums, Table, families, observable_slopes, table_of_points
+from .sums import Family, Plane, Sums, Table, families, observable_slopes, powers_of, reach, table_of_points
 
 
 class SummedOperators(BlochOperators):
@@ -54,8 +54,8 @@ def operators_at(
     tables = operators.once(_tables_of_points)
     if with_observable_slopes:
         tables = (*tables, operators.once(_table_of_observable_slopes))
-    line = np.zeros(len(kpoints), dtype=np.int64)
-    return SummedOperators.of(Sums.of(operators.size, tables, line, kpoints), operators)
+    line, powers = np.zeros(len(kpoints), dtype=np.int64), powers_of(kpoints, reach(tables))
+    return SummedOperators.of(Sums.of(operators.size, tables, line, powers), operators)
 
 
 def _tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
@@ -82,7 +82,10 @@ def tables_of_lines(plane: tuple[Plane, ...], k: Real) -> tuple[Table, ...]:
 
 
 def operators_on_lines(
-    operators: LatticeOperators, tables: tuple[Table, ...], row: Integer, along: Real
+    operators: LatticeOperators, tables: tuple[Table, ...], row: Integer, powers: Real
 ) -> SummedOperators:
-    """Bloch operators at points of lines; row : (k,) ascending, of the tables; along : (k,) coordinate."""
-    return SummedOperators.of(Sums.of(operators.size, tables, row, along[:, None]), operators)
+    """Bloch operators at points of lines.
+
+    row : (k,) of the tables, ascending; powers : (k, m, 2), `powers_of` the coordinates along the lines
+    """
+    return SummedOperators.of(Sums.of(operators.size, tables, row, powers[:, None]), operators)

@@ -13,7 +13,7 @@ from ..lattice import Complex, Integer, Real
 from . import layout
 from .tridiagonal import reflect_back, reflect_two_back, tridiagonalize
 from .vectors import Mask, Vector, fill, largest, load, pick, root, size_of, some, store
-from .width import aligned, width
+from .width import aligned, scratch, width
 
 #: Sweeps of QL for one eigenvalue, beyond which a lane has not converged; two are usual.
 _SWEEPS = 60
@@ -231,18 +231,11 @@ def diagonalize(
         )
 
 
-def scratch(size: int, lanes: int) -> tuple[Real | Integer, ...]:
+def work_arrays(size: int, lanes: int) -> tuple[Real | Integer, ...]:
     """Work arrays of `diagonalize_group`."""
-    return (
-        aligned(size, size, 2, lanes),
-        aligned(size, size, lanes),
-        aligned(size, lanes),
-        aligned(size, lanes),
-        aligned(size, 2, lanes),
-        aligned(size, 2, lanes),
-        aligned(2, lanes),
-        np.empty(size, dtype=np.int64),
-    )
+    square, column, pairs = (size, size, lanes), (size, lanes), (size, 2, lanes)
+    reals = scratch((size, size, 2, lanes), square, column, column, pairs, pairs, (2, lanes))
+    return (*reals, np.empty(size, dtype=np.int64))
 
 
 def eigh(matrices: Complex) -> tuple[Real, Complex]:
@@ -257,7 +250,7 @@ def eigh(matrices: Complex) -> tuple[Real, Complex]:
     layout.pack(np.ascontiguousarray(matrices), packed)
     levels, rows = aligned(groups, size, lanes), aligned(groups, size, size, 2, lanes)
     converged = aligned(groups, lanes)
-    diagonalize(packed, levels, rows, converged, *scratch(size, lanes))
+    diagonalize(packed, levels, rows, converged, *work_arrays(size, lanes))
     energy, states = np.empty((count, size)), np.empty((count, size, size), dtype=complex)
     layout.unpack_levels(levels, energy)
     layout.unpack_transposed(rows, states)

@@ -24,6 +24,20 @@ def pack(matrices: Complex, packed: Real) -> None:
                     packed[g, i, j, 1, lane] = matrices[k, i, j].imag
 
 
+@lane_loop(line="integer k", powers="real k a m 2", lines="out integer g w", packed="out real g a m 2 w")
+def pack_points(line: Integer, powers: Real, lines: Integer, packed: Real) -> None:
+    """Groups of lanes of what tells where k points are, filled up as by `pack`."""
+    groups, axes, steps, _, lanes = packed.shape
+    for g in range(groups):
+        for lane in range(lanes):
+            k = min(g * lanes + lane, len(line) - 1)
+            lines[g, lane] = line[k]
+            for a in range(axes):
+                for m in range(steps):
+                    packed[g, a, m, 0, lane] = powers[k, a, m, 0]
+                    packed[g, a, m, 1, lane] = powers[k, a, m, 1]
+
+
 @lane_loop(packed="real g b a 2 w", matrices="out complex k a b")
 def unpack_transposed(packed: Real, matrices: Complex) -> None:
     """The transposed matrices of all k points."""

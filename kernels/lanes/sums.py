@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from .. import loops
 from ..lattice import CYCLIC, Complex, Integer, LatticeOperators, Real, RealSpaceOperator
 from . import eigensolver, fourier, layout
-from .width import aligned, width
+from .width import aligned, scratch, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,16 +147,24 @@ class Plane:
     def lines(self, k: Real) -> Table:
         """Tables of lines at these coordinates along the second axis."""
         steps, rows, length = self.numbers.shape
-        weights = _powers(k[:, None], steps // 2).reshape(len(k), steps)
+        weights = powers_of(k, steps // 2).reshape(len(k), steps)
         numbers = np.empty((len(k), rows * length))
         loops.weighted(weights, self.numbers.reshape(steps, rows * length), numbers)
         return Table(np.arange(length // 2)[:, None], numbers.reshape(len(k), rows, length))
 
 
-def _powers(k: Real, count: int) -> Real:
-    """Cosine and sine of 2 pi k m for m = 0 ... count - 1, (k, axis, m, 2)."""
-    angle = 2 * np.pi * k[:, :, None] * np.arange(count)
-    return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+def powers_of(k: Real, count: int) -> Real:
+    """Cosine and sine of 2 pi k m for m = 0 ... count - 1, (..., m, 2)."""
+    angle = 2 * np.pi * k[..., None] * np.arange(count)
+    found = np.empty((*angle.shape, 2))
+    np.cos(angle, out=found[..., 0])
+    np.sin(angle, out=found[..., 1])
+    return found
+
+
+def reach(tables: tuple[Table, ...]) -> int:
+    """How many m = 0, 1 ... the tables need along an axis."""
+    return max(int(np.abs(table.translations).max()) for table in tables) + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,17 +182,13 @@ class Sums:
     powers: Real
 
     @classmethod
-    def of(cls, size: int, tables: tuple[Table, ...], line: Integer, k: Real) -> Sums:
-        """K : (k, axis) reduced along the axes that the tables leave; line : (k,) ascending."""
-        lanes = width()
-        reach = max(int(np.abs(table.translations).max()) for table in tables) + 1
-        groups = -(-len(k) // lanes)
-        padded = np.minimum(np.arange(groups * lanes), len(k) - 1)
-        powers = _powers(k, reach)[padded].reshape(groups, lanes, k.shape[1], reach, 2)
-        held = aligned(groups, k.shape[1], reach, 2, lanes)
-        held[...] = np.moveaxis(powers, 1, -1)
-        numbers = np.ascontiguousarray(line[padded].reshape(groups, lanes))
-        return cls(size, len(k), tables, numbers, held)
+    def of(cls, size: int, tables: tuple[Table, ...], line: Integer, powers: Real) -> Sums:
+        """At points of lines, (k,) ascending; powers : (k, axis, m, 2) along the axes that are left."""
+        groups, lanes = -(-len(line) // width()), width()
+        numbers = np.empty((groups, lanes), dtype=np.int64)
+        held = aligned(groups, *powers.shape[1:], lanes)
+        layout.pack_points(line, powers, numbers, held)
+        return cls(size, len(line), tables, numbers, held)
 
     def at(self, rows: Integer) -> Sums:
         """Some of the k points, (row,) ascending."""
@@ -196,28 +200,26 @@ class Sums:
         groups, size, lanes = len(self.line), self.size, width()
         table = self.tables[0]
         found = aligned(groups, size, lanes), aligned(groups, size, size, 2, lanes), aligned(groups, lanes)
-        matrix, scratch = aligned(size, size, 2, lanes), eigensolver.scratch(size, lanes)
-        fourier.solve_sums(*self._of(table), *found, *self._scratch(table), matrix, *scratch)
+        work = eigensolver.work_arrays(size, lanes)
+        fourier.solve_sums(*self._of(table), *found, *self._scratch(table, 1), *work)
         return found
 
     def rotated(self, states: Real, observables: int) -> Real:
         """dH/dk_a, A_a and Theta between bands, (group, 6 + observable, n, n, 2, lane)."""
         size, lanes = self.size, width()
         rotated = aligned(len(states), 6 + observables, size, size, 2, lanes)
-        matrix, half = aligned(size, size, 2, lanes), aligned(size, size, 2, lanes)
         for number, first, count, target in ((0, 1, 3, 0), (1, 0, 3, 3), (2, 0, observables, 6)):
             table = self.tables[number]
-            scratch = self._scratch(table)
             place = (first, count, states, rotated, target)
-            fourier.rotate_sums(*self._of(table), *place, *scratch, matrix, half)
+            fourier.rotate_sums(*self._of(table), *place, *self._scratch(table, 2))
         return rotated
 
     def half_rotated_curl(self, states: Real) -> Real:
         """Curl A times each state, (group, 3, n, n, 2, lane) as rows."""
         size, lanes = self.size, width()
         found = aligned(len(states), 3, size, size, 2, lanes)
-        table, matrix = self.tables[1], aligned(size, size, 2, lanes)
-        fourier.half_rotate_sums(*self._of(table), 3, states, found, *self._scratch(table), matrix)
+        table = self.tables[1]
+        fourier.half_rotate_sums(*self._of(table), 3, states, found, *self._scratch(table, 1))
         return found
 
     def matrices(self, parts: Sequence[tuple[int, int, int]]) -> Complex:
@@ -227,13 +229,15 @@ class Sums:
         target = 0
         for number, first, count in parts:
             table = self.tables[number]
-            fourier.unpack_sums(*self._of(table), first, count, found, target, *self._scratch(table))
+            fourier.unpack_sums(*self._of(table), first, count, found, target, *self._scratch(table, 0))
             target += count
         return found
 
     def _of(self, table: Table) -> tuple[Integer, Real, Integer, Real]:
         return self.line, self.powers, table.translations, table.numbers
 
-    def _scratch(self, table: Table) -> tuple[Real, Real, Real]:
-        weights = [aligned(len(table.translations), 2, width()) for _ in range(2)]
-        return weights[0], weights[1], aligned(self.size * (self.size + 1) // 2, 2, width())
+    def _scratch(self, table: Table, matrices: int) -> list[Real]:
+        """Weights, masked weights, a triangle, and some matrices."""
+        size, lanes = self.size, width()
+        weights, triangle = (len(table.translations), 2, lanes), (size * (size + 1) // 2, 2, lanes)
+        return scratch(weights, weights, triangle, *[(size, size, 2, lanes)] * matrices)

@@ -20,6 +20,14 @@ def width() -> int:
     return fast_path().lanes
 
 
+def scratch(*shapes: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    """Uninitialized arrays side by side, each on a cache line."""
+    step = _BOUNDARY // 8
+    ends = np.cumsum([0, *(-(-math.prod(shape) // step) * step for shape in shapes)]).tolist()
+    held = aligned(ends[-1])
+    return [held[a : a + math.prod(shape)].reshape(shape) for a, shape in zip(ends, shapes, strict=False)]
+
+
 def aligned(*shape: int) -> NDArray[np.float64]:
     """An uninitialized array of doubles that begins on a cache line."""
     size = math.prod(shape)

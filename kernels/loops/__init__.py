@@ -6,7 +6,7 @@ from .flows import flow_traces, moment_traces, texture_flow
 from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps
 from .matrices import conventional, interband
 from .proper import proper
-from .sums import scatter, spread, weighted
+from .sums import scatter, sizes, spread, weighted
 
 __all__ = [
     "add_leaves",
@@ -24,6 +24,7 @@ __all__ = [
     "occupied_increments",
     "proper",
     "scatter",
+    "sizes",
     "spread",
     "texture_flow",
     "weighted",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..compiled import loop
 from ..lattice import Integer, Real
 
 
-@loop(first="integer n", weights="real n w", values="real n c", sums="out real t c")
-def spread(first: Integer, weights: Real, values: Real, sums: Real) -> None:
-    """Add weights[n, j] * values[n] to sums[first[n] + j]. Raises IndexError for a negative slot."""
+@loop(first="integer n", end="integer n", weights="real n w", values="real n c", sums="out real t c")
+def spread(first: Integer, end: Integer, weights: Real, values: Real, sums: Real) -> None:
+    """Add weights[n, j] * values[n] to sums[first[n] + j], before end[n].
+
+    Raises IndexError for a negative slot.
+    """
     slots, components = sums.shape
     for n in range(len(first)):
         if first[n] < 0:
             raise IndexError("spread: expected slots of at least 0, found a negative one.")
         row = values[n]
-        for j in range(min(weights.shape[1], slots - first[n])):
+        for j in range(min(weights.shape[1], min(slots, end[n]) - first[n])):
             weight = weights[n, j]
             target = sums[first[n] + j]
             for c in range(components):
@@ -50,3 +55,24 @@ def weighted(weights: Real, table: Real, sums: Real) -> None:
                 part = table[q, start:stop]
                 for x in range(stop - start):
                     row[x] += weight * part[x]
+
+
+@loop(weights="real k n e", values="real k n c", found="out real k e")
+def sizes(weights: Real, values: Real, found: Real) -> None:
+    """Square root of the sum over c of (sum over levels of weights * values)^2, for each point and energy."""
+    points, levels, energies = weights.shape
+    components = values.shape[2]
+    total = np.empty(components)
+    for k in range(points):
+        for e in range(energies):
+            total[:] = 0.0
+            for n in range(levels):
+                weight = weights[k, n, e]
+                if weight != 0.0:
+                    row = values[k, n]
+                    for c in range(components):
+                        total[c] += weight * row[c]
+            squared = 0.0
+            for c in range(components):
+                squared += total[c] * total[c]
+            found[k, e] = np.sqrt(squared)
