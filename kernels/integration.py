@@ -114,7 +114,8 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
     blocks: list[_Levels] = []
     # A number that is not finite is refused, with its reason, where the result is put together.
     with np.errstate(all="ignore"):
-        for bloch in mesh_blocks(operators, task.mesh.full, points, task.block_size, slopes):
+        mesh, order = task.mesh.full, task.mesh.order
+        for bloch in mesh_blocks(operators, mesh, points, task.block_size, slopes, order):
             blocks.append(_Levels.of(solve_bands(bloch, resolution), task.terms))
             waiting = sum(len(block.energy) for block in blocks)
             if waiting < task.points_summed and done + waiting < len(points.weight):

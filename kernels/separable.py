@@ -27,6 +27,9 @@ from .lattice import (
 )
 from .mesh import KMesh, MeshPoints
 
+#: Cost of an element of the table of a line, and of a plane, in those of one that is summed at a k point.
+_LINE, _PLANE = 1.5, 300.0
+
 
 @dataclass(frozen=True, eq=False)
 class _Plane:
@@ -60,12 +63,20 @@ def mesh_blocks(
     points: MeshPoints,
     block_size: int,
     with_observable_slopes: bool = False,
+    order_of_symmetry: int = 1,
 ) -> Iterator[BlochOperators]:
     """Yield Bloch operators at points of a mesh in their order, at most `block_size` k points at a time.
 
-    A block is of several whole lines of one plane or a piece of one line, cut at places that depend on the
-    points of each line alone. The values of a k point are the same bits in whatever span its line is.
+    A block is of several whole lines of one plane or a piece of one line. The values of a k point are the
+    same bits in whatever span its line is. order_of_symmetry : of the points of the mesh one of so many is
+    computed; where they are too few for sums along axes to pay, they are summed one by one
     """
+    if operators.size <= lanes.LARGEST and _one_by_one(operators, mesh, order_of_symmetry):
+        kpoints = mesh.reduced(mesh.indices(points))
+        slopes = with_observable_slopes and not operators.observables.onsite
+        for here in range(0, len(kpoints), block_size):
+            yield lanes.operators_at(operators, kpoints[here : here + block_size], slopes)
+        return
     order = list(mesh.axis_order)
     first, second = mesh.line_coordinates(points.line)
     coordinates = mesh.coordinate(order[2], np.arange(mesh.line_length))
@@ -114,6 +125,23 @@ def _points_of_plane(
         return lambda row, along: _sum_last_axis(tables, row, coordinates[along], operators)
 
     return by_products
+
+
+def _one_by_one(operators: LatticeOperators, mesh: KMesh, order_of_symmetry: int) -> bool:
+    """Whether direct sums cost less than those along one axis after the other, on the whole mesh."""
+    points = mesh.size / order_of_symmetry
+    first, second, third = (mesh.shape[axis] for axis in mesh.axis_order)
+    planes = min(first, points)
+    # Symmetry leaves whole planes, and on them lines of a few points each.
+    lines_with_points = min(first * second, max(planes, 4 * points / third))
+    direct = separable = 0.0
+    for family in lanes.families_of(operators):
+        translations = family.translations[:, list(mesh.axis_order)]
+        _, q2, q3 = (2 * int(reach) + 2 for reach in np.abs(translations).max(axis=0))
+        rows = len(family.weights)
+        direct += rows * points * (len(translations) + 1)
+        separable += rows * (points * q3 + q2 * q3 * (_LINE * lines_with_points + _PLANE * planes))
+    return direct < separable
 
 
 def _whole_lines(line: Integer, block_size: int) -> Iterator[tuple[int, int]]:

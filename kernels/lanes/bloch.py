@@ -58,8 +58,13 @@ def operators_at(
     return SummedOperators.of(Sums.of(operators.size, tables, line, powers), operators)
 
 
+def families_of(operators: LatticeOperators) -> tuple[Family, ...]:
+    """`families`, made once in a process."""
+    return operators.once(families)
+
+
 def _tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
-    return tuple(table_of_points(family) for family in operators.once(families))
+    return tuple(table_of_points(family) for family in families_of(operators))
 
 
 def _table_of_observable_slopes(operators: LatticeOperators) -> Table:
@@ -70,7 +75,7 @@ def planes(
     operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
 ) -> tuple[Plane, ...]:
     """All operators summed over the first axis at one mesh index."""
-    kinds: tuple[Family, ...] = operators.once(families)
+    kinds = families_of(operators)
     if with_observable_slopes:
         kinds = (*kinds, operators.once(observable_slopes))
     return tuple(Plane.of(family, order, k) for family in kinds)
