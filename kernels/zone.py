@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def zone_section(reciprocal: Real, origin: Real, axes: Real) -> Real:
     Raises InputError where the plane does not meet the zone.
     """
     factors = np.array([n for n in product(range(-_FACTORS, _FACTORS + 1), repeat=len(reciprocal)) if any(n)])
-    vectors = factors @ reciprocal
+    vectors = factors @ _reduced(reciprocal)
     vectors = vectors[np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")][:_NEIGHBOURS]
     # Nearer to Gamma than to any other reciprocal vector: k G <= G^2/2.
     slopes = vectors @ axes.T
@@ -134,6 +134,21 @@ def zone_section(reciprocal: Real, origin: Real, axes: Real) -> Real:
             "reciprocal lattice vector."
         )
     return corners
+
+
+def _reduced(vectors: Real) -> Real:
+    """The same lattice by vectors of which none gets shorter by adding multiples of another."""
+    found = np.array(vectors, dtype=float)
+    shorter = True
+    while shorter:
+        shorter = False
+        for i, j in permutations(range(len(found)), 2):
+            multiple = np.round(found[i] @ found[j] / (found[j] @ found[j]))
+            changed = found[i] - multiple * found[j]
+            # By more than rounding, so that this ends.
+            if changed @ changed < (1 - _ROUNDING) * (found[i] @ found[i]):
+                found[i], shorter = changed, True
+    return found
 
 
 def _corners(slopes: Real, limits: Real, tolerance: float) -> Real:

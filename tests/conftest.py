@@ -47,6 +47,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-seed", type=int, default=0, help="other damages of the same kind")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # Pictures are compared without an option, but where new ones are asked for.
+    if hasattr(config.option, "mpl") and not config.getoption("mpl_generate_path"):
+        config.option.mpl = True
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """Folder with real Wannier90 outputs and the peers' numbers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ...observables import is_spin
 from ..natural_units import printed_unit
 from ..units import units_of_one
+from .style import decades_of
 
 if TYPE_CHECKING:
     from matplotlib.colors import Normalize
@@ -28,9 +28,6 @@ _SPANNED, _SPANNED_OF_POLES = 0.98, 0.995
 
 #: Values per k, in eV, angstrom and hbar, that are rounding: a scale does not make them colourful.
 _ROUNDING = 1e-6
-
-#: Powers of ten on either side of a logarithmic scale that are written, at most.
-_WRITTEN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +67,7 @@ def color_scale(values: xr.DataArray, chosen: str = "") -> ColorScale:
     if linear > limit / 10:
         return ColorScale(Normalize(-limit, limit), extend, label)
     norm = SymLogNorm(linear, linscale=0.5, vmin=-limit, vmax=limit)
-    return ColorScale(norm, extend, label, _decades(linear, limit))
-
-
-def _decades(linear: float, limit: float) -> tuple[int, ...]:
-    lowest, highest = math.ceil(math.log10(linear) + 1e-9), math.floor(math.log10(limit))
-    step = math.ceil((highest - lowest + 1) / _WRITTEN)
-    return tuple(range(highest, lowest - 1, -step))
+    return ColorScale(norm, extend, label, decades_of(linear, limit))
 
 
 def _largest(numbers: NDArray, share: float) -> float:

@@ -109,7 +109,9 @@ def _of_mesh(dataset: xr.Dataset, k3: float) -> Plane:
     periodic = [True] * 3
     third = 2
     if int(dataset.attrs.get("dimension", 3)) == 2:
-        third = int(np.argmin(lengths))
+        # Results of before do not say which axes repeat; along the one that does not there is one point.
+        told = dataset.attrs.get("periodic")
+        third = int(np.argmin(lengths if told is None else np.atleast_1d(told)))
         periodic[third] = False
     distance = np.abs((reduced[:, third] - k3 + 0.5) % 1 - 0.5)
     chosen = np.flatnonzero(distance <= distance.min() + 1e-9)

@@ -17,11 +17,21 @@ from ...component import Component
 from ...observables import short_name
 from ..natural_units import natural_unit, printed_unit
 from .labels import label_of_observable, plain, symbol
-from .style import COLORS, COLUMN, GUIDE, STYLE, add_colorbar, figure_class, figure_of, styled_axes
+from .style import (
+    COLORS,
+    COLUMN,
+    GUIDE,
+    STYLE,
+    add_colorbar,
+    decades_of,
+    figure_class,
+    figure_of,
+    signed_ticks,
+    styled_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 #: Materials that are still labelled.
@@ -33,8 +43,8 @@ _LINEAR = 1e-3
 #: Largest over usual value from which an axis is logarithmic.
 _DECADES = 20.0
 
-#: Powers of ten that there is room for along an axis.
-_POWERS = 6
+#: Powers of ten with either sign that there is room for along an axis.
+_WRITTEN = {"x": 2, "y": 4}
 
 #: Words that a column may have and colours can still tell apart.
 _MOST_WORDS = len(COLORS)
@@ -169,35 +179,32 @@ def _scale(ax: Axes, columns: Sequence[_Column]) -> None:
     """Axes alike where their units are, with equal values and opposite signs marked; else each its own."""
     x, y = columns
     if x.unit != y.unit or not x.unit:
-        for set_scale, axis, column in ((ax.set_xscale, ax.xaxis, x), (ax.set_yscale, ax.yaxis, y)):
+        for letter, column in (("x", x), ("y", y)):
             if column.spans_decades:
-                set_scale("symlog", linthresh=_LINEAR * column.largest)
-                _thin(axis)
+                _make_logarithmic(ax, letter, column.values)
         return
-    largest = max(x.largest, y.largest)
     numbers = np.concatenate([x.values, y.values])
-    linear = _LINEAR * largest
-    low = -2 * largest if np.nanmin(numbers, initial=0.0) < 0 else -linear
-    high = 2 * largest if np.nanmax(numbers, initial=0.0) > 0 else linear
-    for set_scale, axis, limit in (
-        (ax.set_xscale, ax.xaxis, ax.set_xlim),
-        (ax.set_yscale, ax.yaxis, ax.set_ylim),
-    ):
-        set_scale("symlog", linthresh=linear)
-        _thin(axis)
-        limit(low, high)
+    for letter in "xy":
+        low, high = _make_logarithmic(ax, letter, numbers)
     ax.plot([low, high], [low, high], color=GUIDE, linewidth=0.7, zorder=0)
     for across, bottom, top in (((low, 0), 0, high), ((0, high), low, 0)):
         ax.fill_between(across, bottom, top, color=COLORS[1], alpha=0.08, linewidth=0, zorder=0)
 
 
-def _thin(axis: Axis) -> None:
-    """Fewer powers of ten along an axis."""
-    from matplotlib.ticker import SymmetricalLogLocator
-
-    places = axis.get_major_locator()
-    assert isinstance(places, SymmetricalLogLocator)
-    places.set_params(numticks=_POWERS)
+def _make_logarithmic(ax: Axes, letter: str, values: NDArray) -> tuple[float, float]:
+    """An axis, "x" or "y", that is linear near zero and logarithmic beyond; returns its limits."""
+    largest = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    linear = _LINEAR * largest
+    low = -4 * largest if np.nanmin(values, initial=0.0) < 0 else -linear
+    high = 4 * largest if np.nanmax(values, initial=0.0) > 0 else linear
+    ticks = signed_ticks(decades_of(linear, largest, _WRITTEN[letter]))
+    axis = ax.xaxis if letter == "x" else ax.yaxis
+    getattr(ax, f"set_{letter}scale")("symlog", linthresh=linear, linscale=0.4)
+    axis.set_ticks(list(ticks), labels=list(ticks.values()))
+    axis.set_ticks([], minor=True)
+    # Ticks widen an axis that does not reach them.
+    ax.set(**{f"{letter}lim": (low, high)})
+    return low, high
 
 
 def _points(ax: Axes, rows: xr.Dataset, columns: Sequence[_Column], color: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import fill
@@ -88,13 +89,15 @@ def styled_axes(ax: Axes | None, height: float) -> Iterator[Axes]:
         yield new
         for one in figure.axes:
             one.tick_params(which="both", **_TICKS if one is new else {**_TICKS, "top": False})
+        # Once more when it is written: axes that are laid out anew may have other ticks, with longer labels.
+        figure.draw_without_rendering()
 
 
 def figure_of(ax: Axes) -> Figure:
     """The whole figure of axes."""
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return figure
+    # Of axes in a part of a figure, that of the part.
+    whole: Figure = ax.figure.figure
+    return whole
 
 
 def diverging() -> Colormap:
@@ -102,6 +105,21 @@ def diverging() -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("blue-grey-vermilion", (COLORS[0], "0.72", COLORS[1]))
+
+
+def decades_of(linear: float, largest: float, most: int = 3) -> tuple[int, ...]:
+    """Powers of ten up to `largest` that a scale shows on either side of what is linear, from the highest."""
+    lowest, highest = math.ceil(math.log10(linear) + 1e-9), math.floor(math.log10(largest))
+    step = max(1, math.ceil((highest - lowest + 1) / most))
+    return tuple(range(highest, lowest - 1, -step))
+
+
+def signed_ticks(decades: Sequence[int]) -> dict[float, str]:
+    """Place -> label of zero and of powers of ten with both signs."""
+    ticks = {0.0: "0"}
+    for power in decades:
+        ticks |= {10.0**power: f"$10^{{{power}}}$", -(10.0**power): f"$-10^{{{power}}}$"}
+    return ticks
 
 
 def add_colorbar(
@@ -112,8 +130,6 @@ def add_colorbar(
     bar.set_label(fill(label, LONGEST), parse_math=False)
     bar.outline.set_linewidth(0.5)
     if decades:
-        ticks = {0.0: "0"}
-        for power in decades:
-            ticks |= {10.0**power: f"$10^{{{power}}}$", -(10.0**power): f"$-10^{{{power}}}$"}
+        ticks = signed_ticks(decades)
         bar.set_ticks(list(ticks), labels=list(ticks.values()), minor=False)
         bar.set_ticks([], minor=True)
