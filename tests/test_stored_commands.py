@@ -34,7 +34,7 @@ def test_a_result_is_shown_by_its_name(folder):
     newest, older = Store.at(folder / "r.zarr").ids_of("kane_mele")
     assert f"{newest} is the newest of 2; the others: {older}" in shown.stdout
     assert "8x8x1" in shown.stdout
-    assert "T4: conventional_hall_conductivity" in shown.stdout
+    assert "conventional_hall_conductivity, what most codes print" in shown.stdout
     assert f"materials/{newest}.zip" in shown.stdout
     assert "6x6x1" in spinscreen("show", "r.zarr", older[:-4], cwd=folder).stdout
     assert Store.at(folder / "r.zarr").read("kane_mele").attrs["k_mesh"] == [8, 8, 1]
