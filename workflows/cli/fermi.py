@@ -70,7 +70,10 @@ def fermi(
     spin_degeneracy: SpinDegeneracy = None,
     yes: Yes = False,
 ) -> None:
-    """Draw Fermi lines inside the Brillouin zone, or write the Fermi surface for other programs."""
+    """Draw Fermi lines, or write a Fermi surface for other programs.
+
+    Lines are of a plane inside the Brillouin zone; surfaces are .frmsf or .bxsf.
+    """
     is_surface = output.suffix.lower() in _SURFACES
     direction = None if normal is None else numbers_of_text(normal, "--normal")
     start = numbers_of_text(through, "--through")

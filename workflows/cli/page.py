@@ -36,7 +36,10 @@ def report(
         bool, typer.Option("--latest/--all", help="Of each material its newest result alone, or all of them.")
     ] = True,
 ) -> None:
-    """Write a page to browse and share: one file with table, map, curves, that needs no network."""
+    """Write a page to browse and share.
+
+    One file with table, map and curves, that needs no network.
+    """
     kept = None if quality is None else names_of_text(quality)
     done = write_report(store, output, where, kept, campaign, latest, _tracked)
     for told in done.damaged:
@@ -60,7 +63,10 @@ def serve(
         str, typer.Option(help="Interface; another than loopback lets other machines in.")
     ] = "127.0.0.1",
 ) -> None:
-    """Show the same page live, of a store of any size, until Ctrl-C; new results appear by themselves."""
+    """Show the same page live, of a store of any size.
+
+    Until Ctrl-C; new results appear by themselves.
+    """
     server = PageServer(store, host, port)
     out.say(server.address)
     out.say("open it in a browser; Ctrl-C ends it")
