@@ -23,6 +23,8 @@ SIZES = (2, 6, 18, 36, 64, 128)
 
 #: Parts that can be measured alone.
 _PARTS = {
+    "pipeline": lambda options: {size: pipeline_and_floor(model) for size, model in models(SIZES).items()},
+    "stages": lambda options: {size: stages(model) for size, model in models(SIZES[1:]).items()},
     "workers": lambda options: workers_and_overhead(models((18,))[18]),
     "materials": lambda options: many_materials(),
     "campaign": lambda options: many_tiny_materials(),
@@ -41,25 +43,18 @@ def main() -> None:
         kept = json.loads((docs / "performance.json").read_text())
         report.write(kept | {options.only: _PARTS[options.only](options)}, docs)
         return
-    sizes = SIZES[:3] if options.quick else SIZES
-    found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
-    cases = models(sizes)
-    found["pipeline"] = {}
-    for size, model in cases.items():
-        found["pipeline"][size] = pipeline_and_floor(model)  # type: ignore[index]
-        print(size, found["pipeline"][size], flush=True)  # type: ignore[index]
-    found["stages"] = {size: stages(cases[size]) for size in sizes if size >= 6}
-    print("stages", found["stages"], flush=True)
     if options.quick:
+        for size, model in models(SIZES[:3]).items():
+            print(size, pipeline_and_floor(model), flush=True)
         return
-    found["mesh"] = cost_of_mesh(cases[18])
-    print("mesh", found["mesh"], flush=True)
+    found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
+    found["mesh"] = cost_of_mesh(models((18,))[18])
     found["memory"] = {points: peak_memory(18, points, 5.0) for points in (24, 96, 384)}
     found["large memory"] = peak_memory(128, 200)
-    print("memory", found["memory"], found["large memory"], flush=True)
     for name, measure in _PARTS.items():
         found[name] = measure(options)
-        print(name, found[name], flush=True)
+    for name, value in found.items():
+        print(name, value, flush=True)
     report.write(found, docs)
 
 

@@ -143,15 +143,18 @@ def floor_functions(work: Job, count: int) -> dict[str, Callable[[], None]]:
 
 
 def side_by_side(functions: Mapping[str, Callable[[], None]], rounds: int = 7) -> dict[str, float]:
-    """Best time of each in seconds; rounds alternate, so that all see the same machine."""
+    """Best processor time of each in seconds, which other work on the machine disturbs least.
+
+    Rounds alternate, so that all see the same machine.
+    """
     best = dict.fromkeys(functions, np.inf)
     for function in functions.values():
         function()
     for _ in range(rounds):
         for name, function in functions.items():
-            started = time.perf_counter()
+            started = time.process_time()
             function()
-            best[name] = min(best[name], time.perf_counter() - started)
+            best[name] = min(best[name], time.process_time() - started)
     return best
 
 

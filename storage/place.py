@@ -231,6 +231,6 @@ def group_names(folder: Path) -> tuple[str, ...]:
     if not folder.is_dir():
         return ()
     return tuple(
-        # Twice as fast as Path, which counts with many thousand groups.
-        sorted(e.name for e in os.scandir(folder) if os.access(f"{e.path}/zarr.json", os.F_OK))
+        # Only folders are looked into: a file server may have a million files beside them.
+        sorted(e.name for e in os.scandir(folder) if e.is_dir() and os.access(f"{e.path}/zarr.json", os.F_OK))
     )

@@ -199,5 +199,6 @@ def damaged(place: Path, problem: DamagedError) -> DamagedResultError:
 
 
 def missing_of(store: Place, material_ids: Iterable[str]) -> list[str]:
-    """Which of some materials are not in the store, although they should be."""
-    return [name for name in material_ids if not is_published(store, name)]
+    """Which of some materials are not in the store, although they should be; what they hold is not read."""
+    there = [(name, material_file(store, name)) for name in material_ids]
+    return [name for name, file in there if not (file.is_file() or is_old_group(store, name))]
