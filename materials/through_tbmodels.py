@@ -9,10 +9,11 @@ import h5py
 import numpy as np
 import tbmodels
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from spinscreen.kernels import InputError
 
-from .files import justified_size
+from .files import justified_size, reason
 
 #: Bytes that sparse matrices of a TBmodels file may take more than they do on the disk.
 _LARGEST_SPARSE = 1 << 30
@@ -26,6 +27,9 @@ def read_tbmodels(path: Path) -> tbmodels.Model:
         group = file.get("tb_model", file)
         hops = list(group["hop"].values())
         shapes = [hop["shape"][()] for hop in hops if "shape" in hop]
+        for hop in hops:
+            if "indptr" in hop:
+                _check_sparse(path, hop)
         sizes = [int(length) for shape in (*shapes, group["size"][()]) for length in np.ravel(shape)]
     largest = max(sizes, key=abs)
     limit = justified_size(path.stat().st_size) + (_LARGEST_SPARSE if shapes else 0)
@@ -40,6 +44,19 @@ def read_tbmodels(path: Path) -> tbmodels.Model:
         # the file, and one of those evaluates text.
         warnings.simplefilter("ignore", DeprecationWarning)
         return tbmodels.Model.from_hdf5_file(str(path))
+
+
+def _check_sparse(path: Path, hop: h5py.Group) -> None:
+    """Raises InputError where rows or columns of a sparse matrix do not exist: SciPy's loops trust them."""
+    parts = tuple(hop[name][()] for name in ("data", "indices", "indptr"))
+    try:
+        matrix = csr_matrix(parts, shape=tuple(map(int, hop["shape"][()])))
+        matrix.check_format(full_check=True)
+    except (ValueError, TypeError, IndexError) as problem:
+        raise InputError(
+            f"{path}: {hop.name} is no sparse matrix ({reason(problem)}), expected rows and columns that are "
+            "there; the file is damaged."
+        ) from None
 
 
 def matrices_of_tbmodels(

@@ -112,3 +112,18 @@ def test_a_class_named_in_a_file_is_not_made(tmp_path):
     with refused("toy.hdf5: neither a saved spinscreen model nor a TBmodels HDF5 file"):
         load_model(path)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [("indptr", 1, 8_388_609), ("indices", 0, 7), ("indices", 0, -1), ("indptr", 0, 1)],
+)
+def test_sparse_matrices_whose_rows_and_columns_are_not_there(tmp_path, name, place, value):
+    """Loops in C would read what is behind the array, or end the process."""
+    write_tbmodels(tmp_path)
+    path = tmp_path / "sparse.hdf5"
+    with h5py.File(path, "r+") as file:
+        hop = next(iter(file["hop"].values()))
+        hop[name][place] = value
+    with refused("sparse.hdf5: /hop/", "is no sparse matrix", "the file is damaged"):
+        load_model(path)
