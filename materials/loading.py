@@ -23,7 +23,7 @@ from .foreign import is_wannierberri, model_of_library, read_wannierberri
 from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
-from .spin import TIME_REVERSAL_TOLERANCE, check_orderings, find_ordering, spin_matrices
+from .spin import check_orderings, find_ordering, spin_matrices
 from .spin_orbit import read_couplings, with_spin_orbit
 from .structure import Structure
 from .symmetry import obeys_crystal
@@ -348,22 +348,20 @@ def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) 
             f"model {model.name!r}: neither spinor order fits ({measured}); put .chk and .spn beside the "
             "Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
         )
-    if found is not None and spinors is None and not found.symmetric and not _is_complex(model):
-        return model.noted(
-            f"no spin: no file says spinors = .true., and a real Hamiltonian without time reversal in either "
-            f"order ({measured}) need not have any; give spin_ordering if it has"
+    if found is not None and spinors is None and not found.symmetric:
+        # Two layers, or two groups of orbitals, that hardly mix look like the spins of a magnet.
+        note = (
+            "no spin: no file says spinors = .true., and without time reversal in either order "
+            f"({measured}) there need not be any; give spin_ordering={found.ordering!r} if there is"
         )
+        warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
+        return model.noted(note)
     if found is None:
         return model.noted(f"no spin: neither spinor order fits ({measured})")
     note = f"spin: pure spinors, {found.ordering}, found by test ({measured})"
     warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
     spin = spin_matrices(model.size, found.ordering)
     return replace(model, observables={**model.observable_facts, **spin}).noted(note, spin_source="tested")
-
-
-def _is_complex(model: WannierModel) -> bool:
-    """True where H(R) is not real: spin-orbit coupling makes it complex, orbitals of one spin are real."""
-    return bool(np.abs(model.hamiltonian.imag).max() > TIME_REVERSAL_TOLERANCE)
 
 
 #: Ending of a file -> its reader, with the overrides; whatever is not here is a calculation of Wannier90.
