@@ -121,6 +121,11 @@ def test_dimensions_are_ranked_apart_unless_asked():
     # What has one unit for all is one ranking.
     assert ranked("gap") == "dcba"
     assert ranked("gap", top=1) == "d"
+    assert select(SEVERAL, None, "conserved_xy_z", 1).attrs["ranked_apart"] == 2
+    assert "ranked_apart" not in select(SEVERAL, None, "gap", 1).attrs
+    # Of results of the first versions nobody knows it: they are no less there.
+    unknown = SEVERAL.assign(dimension=("material", [3.0, np.nan, 3.0, np.nan]))
+    assert "".join(select(unknown, None, "conserved_xy_z", None)["material"].values) == "cabd"
     layers = select(SEVERAL, "dimension == 2", "conserved_xy_z", 1)
     assert layers["material"].values.tolist() == ["b"]
 

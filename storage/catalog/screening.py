@@ -65,7 +65,7 @@ def screen(
     columns : names, ["all"] for all; None: some, and those that `where` and `sort` name
     campaign : id of a campaign, or its beginning: only what it computed
     latest : leave out what a newer result of the same material supersedes; the attribute `superseded` of the
-        table says how many such rows pass `where`
+        table says how many such rows pass `where`, `ranked_apart` in how many rankings the table comes
     Raises InputError for an expression that cannot be understood or an unknown column.
 
     >>> from tempfile import TemporaryDirectory
@@ -95,6 +95,7 @@ def screen(
     table = found[chosen].to_dataframe()[chosen]
     table.attrs["left_out"] = mapping_of(found.attrs.get("left_out"))
     table.attrs["superseded"] = found.attrs.get("superseded", 0)
+    table.attrs["ranked_apart"] = found.attrs.get("ranked_apart", 1)
     return table
 
 
@@ -154,6 +155,8 @@ def select(
     selected = catalog.isel(material=np.concatenate([group[:count] for group in groups]))
     if latest:
         selected = selected.assign_attrs(superseded=superseded_count)
+    if len(groups) > 1:
+        selected = selected.assign_attrs(ranked_apart=len(groups))
     return selected if quality is None else selected.assign_attrs(left_out=portable(left_out))
 
 
@@ -191,9 +194,11 @@ def _depends_on_dimension(expression: str) -> bool:
 
 
 def _by_dimension(rows: NDArray, columns: Columns) -> list[NDArray]:
-    """Rows of each dimension, the highest first."""
-    dimensions = columns.values("dimension", "sort")[rows]
-    return [rows[dimensions == d] for d in sorted(set(dimensions.tolist()), reverse=True)] or [rows]
+    """Rows of each dimension, the highest first; those of which it is not known at the end."""
+    dimensions = columns.values("dimension", "sort")[rows].astype(float)
+    known = np.unique(dimensions[~np.isnan(dimensions)])[::-1]
+    groups = [rows[dimensions == d] for d in known] + [rows[np.isnan(dimensions)]]
+    return [group for group in groups if len(group)] or [rows]
 
 
 def _checked_qualities(quality: Sequence[str]) -> list[str]:

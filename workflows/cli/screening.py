@@ -88,6 +88,8 @@ def _tell(found: pd.DataFrame, shown: _Shown) -> None:
     """What is not in the table, and what its numbers are."""
     if count := found.attrs["superseded"]:
         out.say(f"{count} left out, superseded by a newer result of the same material; --all shows them")
+    if (rankings := found.attrs["ranked_apart"]) > 1:
+        out.say(f"{rankings} rankings, as crystals and layers have no common unit; --mixed makes one of them")
     if left_out := found.attrs["left_out"]:
         told = ", ".join(f"{number} {name}" for name, number in left_out.items())
         out.say(f"{sum(left_out.values())} left out for their quality: {told}")
