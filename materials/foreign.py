@@ -52,16 +52,23 @@ def model_of_library(source: object, name: str) -> WannierModel | None:
 def _from_pythtb(source: Any, name: str) -> WannierModel:
     """<0i|H|Rj> as PythTB keeps it; of spinors, up and down of each orbital one after the other."""
     private = not hasattr(source, "hoppings")
+    if parameters := getattr(source, "parameters", None):
+        names = ", ".join(sorted({name for one in parameters for name in one["names"]}))
+        raise InputError(
+            f"{name}: the TBModel of pythtb has the free parameters {names}, expected numbers; give them by "
+            "with_parameters() or set_parameters()."
+        )
     spins = int(source._nspin if private else source.nspin)
-    energies = np.asarray(source._site_energies if private else source.site_energies, dtype=complex)
+    energies = np.asarray(source._site_energies if private else source.onsite, dtype=complex)
     if private:
         hops = [(hop[0], hop[1], hop[2], hop[3] if len(hop) > 3 else ()) for hop in source._hoppings]
+        vectors, orbitals = np.asarray(source.get_lat(), float), np.asarray(source.get_orb(), float)
     else:
         hops = [
             (hop["amplitude"], hop["from_orbital"], hop["to_orbital"], hop.get("lattice_vector", ()))
             for hop in source.hoppings
         ]
-    vectors, orbitals = np.asarray(source.get_lat(), float), np.asarray(source.get_orb(), float)
+        vectors, orbitals = np.asarray(source.lat_vecs, float), np.asarray(source.orb_vecs, float)
     dimension = vectors.shape[0]
     lattice = np.eye(3)
     lattice[:dimension, :dimension] = vectors

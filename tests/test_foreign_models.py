@@ -38,14 +38,43 @@ class TBModel:
     __module__ = "pythtb.tbmodel"
 
     def __init__(self, old) -> None:
-        self.nspin, self.site_energies, self.periodic_dirs = old._nspin, old._site_energies, old._per
-        self.get_lat, self.get_orb = old.get_lat, old.get_orb
+        self.nspin, self.onsite, self.periodic_dirs = old._nspin, old._site_energies, old._per
+        self.lat_vecs, self.orb_vecs, self.parameters = old.get_lat(), old.get_orb(), []
         self.hoppings = []
         for amplitude, row, column, *cell in old._hoppings:
             entry = {"amplitude": amplitude, "from_orbital": row, "to_orbital": column}
             if np.any(cell):
                 entry["lattice_vector"] = list(cell[0])
             self.hoppings.append(entry)
+
+
+@pytest.mark.parametrize("spinful", [False, True])
+@pytest.mark.parametrize("periodic", [[0, 1], [1]])
+def test_a_model_of_pythtb_2(spinful, periodic):
+    pythtb = pytest.importorskip("pythtb", minversion="2", reason="PythTB 2 needs Python 3.12")
+    rng = np.random.default_rng(0)
+    size = 2 if spinful else 1
+
+    def amplitude():
+        found = rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size))
+        return found if spinful else found.item()
+
+    lattice = pythtb.Lattice([[1.0, 0.0], [0.3, 1.2]], [[0, 0], [0.5, 0.4]], periodic_dirs=periodic)
+    source = pythtb.TBModel(lattice, spinful=spinful)
+    source.set_onsite([0.5, -0.7])
+    for row, column, cell in (
+        (0, 1, [0, 0]),
+        (0, 1, [0, -1]),
+        (0, 0, [0, 2]),
+        *[(0, 1, [1, 1])] * (0 in periodic),
+    ):
+        source.set_hop(amplitude(), row, column, cell)
+    model = load_model(source)
+    points = rng.random((5, 3))
+    np.testing.assert_allclose(energies(model, points), source.solve_ham(points[:, periodic]), atol=1e-12)
+    source.set_hop("t", 0, 1, [0, 1])
+    with pytest.raises(InputError, match="has the free parameters t, expected numbers"):
+        load_model(source)
 
 
 @pytest.mark.parametrize("nspin", [1, 2])
