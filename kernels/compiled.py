@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Any
 import numpy as np
 
 _DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64, "byte": np.uint8}
+
+log = logging.getLogger("spinscreen.kernels")
 
 #: Sums may be reordered and products fused, as vectors need; NaN and infinity keep their meaning.
 _FLOATING_POINT = {"contract", "reassoc", "nsz"}
@@ -157,6 +160,7 @@ class Loop:
         # numba notices a change in the file of a loop; in its helpers, by the name it keeps the code under.
         digest = _digest_of_lanes() if self.lanes else _digest_of_helpers()
         self.function.__qualname__ = f"{self.function.__name__}_{digest}"
+        _announce_compilation()
         arguments = tuple(_numba_type(array, numba.types) for array in self._arrays)
         fastmath = _LANES if self.lanes else _FLOATING_POINT
         options: dict[str, Any] = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
@@ -165,6 +169,24 @@ class Loop:
         except (RuntimeError, OSError, EOFError, UnpicklingError):
             # No folder for the cache, a full disk, a damaged file: all that is lost is the compile time.
             return numba.njit([arguments], **options)(self.function)
+
+
+@cache
+def _announce_compilation() -> None:
+    """Let the log say once for a process that machine code is made: it takes seconds."""
+    from numba.core import event
+
+    class Announcement(event.Listener):
+        def on_start(self, event: Any) -> None:
+            if not told:
+                told.append(True)
+                log.info("compiling kernels for this processor, once for each version: some ten seconds")
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    told: list[bool] = []
+    event.register("numba:compile", Announcement())
 
 
 def _numba_type(array: _Array, types: Any) -> Any:

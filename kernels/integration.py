@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import contractions
+from . import contractions, lanes
 from .bands import BlochBands, Resolution, solve_bands
 from .interleaved import WHOLE, Submeshes
 from .interpolation import bloch_operators
@@ -87,6 +87,11 @@ def bytes_per_kpoint(operators: LatticeOperators) -> int:
         # The vertex of the field, the products with it, and the electrons alone.
         matrices *= 2
     return 16 * operators.size**2 * matrices
+
+
+def bytes_of_tables(operators: LatticeOperators) -> int:
+    """Memory beside the matrices in R space that sums over R need, whatever the number of k points."""
+    return lanes.lane_bytes(operators) if operators.size <= lanes.LARGEST else 0
 
 
 def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:

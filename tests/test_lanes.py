@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,3 +109,26 @@ def test_a_matrix_that_is_not_finite_leaves_its_neighbours_alone():
     eigensolver.diagonalize(packed, energy, states, converged, *eigensolver.work_arrays(5, width()))
     assert converged.ravel().tolist() == [1.0] + [0.0] * (2 * width() - 1)
     assert energy[0, :, 0].tobytes() == alone[0].tobytes()
+
+
+COMPILE = """
+import logging, sys
+import numpy as np
+from spinscreen.kernels.contractions import scatter, spread
+logging.basicConfig(level=logging.INFO, stream=sys.stdout)
+scatter(np.array([0, 1]), np.ones((2, 1)), 2)
+spread(np.array([0, 1]), np.ones((2, 1)), np.ones((2, 1)), 2)
+"""
+
+
+@pytest.mark.skipif(not fast_path().compiled, reason="nothing is compiled")
+def test_compilation_is_told_once_and_loading_is_not(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", COMPILE], env=environment, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert told[0].count("compiling kernels for this processor") == 1
+    assert told[1] == ""

@@ -22,6 +22,7 @@ from spinscreen.kernels import (
     SymmetryGroup,
     Task,
     block_size,
+    bytes_of_tables,
     bytes_per_kpoint,
     short,
     stacked_count,
@@ -204,8 +205,9 @@ def resident_bytes(operators: LatticeOperators) -> int:
     plane = {tuple(row) for row in operators.hamiltonian.translations[:, 1:].tolist()}
     rows = len({row[-1] for row in plane})
     plane_components = 8 + operators.observable_count
-    return operators.nbytes + per_matrix * (
-        len(plane) * plane_components + 2 * rows * (1 + stacked_count(operators))
+    return operators.nbytes + max(
+        per_matrix * (len(plane) * plane_components + 2 * rows * (1 + stacked_count(operators))),
+        bytes_of_tables(operators),
     )
 
 

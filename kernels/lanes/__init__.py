@@ -1,7 +1,15 @@
 """One k point in each lane of a vector: what is done for every k, on arrays whose last axis is the lane."""
 
 from .bands import LaneBands, solved
-from .bloch import SummedOperators, families_of, operators_at, operators_on_lines, planes, tables_of_lines
+from .bloch import (
+    SummedOperators,
+    families_of,
+    lane_bytes,
+    operators_at,
+    operators_on_lines,
+    planes,
+    tables_of_lines,
+)
 from .eigensolver import eigh
 from .sums import powers_of, reach
 
@@ -14,6 +22,7 @@ __all__ = [
     "SummedOperators",
     "eigh",
     "families_of",
+    "lane_bytes",
     "operators_at",
     "operators_on_lines",
     "planes",

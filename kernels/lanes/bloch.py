@@ -63,6 +63,20 @@ def families_of(operators: LatticeOperators) -> tuple[Family, ...]:
     return operators.once(families)
 
 
+def lane_bytes(operators: LatticeOperators) -> int:
+    """Bytes that sums over R hold beside the matrices: triangles, and the tables of points or of a plane."""
+    triangle = 8 * operators.size * (operators.size + 1)
+    parts = (operators.hamiltonian, operators.position, operators.observables)
+    counts = (4, 3 if operators.position.onsite else 6, operators.observable_count)
+    points, planes = [], []
+    for part, count in zip(parts, counts, strict=True):
+        steps = np.sort(2 * np.abs(part.translations).max(axis=0) + 2)
+        points.append(count * triangle * (len(part.translations) + 1))
+        planes.append(count * triangle * int(steps[1] * steps[2]))
+    # Of what is being made there are copies, of one kind of operators at a time.
+    return operators.nbytes // 2 + max(sum(sizes) + max(sizes) for sizes in (points, planes))
+
+
 def _tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
     return tuple(table_of_points(family) for family in families_of(operators))
 

@@ -126,10 +126,12 @@ def run_command(begin: Callable[[], None] | None = None) -> int:
 
     from spinscreen.kernels import SpinscreenError
 
+    from .log import tell_of_kernels
     from .material import app
     from .terminal import err, guard_streams, in_own_words
 
     guard_streams()
+    tell_of_kernels()
     # Of worker processes of this one, which start later: their driver tells what became of their work.
     for name in ("DISTRIBUTED", "ASYNCIO"):
         os.environ.setdefault(f"DASK_LOGGING__{name}", "critical")

@@ -32,6 +32,21 @@ class _Quiet(logging.FileHandler):
             super().close()
 
 
+class _Told(logging.Handler):
+    """Records as lines on a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.say(one_line(record.getMessage()))
+
+
+def tell_of_kernels() -> None:
+    """Say on a terminal that machine code is made, as somebody waits for it."""
+    logger = logging.getLogger("spinscreen.kernels")
+    if err.is_terminal and not logger.handlers:
+        logger.addHandler(_Told())
+        logger.setLevel(logging.INFO)
+
+
 @contextmanager
 def driver_log(folder: Path) -> Iterator[None]:
     """Write what the logger `spinscreen` says into folder/driver-<time>.log; without one, say so once."""
