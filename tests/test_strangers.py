@@ -151,6 +151,12 @@ def iron(reference_data, tmp_path) -> Path:
     return tmp_path
 
 
+def test_a_hamiltonian_alone_says_what_it_lacks(iron):
+    (iron / "Fe.win").unlink()
+    model = load_model(iron / "Fe_tb.dat", spin_ordering="none")
+    assert told(model, "R vectors as they stand in the file; ", "put Fe_wsvec.dat there")
+
+
 def test_images_of_a_lost_file_are_made_again(iron, reference_data):
     expected = load_model(reference_data / "Fe", spin_ordering="none")
     found = load_model(iron, spin_ordering="none")

@@ -19,6 +19,7 @@ from ..gaps import with_settled_level
 from ..model import Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
+from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
 from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
@@ -96,7 +97,7 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
         notes.append(f"Hamiltonian: made of {files.files['chk'].name} and {files.files['eig'].name}")
         notes += _images_assumed(files.win)
     elif files.wigner_seitz.images is None:
-        notes.append("no _wsvec.dat: R vectors as they stand in the file")
+        notes.append(f"no _wsvec.dat: R vectors as they stand in the file{_images_missed(files)}")
     elif "wsvec" not in files.files:
         notes.append("no _wsvec.dat: minimal images made of mesh, unit cell and Wannier centres")
     if files.position_source == "centres" and files.centres_file is not None:
@@ -109,6 +110,18 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
     if has_spin:
         notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
     return notes
+
+
+def _images_missed(files: Wannier90Files) -> str:
+    """What to do about minimal images that Wannier90 most likely used, as it does by default."""
+    said = files.win.logical("use_ws_distance") if files.win else None
+    if said is not None or not written_by_wannier90(files.raw.comment):
+        return ""
+    return (
+        "; Wannier90 moves elements to their nearest images unless use_ws_distance = .false., so bands "
+        f"between the k points of its mesh may differ: put {files.seedname}_wsvec.dat there, or that line in "
+        "the .win"
+    )
 
 
 def _images_assumed(win: WinFile | None) -> list[str]:

@@ -65,6 +65,11 @@ def fits_mesh(wigner_seitz: WignerSeitz, mesh: Sequence[int]) -> bool:
     return _fits(wigner_seitz.translations, wigner_seitz.degeneracy, mesh)
 
 
+def written_by_wannier90(comment: str) -> bool:
+    """Whether the first line of a Hamiltonian is that of Wannier90."""
+    return _WRITTEN_BY_WANNIER90.match(comment) is not None
+
+
 def check_translations(
     hamiltonian: Path,
     wigner_seitz: WignerSeitz,
@@ -79,7 +84,7 @@ def check_translations(
     axis with one k point.
     """
     vectors, degeneracy = wigner_seitz.translations, wigner_seitz.degeneracy
-    if not _WRITTEN_BY_WANNIER90.match(comment):
+    if not written_by_wannier90(comment):
         for axis, points in enumerate(mesh or ()):
             if points == 1 and vectors[:, axis].any():
                 raise InputError(
