@@ -221,7 +221,7 @@ def test_the_table_says_a_level_and_where_it_is_from(folder):
     (folder / "wt.in").write_text(WT_IN)
     table = model_table(load_model(folder))
     rows = dict(zip(table.columns[0].cells, table.columns[1].cells, strict=True))
-    assert rows["Fermi level"] == "0.2500 eV, from wt.in"
+    assert rows["Fermi level"] == "0.2500 eV; from wt.in"
 
 
 def test_names_that_begin_with_a_dot_are_no_files_of_a_material(folder):
