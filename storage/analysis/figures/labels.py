@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from textwrap import fill
-
 import xarray as xr
 
 from ...component import Component
 from ...observables import Observables, short_name
 from ..natural_units import printed_unit
-from .style import LONGEST
+from .style import in_lines
 
 #: Letters of quantities by a part of their names, the first that fits.
 _LETTERS = (
@@ -54,7 +52,7 @@ def axis_label(dataset: xr.Dataset, quantity: str, component: Component, units: 
         return f"{letter}{unit}"
     words = str(dataset[quantity].attrs.get("long_name", quantity.replace("_", " ")))
     text = " ".join(filter(None, (words, str(component))))
-    return fill(plain(f"{text}{unit}"), LONGEST)
+    return in_lines(plain(f"{text}{unit}"))
 
 
 def plain(text: str) -> str:

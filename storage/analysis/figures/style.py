@@ -48,7 +48,10 @@ _TICKS: dict[str, Any] = {"direction": "in", "top": True, "right": True, "width"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 #: Letters of a line on an axis; what is longer becomes two.
-LONGEST = 38
+_LONGEST = 38
+
+#: A space at which no line ends.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 #: Of what only guides the eye.
 FAINT, GUIDE = "0.85", "0.55"
@@ -107,6 +110,13 @@ def diverging() -> Colormap:
     return LinearSegmentedColormap.from_list("blue-grey-vermilion", (COLORS[0], "0.72", COLORS[1]))
 
 
+def in_lines(label: str) -> str:
+    """A label that fits along an axis; its unit, in brackets at the end, stays whole."""
+    words, bracket, unit = label.rpartition(" (")
+    whole = f"{words}{bracket}{unit.replace(' ', _NO_BREAK)}"
+    return fill(whole, _LONGEST).replace(_NO_BREAK, " ")
+
+
 def decades_of(linear: float, largest: float, most: int = 3) -> tuple[int, ...]:
     """Powers of ten up to `largest` that a scale shows on either side of what is linear, from the highest."""
     lowest, highest = math.ceil(math.log10(linear) + 1e-9), math.floor(math.log10(largest))
@@ -127,7 +137,7 @@ def add_colorbar(
 ) -> None:
     """The scale of the colours, beside the axes; decades : powers of ten that a logarithmic one shows."""
     bar = figure_of(ax).colorbar(drawn, ax=ax, extend=extend, pad=0.02, fraction=0.05, aspect=25)
-    bar.set_label(fill(label, LONGEST), parse_math=False)
+    bar.set_label(in_lines(label), parse_math=False)
     bar.outline.set_linewidth(0.5)
     if decades:
         ticks = signed_ticks(decades)
