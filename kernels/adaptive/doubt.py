@@ -23,6 +23,9 @@ from ..quantities.record import Hidden, Kernel
 #: How much further than linearly the distance of two levels is expected to change within a cell.
 _MARGIN = 1.1
 
+#: How much further it changes at most where levels bend: more would be of crossings with other levels.
+_BENT = 0.3
+
 #: Of an estimate for a cell whose centre is far closer to the meeting point than its corners.
 _NEARNESS = 4.0
 
@@ -58,7 +61,8 @@ class Neighbours:
         """
         change = np.abs(np.diff(slopes, axis=1)) / 2
         spread = np.sqrt((change**2).sum(axis=2))
-        reach = _MARGIN * change.sum(axis=2) + np.abs(np.diff(bend, axis=1))
+        linear = _MARGIN * change.sum(axis=2)
+        reach = linear + np.minimum(np.abs(np.diff(bend, axis=1)), _BENT * linear)
         return cls(np.diff(energy, axis=1), reach, spread)
 
     def crossing(self, threshold: float) -> NDArray[np.bool_]:

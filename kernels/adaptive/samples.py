@@ -16,7 +16,7 @@ from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
 from .channels import Channels, Mix
 from .doubt import MEETING, Jumps, Meetings, Neighbours, jumps, meetings
-from .weights import MOMENTS, POWER, cell_weights, unsure_weights
+from .weights import MOMENTS, POWER, SURFACES, cell_weights, unsure_weights
 
 #: A point that no symmetry maps to itself, reduced.
 _GENERAL = np.array([[0.1234, 0.2345, 0.3456]])
@@ -243,7 +243,12 @@ def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) ->
     loops.add_levels(slot, part.weight, own, mix.first, value)
     if part.unsure is not None:
         wrong, shifted = part.unsure
-        loops.add_levels(slot, wrong, np.abs(own), mix.first, jump)
+        if mix.terms[0][0].weight in SURFACES:
+            loops.add_levels(slot, wrong, np.abs(own), mix.first, jump)
+        else:
+            # Levels that nearly meet bend alike, and what they have in excess of each other stays so.
+            rows = np.arange(len(shifted))
+            loops.add_sizes(rows, np.ones(len(rows)), slot, shifted, own, mix.first, jump)
         loops.add_levels(slot, shifted, own, mix.first, bias)
     doubtful, meeting = part.doubtful, part.meeting
     if doubtful is not None and len(doubtful.rows):
