@@ -31,7 +31,7 @@ _MARKER = "<!-- notes -->\n"
 def _page(found: dict[str, Any]) -> str:
     parts = [
         "# Performance",
-        "Made by `python -m benchmarks`: everything measured side by side in one run on one core (one BLAS",
+        "Made by `python -m benchmarks`: what is compared is measured side by side on one core (one BLAS",
         "thread), except where two worker processes are named. A job is all 27 conventional and 27 conserved",
         "components, the anomalous Hall conductivity and 141 Fermi energies, reduction included; *300 K*",
         "adds T8 and T9. The floor F of a k point is one `eigh` and the 27 complex matrix products that no",
