@@ -398,3 +398,20 @@ def test_bars_hold_at_van_hove_energies():
     # 7 % of energies lie outside (35 % where a bar does not know the rounds before).
     assert (error <= bars).mean() > 0.9
     assert (error <= 3 * bars).all()
+
+
+@pytest.mark.parametrize("name", ["silicene", "MoS2"])
+def test_one_energy_in_a_gap_converges(name):
+    """Where no cell has an error, bars wait for rounds and points, and not in vain."""
+    model = library.load(name)
+    found = compute(model, fermi_energy=model.fermi_level)
+    assert found.attrs["converged"]
+    assert found["carrier_density_error"].item() < 1e-2
+
+
+def test_a_nernst_conductivity_is_not_as_good_as_zero():
+    name = "anomalous_nernst_conductivity"
+    model = library.load("rashba_ferromagnet")
+    found = compute(model, temperature=300.0, quantities=[name], fermi_energy=np.linspace(0, 2, 21))
+    assert found.attrs["converged"]
+    assert found[f"{name}_error"].max() <= 0.01 * np.abs(found[name]).max()

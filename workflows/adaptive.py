@@ -21,7 +21,9 @@ from spinscreen.kernels.adaptive import (
     add_refined,
     marked,
     refine,
+    spread,
 )
+from spinscreen.kernels.lattice import Integer
 from spinscreen.kernels.quantities import Term
 from spinscreen.storage import KeptSums
 
@@ -38,6 +40,9 @@ STATE = 0
 
 #: Tolerances for which cells are refined one after the other, each half of the one before.
 _FIRST_STAGE, _LAST_STAGE = 0.64, 1e-12
+
+#: To how small a tolerance some quantities are refined while others only wait for points.
+_FINEST_FOR_OTHERS = 1e-3
 
 #: Leaves with the largest errors that are told of.
 _WORST = 3
@@ -114,23 +119,38 @@ def run_adaptive(
         if isinstance(progress, Aimed):
             excess = standing.bar / np.maximum(goals, np.finfo(float).tiny)
             progress.aim(float(excess.max()) * tolerance, tolerance)
-        deepest, most = plan.task.box.deepest - 1, (budget - state.points) // plan.points_per_leaf
-        stage = _stage(standing)
-        rows = marked(state.leaves, standing, stage, deepest, None)
+        most = (budget - state.points) // plan.points_per_leaf
+        rows = _to_replace(plan, state, standing, history, None)
         # Where no cell has an error left, rounds change nothing until the bars know it.
         still = not len(rows) and history.is_still
         if standing.converged(tolerance).all() or still or (len(rows) and most < 1):
             return _result(plan, state, estimate, standing, tolerance)
-        history = history.and_then(estimate, state.points)
+        before, history = history, history.and_then(estimate, state.points)
         passed = passed.and_then(standing, state.points + len(rows) * plan.points_per_leaf)
         if len(rows) > most:
             # The budget ends within this round, which a run with a larger one does whole.
-            rows, checkpoints = marked(state.leaves, standing, stage, deepest, most), None
+            rows, checkpoints = _to_replace(plan, state, standing, before, most), None
         if len(rows):
             tasks = plan.replacing(state.leaves.at(rows))
             state = _summed(state.without(rows), tasks, shared, engine, progress)
             if checkpoints is not None:
                 _keep(checkpoints, plan, _Kept(state, history, passed))
+
+
+def _to_replace(
+    plan: AdaptivePlan, state: Refined, standing: Standing, history: History, most: int | None
+) -> Integer:
+    """Numbers of the leaves that come next. most : of them, None: all"""
+    leaves, deepest, stage = state.leaves, plan.task.box.deepest - 1, _stage(standing)
+    rows = marked(leaves, standing, stage, deepest, most)
+    if len(rows) or not history.is_still:
+        return rows
+    # Quantities whose cells have no errors wait for more points: those of the others first, then anywhere.
+    while stage > _FINEST_FOR_OTHERS and not len(rows):
+        stage /= 2
+        rows = marked(leaves, standing, stage, deepest, most)
+    wanted = -(-state.points // plan.points_per_leaf)
+    return rows if len(rows) else spread(leaves, deepest, wanted)[:most]
 
 
 def _stage(standing: Standing) -> float:

@@ -7,7 +7,7 @@ threshold between them) make the bar; docs/convergence.md tells how.
 
 from .box import Box
 from .channels import Channels, channels_of
-from .estimate import MOST_OF_ONE_POINT, Estimate, History, Standing, marked
+from .estimate import MOST_OF_ONE_POINT, Estimate, History, Standing, marked, spread
 from .refinement import Cells, Leaves, Refined, add_refined, refine
 from .samples import AdaptiveTask, component_shapes
 from .weights import RESOLUTION, cell_weights
@@ -30,4 +30,5 @@ __all__ = [
     "component_shapes",
     "marked",
     "refine",
+    "spread",
 ]

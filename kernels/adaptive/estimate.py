@@ -50,8 +50,9 @@ class History:
 
     @property
     def is_still(self) -> bool:
-        """Whether the last rounds had the same values."""
-        return np.array_equal(self.values[0], self.values[_ROUNDS - 1])
+        """Whether the last rounds had the same values; what stands for rounds before the first is none."""
+        rounds = range(_ROUNDS)
+        return bool(self.points[rounds].all()) and np.array_equal(self.values[0], self.values[_ROUNDS - 1])
 
     def and_then(self, estimate: Estimate, points: int) -> History:
         """The same with one round more, without marks that nothing needs any more."""
@@ -184,3 +185,16 @@ def marked(leaves: Leaves, standing: Standing, tolerance: float, deepest: int, m
     wanted = (wanted & (error > 0)) | carries
     chosen = order[wanted[order]][:most]
     return chosen[np.lexsort((*leaves.coordinates[chosen].T[::-1], leaves.level[chosen]))]
+
+
+def spread(leaves: Leaves, deepest: int, count: int) -> Integer:
+    """Numbers of so many leaves, at most, all over the zone: of the largest cells, whatever their errors.
+
+    deepest : level whose cells are not refined
+    """
+    order = np.lexsort((*leaves.coordinates.T[::-1], leaves.level))
+    order = order[leaves.level[order] < deepest]
+    largest = order[leaves.level[order] == leaves.level[order].min(initial=deepest)]
+    if len(largest) < count:
+        return order[:count]
+    return largest[np.arange(count) * len(largest) // max(count, 1)]

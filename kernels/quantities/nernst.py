@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from scipy import constants
 
 from .. import contractions
 from ..bands import BlochBands
@@ -14,6 +17,7 @@ from .proper import PROPER_NOTE, proper_traces, reversed_dipole_traces
 from .record import (
     CONDUCTANCE,
     HALL_DIMS,
+    SMALL_CONDUCTIVITY,
     THETA_HALL_DIMS,
     Hidden,
     Integral,
@@ -84,8 +88,18 @@ def _sum(sea: Real, surface: Real) -> Real:
     return sea + surface
 
 
-_CHARGE_NERNST = Unit({3: "A/(K cm)", 2: "A/K", 1: "A cm/K"}, _thermoelectric)
-_THETA_NERNST = Unit({d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}, _thermoelectric)
+#: k_B^2 pi^2/3 in (eV/K)^2: the Lorenz number, in V^2/K^2.
+_LORENZ = np.pi**2 / 3 * (constants.k / constants.e) ** 2
+
+#: Per kelvin, what Mott's relation and the law of Wiedemann and Franz make of a conductivity that is as good
+#: as zero: its change over 1 eV, and its heat. A cm/K and W m/K of a chain, with 1 S cm = 0.01 S m.
+_SMALL_NERNST = {d: _LORENZ * small for d, small in SMALL_CONDUCTIVITY.items()}
+_SMALL_HEAT = {d: _LORENZ * small * 100.0 ** (d - 2) for d, small in SMALL_CONDUCTIVITY.items()}
+
+_CHARGE_NERNST = Unit({3: "A/(K cm)", 2: "A/K", 1: "A cm/K"}, _thermoelectric, _SMALL_NERNST, per_kelvin=True)
+_THETA_NERNST = replace(
+    _CHARGE_NERNST, in_dimension={d: "({theta}/e) " + u for d, u in _CHARGE_NERNST.in_dimension.items()}
+)
 
 RECORDS = (
     Integral(
@@ -140,7 +154,7 @@ RECORDS = (
         "thermal Hall conductivity",
         "Wiedemann-Franz integral of T2",
         HALL_DIMS,
-        Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat),
+        Unit({3: "W/(K m)", 2: "W/K", 1: "W m/K"}, _heat, _SMALL_HEAT, per_kelvin=True),
         (Term(berry_curvature, Weight.HEAT, hidden=Hidden.CURVATURE),),
         antisymmetric,
         comment="Transverse heat current of the electrons; for the thermal Hall effect of metals and "

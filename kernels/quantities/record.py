@@ -72,12 +72,14 @@ class Unit:
     """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it.
 
     smallest : by dimension, what is as good as zero in that unit; by default a mesh average of 1e-3
+    per_kelvin : what is as good as zero is that at 1 K and grows with the temperature
     counts_electrons : the factor has the spin degeneracy of the model in it
     """
 
     in_dimension: Mapping[int, str]
     factor: Callable[[Sample], float]
     smallest: Mapping[int, float] = field(default_factory=dict)
+    per_kelvin: bool = False
     counts_electrons: bool = False
 
 
@@ -184,7 +186,9 @@ class Integral:
     def absolute_tolerance(self, sample: Sample) -> float:
         """Error, in its unit, that is small however small the integral is, as where it vanishes."""
         own = self.unit.smallest.get(sample.dimension)
-        return own if own is not None else _SMALL_AVERAGE * abs(self.unit.factor(sample))
+        if own is None:
+            return _SMALL_AVERAGE * abs(self.unit.factor(sample))
+        return own * sample.temperature if self.unit.per_kelvin else own
 
     def note_of(
         self,
@@ -248,15 +252,15 @@ def conductivity_units(suffix: str, prefix: str = "") -> dict[int, str]:
 
 
 #: S/cm of a crystal; a thousandth of e^2/h of a layer, and of that times 1 angstrom of a chain.
-_SMALL_CONDUCTIVITY = {
+SMALL_CONDUCTIVITY = {
     3: 1.0,
     2: 1e-3 * CONDUCTANCE / (2 * np.pi),
     1: 1e-11 * CONDUCTANCE / (2 * np.pi),
 }
 
 #: e^2/hbar int_k: conductivity of the charge, and of Theta
-CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor, _SMALL_CONDUCTIVITY)
-THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor, _SMALL_CONDUCTIVITY)
+CHARGE_CONDUCTIVITY = Unit(conductivity_units("S"), conductivity_factor, SMALL_CONDUCTIVITY)
+THETA_CONDUCTIVITY = Unit(conductivity_units("S", "({theta}/e) "), conductivity_factor, SMALL_CONDUCTIVITY)
 
 
 def density_units(suffix: str) -> dict[int, str]:
