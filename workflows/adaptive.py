@@ -61,7 +61,7 @@ class Shortfall:
     """A quantity whose bar is not within the tolerance.
 
     component : indices before the Fermi energy; energy : eV
-    bar, goal : in the unit of the quantity; kpoints : where errors are largest, reduced
+    bar, goal : in the unit of the quantity; kpoints : where errors are largest, reduced; or none
     """
 
     name: str
@@ -282,7 +282,9 @@ def _shortfalls(
         bars = errors[integral.name]
         place = np.unravel_index(int(np.nanargmax(bars)), bars.shape)
         goal = float(standing.goal(tolerance)[number] * abs(integral.unit.factor(plan.sample)))
-        worst = np.argsort(-state.leaves.error[:, number], kind="stable")[:_WORST]
+        error = state.leaves.error[:, number]
+        worst = np.argsort(-error, kind="stable")[:_WORST]
+        worst = worst[error[worst] > 0]
         yield Shortfall(
             integral.name,
             tuple(int(i) for i in place[:-1]),

@@ -146,10 +146,12 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
         else ""
     )
     where = f" {'_'.join(labels)}" if labels else ""
+    unit = "" if values.attrs["units"] == "1" else f" {values.attrs['units']}"
+    places = f", its largest errors being at k = {points}" if points else ""
     warnings.warn(
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
-        f"{worst.bar:.3g} {values.attrs['units']}, expected at most {worst.goal:.3g}, after "
-        f"{dataset.attrs['evaluations']:,} k points, its largest errors being at k = {points}{more}; give a "
+        f"{worst.bar:.3g}{unit}, expected at most {worst.goal:.3g}, after "
+        f"{dataset.attrs['evaluations']:,} k points{places}{more}; give a "
         "larger budget or tolerance, or raise degeneracy_threshold or temperature.",
         ToleranceWarning,
         stacklevel=4,
