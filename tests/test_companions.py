@@ -159,6 +159,21 @@ def test_the_centres_and_atoms_of_a_log(folder):
     assert model.atoms[0].position == (1.5, 0, 0)
 
 
+def test_projections_are_where_functions_are_that_no_file_places(folder):
+    (folder / "toy.win").write_text(
+        "num_wann = 2\nbegin unit_cell_cart\n3 0 0\n0 3 0\n0 0 3\nend unit_cell_cart\n"
+        "begin projections\nf=0.5,0,0:s\nf=1,0,0.25:s\nend projections\n"
+    )
+    model = load_model(folder)
+    (home,) = np.flatnonzero(~model.translations.any(axis=1))
+    centres = np.diagonal(model.position[home], axis1=1, axis2=2).real.T
+    np.testing.assert_allclose(centres, [[1.5, 0, 0], [3, 0, 0.75]], atol=1e-12)  # rounding
+    assert model.provenance.position_source == "centres"
+    assert any("sites of the projections of the .win" in note for note in model.provenance.notes)
+    (folder / "toy.wout").write_text(WOUT)
+    assert any("Wannier centres of toy.wout" in note for note in load_model(folder).provenance.notes)
+
+
 def test_a_log_in_bohr(folder):
     (folder / "toy.wout").write_text(WOUT.replace("(Ang)", "(Bohr)"))
     model = load_model(folder)

@@ -16,9 +16,11 @@ from spinscreen.kernels import InputError
 from ..fermi_level import with_filling
 from ..files import hashes, printable
 from ..gaps import with_settled_level
-from ..model import Provenance, WannierModel
+from ..matrices import centre_position
+from ..model import PositionSource, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
+from .hermitian import HermitianMatrices
 from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
 from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
@@ -53,8 +55,15 @@ def read_model(
     projections, projection_notes = _optional("projections", lambda w: w.projections, win)
     home = ~hamiltonian.translations.any(axis=1)
     trial = find_trial_orbitals(files, cell, spin.matrices[home][0] if spin else None)
+    position_source = files.position_source
+    if position_source == "none" and trial.orbitals is not None:
+        position_source = "centres"
+        sites = np.array([orbital.position for orbital in trial.orbitals.orbitals])
+        translations = hamiltonian.translations
+        position = HermitianMatrices(translations, centre_position(translations, sites), None)
     notes = (
         *_notes(files, spin is not None, lattice),
+        *_position_notes(files, position_source),
         *path_notes,
         *projection_notes,
         *_trial_notes(trial, name),
@@ -75,7 +84,7 @@ def read_model(
             hashes(files.used, files.known_hashes),
             tuple(printable(note) for note in notes),
             {label: found.removed for label, found in operators.items() if found.removed is not None},
-            position_source=files.position_source,
+            position_source=position_source,
             spin_source="ab_initio" if spin else "none",
             minimal_images=files.wigner_seitz.images is not None,
             without_trial_orbitals="" if trial.orbitals and not trial.is_assumed else printable(trial.told),
@@ -100,16 +109,23 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
         notes.append(f"no _wsvec.dat: R vectors as they stand in the file{_images_missed(files)}")
     elif "wsvec" not in files.files:
         notes.append("no _wsvec.dat: minimal images made of mesh, unit cell and Wannier centres")
-    if files.position_source == "centres" and files.centres_file is not None:
-        notes.append(f"position: Wannier centres of {files.centres_file.name} only")
-    if files.position_source == "none":
-        notes.append(
-            "position: no _tb.dat, .chk, _centres.xyz or .wout, all Wannier functions put at the origin; "
-            "Berry curvatures lack the position matrix"
-        )
     if has_spin:
         notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
     return notes
+
+
+def _position_notes(files: Wannier90Files, source: PositionSource) -> list[str]:
+    """What the positions are made of, where that is not the whole matrix."""
+    if source == "matrix":
+        return []
+    if files.centres_file is not None:
+        return [f"position: Wannier centres of {files.centres_file.name} only"]
+    missing = "position: no _tb.dat, .chk, _centres.xyz or .wout, "
+    if source == "centres":
+        return [missing + "sites of the projections of the .win taken for the Wannier centres"]
+    return [
+        missing + "all Wannier functions put at the origin; Berry curvatures lack the position matrix",
+    ]
 
 
 def _images_missed(files: Wannier90Files) -> str:
