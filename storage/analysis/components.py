@@ -125,12 +125,17 @@ def _of_independent(values: xr.DataArray) -> xr.DataArray:
     named = str(values.attrs.get("independent_components", ""))
     if not named:
         return values
-    kept = xr.zeros_like(values)
+    # Labels once and no selection by xarray: tensors have dozens of components, stores thousands of them.
+    dims = tuple(map(str, values.dims))
+    names = [str(name) for name in values["observable"].values] if "observable" in dims else []
+    kept = np.zeros(values.shape, dtype=bool)
     try:
         for name in named.split(", "):
-            labels = Component.of(values, name).labels(tuple(map(str, values.dims)))
-            kept.loc[labels] = values.loc[labels]
+            labels = Component.read(name, dims, names).labels(dims)
+            kept[
+                tuple(values.indexes[d].get_loc(labels[d]) if d in labels else slice(None) for d in dims)
+            ] = True
     except InputError:
         # Of observables that somebody named anew, nothing is known.
         return values
-    return kept
+    return values.where(kept, 0.0)

@@ -347,10 +347,11 @@ class _Writer:
     def _columns(self) -> dict[str, NDArray]:
         """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
         table = pd.concat(self._tables, ignore_index=True)
-        return {str(name): _values(column) for name, column in table.items()}
+        return {str(name): plain_values(column) for name, column in table.items()}
 
 
-def _values(column: pd.Series) -> NDArray:
+def plain_values(column: pd.Series) -> NDArray:
+    """A column as the catalog holds it: truth values, numbers, or texts; NaN or "" where one is missing."""
     if is_bool_dtype(column):
         return column.to_numpy(bool)
     # Truth values that some materials lack are numbers, like all that can be missing.

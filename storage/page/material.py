@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
-from ..analysis import in_natural_units, largest_component
+from ..analysis import largest_component
+from ..analysis.natural_units import natural_unit
+from ..analysis.units import units_of_one
 from ..attributes import mapping_of, texts_of, vectors_of
 from ..component import AXIS_DIMS, Component
 from ..fermi_level import level_of, place_of_level, rounded
@@ -44,7 +47,7 @@ _ANSWERS = 4
 _SMALL = 1e-6
 
 #: Digits of values at the Fermi level: more than any of them is known to.
-_DIGITS = 9
+_DIGITS, _DIGITS_OF_ERRORS = 7, 3
 
 #: Attributes that tell where a result comes from, with their units.
 _TOLD: Mapping[str, str] = {
@@ -212,25 +215,25 @@ class _Variable:
         self.name, self._array = name, array
         self.dims = tuple(str(dim) for dim in array.dims[:-1])
         self._labels = [[str(label) for label in dataset[dim].values] for dim in self.dims]
-        self._units = self._shown_units(array)
-        self.values = self._shown(array)[..., order]
+        factor, self._units = self._factors()
+        self.values = array.values[..., order] * factor
         bars = dataset.get(error_name(name))
-        self.errors = None if bars is None else self._shown(bars.transpose(..., "fermi_energy"))[..., order]
+        self.errors = None if bars is None else bars.transpose(*array.dims).values[..., order] * factor
         self._independent = self._places("independent_components")
         self._forbidden = self._places("forbidden_components")
 
-    def _shown_units(self, array: xr.DataArray) -> list[str]:
-        """The unit, of each observable where there are several."""
-        if "observable" not in self.dims:
-            return [in_natural_units(array)[1]]
-        return [in_natural_units(array.isel(observable=n))[1] for n in range(array.sizes["observable"])]
-
-    def _shown(self, array: xr.DataArray) -> NDArray[np.float64]:
-        if "observable" not in self.dims:
-            return np.asarray(in_natural_units(array)[0], dtype=float)
-        axis = self.dims.index("observable")
-        each = [in_natural_units(array.isel(observable=n))[0] for n in range(array.sizes["observable"])]
-        return np.stack(each, axis).astype(float)
+    def _factors(self) -> tuple[NDArray[np.float64] | float, list[str]]:
+        """What makes stored numbers those that are shown, and the unit of each observable, or of all."""
+        units, axis = units_of_one(self._array), "observable"
+        if axis not in self.dims or "Theta" not in units:
+            factor, shown = natural_unit(units)
+            return factor, [shown]
+        ones = (self._array.isel({axis: n}) for n in range(self._array.sizes[axis]))
+        each = [natural_unit(units_of_one(one)) for one in ones]
+        along = np.array([factor for factor, _ in each]).reshape(
+            -1, *[1] * (len(self.dims) - self.dims.index(axis))
+        )
+        return along, [shown for _, shown in each]
 
     def _places(self, attribute: str) -> set[tuple[int, ...]] | None:
         """Where the components stand that an attribute names, of every part; None where that is not known."""
@@ -238,9 +241,10 @@ class _Variable:
         if told is None:
             return None
         found = set()
+        names = self._labels[self.dims.index("observable")] if "observable" in self.dims else []
         try:
             for name in filter(None, str(told).split(", ")):
-                labels = Component.of(self._array, name).labels(self.dims)
+                labels = Component.read(name, self.dims, names).labels(self.dims)
                 found |= set(self._everywhere(labels))
         except InputError:
             # Of observables that somebody named anew nothing is known.
@@ -252,16 +256,14 @@ class _Variable:
             [self._labels[n].index(labels[dim])] if dim in labels else list(range(len(self._labels[n])))
             for n, dim in enumerate(self.dims)
         ]
-        yield from map(
-            tuple, np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places)).tolist()
-        )
+        yield from itertools.product(*places)
 
     def told(self, at: int | None) -> dict[str, Any]:
         """What the page says of it: labels of its dims, values at one energy, what symmetry says."""
         attributes = self._array.attrs
         independent = "" if self._independent is None else attributes["independent_components"]
-        here = None if at is None else _short(self.values[..., at])
-        bars = None if at is None or self.errors is None else _short(self.errors[..., at])
+        here = None if at is None else _short(self.values[..., at], _DIGITS)
+        bars = None if at is None or self.errors is None else _short(self.errors[..., at], _DIGITS_OF_ERRORS)
         allowed_none = self._independent is not None and not self._independent and bool(self.dims)
         return {
             "name": self.name,
@@ -302,7 +304,7 @@ class _Variable:
             yield _Curve(rank, told, self.values[place], None if self.errors is None else self.errors[place])
 
     def _unit_at(self, place: tuple[int, ...]) -> str:
-        return self._units[place[self.dims.index("observable")] if "observable" in self.dims else 0]
+        return self._units[place[self.dims.index("observable")] if len(self._units) > 1 else 0]
 
     def _drawn(self, sizes: NDArray) -> list[tuple[int, ...]]:
         if not self.dims:
@@ -312,7 +314,7 @@ class _Variable:
         return [place for place in np.ndindex(sizes.shape) if sizes[place] > _SMALL * sizes.max()]
 
 
-def _short(values: NDArray) -> list[Any]:
+def _short(values: NDArray, digits: int) -> list[Any]:
     """Nested lists of numbers to the digits that are worth their bytes."""
-    digits = np.vectorize(lambda number: float(f"{number:.{_DIGITS}g}"), otypes=[float])
-    return digits(values).tolist()
+    shortened = np.vectorize(lambda number: float(f"{number:.{digits}g}"), otypes=[float])
+    return shortened(values).tolist()

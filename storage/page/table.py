@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pandas.api.types import is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
 from ..catalog import open_catalog, scalar_columns
+from ..catalog.building import plain_values
 from ..catalog.reading import columns_of_headings, renamed
 from ..observables import Facts, Observables
 from ..place import Place
@@ -81,7 +81,7 @@ def _joined(catalog: xr.Dataset | None, rows: Sequence[CatalogRow], names: Seque
         known = list(scalar_columns(catalog))
         old = catalog[known].to_dataframe()[known]
         table = pd.concat([old.loc[old.index.isin(names)], table])
-    columns = {str(name): ("material", _plain(column)) for name, column in table.items()}
+    columns = {str(name): ("material", plain_values(column)) for name, column in table.items()}
     coordinates = Observables.of(facts).coordinates if facts else {}
     found = xr.Dataset(columns, {"material": labels(list(map(str, table.index))), **coordinates})
     for heading, name in headings.items():
@@ -89,10 +89,3 @@ def _joined(catalog: xr.Dataset | None, rows: Sequence[CatalogRow], names: Seque
             found[name].attrs["heading"] = heading
     texts = [name for name in found.data_vars if found[name].dtype == object]
     return found.set_coords(texts).assign_attrs(kind=CATALOG, row_version=ROW_VERSION)
-
-
-def _plain(column: pd.Series) -> np.ndarray:
-    """Numbers, or texts where any is one; what is missing is NaN or ""."""
-    if is_numeric_dtype(column):
-        return column.to_numpy(float)
-    return labels(["" if pd.isna(value) else str(value) for value in column])

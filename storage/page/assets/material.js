@@ -147,7 +147,7 @@ function tensorTables(tensor, quantities) {
   const independent = tensor.independent && new Set(tensor.independent.map(key));
   // Of one observable with another unit nothing is compared.
   const sizeOf = (place) => Math.abs(nested(tensor.values, place) ?? 0);
-  const units = (place) => tensor.units[place[tensor.dims.indexOf("observable")] ?? 0];
+  const units = (place) => tensor.units[place[tensor.dims.indexOf("observable")]] ?? tensor.units[0];
   const largest = d3.rollup(places(lengths), (all) => d3.max(all, sizeOf), units);
   const cell = (place) => {
     const value = nested(tensor.values, place);
