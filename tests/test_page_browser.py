@@ -341,15 +341,13 @@ def test_the_map_shows_and_opens_materials(page):
     page.open("#/map")
     points = page.all("#view-map svg a")
     assert len(points) == 6  # haldane has no spin
-    assert page.all("#view-map [aria-label='opposite signs']")
-    named = [
-        point.find_element("css selector", "[aria-label]").get_attribute("aria-label") for point in points
-    ]
+    assert page.all("#view-map g[fill='var(--tint)'] rect")
+    named = [point.get_attribute("aria-label") for point in points]
     assert any(text.startswith("WSe2\nconventional_xy_z: ") for text in named)
     page.choose("Colour", "quality")
     page.choose("Across", "fermi_level")
     page.wait(lambda: "fermi_level (eV)" in page.find("#view-map").text)
-    assert page.all("#view-map [aria-label='opposite signs']") == []
+    assert page.all("#view-map g[fill='var(--tint)'] rect") == []
     page.browser.execute_script(
         "document.querySelector('#view-map svg a').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
     )

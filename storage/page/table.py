@@ -30,7 +30,7 @@ class ResultTable:
 
     place: Place
     read: Callable[[Place, Sequence[str]], Iterable[CatalogRow | str]] = read_rows
-    _rows: dict[str, CatalogRow | str] = field(default_factory=dict)
+    _rows: dict[str, CatalogRow] = field(default_factory=dict)
 
     def now(self) -> xr.Dataset:
         """Scalar columns over `material`, as in the catalog; the attribute `damaged` has the sentences of
@@ -61,8 +61,10 @@ class ResultTable:
 
     def _fresh(self, missing: Sequence[str]) -> list[CatalogRow | str]:
         unread = [name for name in missing if name not in self._rows]
-        self._rows |= zip(unread, self.read(self.place, unread), strict=True)
-        return [self._rows[name] for name in missing]
+        found = dict(zip(unread, self.read(self.place, unread), strict=True))
+        # One that is damaged may be computed anew.
+        self._rows |= {name: row for name, row in found.items() if not isinstance(row, str)}
+        return [self._rows[name] if name in self._rows else found[name] for name in missing]
 
 
 def _joined(catalog: xr.Dataset | None, rows: Sequence[CatalogRow], names: Sequence[str]) -> xr.Dataset:

@@ -25,7 +25,7 @@ function cellFigure({ lattice, symbols, positions }, along) {
   const edges = d3.cross([0, 1], [0, 1]).flatMap(([i, j]) => [
     [corner(0, i, j), corner(1, i, j)], [corner(i, 0, j), corner(i, 1, j)], [corner(i, j, 0), corner(i, j, 1)]]);
   const atoms = positions.map((p, n) => ({ ...flat(p), symbol: symbols[n], n })).sort((a, b) => a.z - b.z);
-  return Plot.plot({
+  return spoken(Plot.plot({
     width: 320, height: 260, aspectRatio: 1, axis: null, inset: 18,
     ariaLabel: `The cell with ${symbols.length} atoms, seen along axis ${"abc"[along]}`,
     style: { background: "transparent", fontSize: "12px" },
@@ -34,7 +34,7 @@ function cellFigure({ lattice, symbols, positions }, along) {
       Plot.link(edges, { x1: (e) => e[0].x, y1: (e) => e[0].y, x2: (e) => e[1].x, y2: (e) => e[1].y, strokeOpacity: 0.35 }),
       Plot.dot(atoms, { x: "x", y: "y", r: 8, fill: "symbol", stroke: "var(--page)", title: (a) => `${a.symbol} ${a.n + 1}` }),
     ],
-  });
+  }), "img");
 }
 
 function structureSection({ structure }) {
@@ -60,7 +60,7 @@ function provenanceSection(found) {
   const list = (title, texts) => (texts.length ? make("details", {}, make("summary", {}, `${title} (${texts.length})`), make("ul", {}, texts.map((text) => make("li", {}, text)))) : null);
   return make("section", { "aria-label": "Provenance" }, make("h2", {}, "Where it comes from"),
     make("p", {}, "All of it, in Python:"),
-    make("div", { class: "bar" }, make("code", { class: "code" }, found.open), copyButton(found.open)),
+    make("div", { class: "bar" }, make("code", { class: "code", tabindex: "0" }, found.open), copyButton(found.open)),
     definitions([...given, ...found.provenance.map(([name, text, unit]) => [name.replaceAll("_", " "), unit ? `${text} ${unit}` : text])]),
     list("Files", found.files), list("Assumed on the way", found.notes), make("p", { class: "hint" }, found.references));
 }
@@ -73,7 +73,7 @@ function showAbout(data) {
   const bibliography = data.cite.split("; ").map((text) => make("li", {}, text));
   const campaigns = data.campaigns.map((campaign) => make("details", {},
     make("summary", {}, `${campaign.id}: spinscreen ${campaign.spinscreen_version ?? "?"}, ${campaign.first_run ?? ""}`),
-    make("pre", {}, settingsText(campaign.settings))));
+    make("pre", { tabindex: "0" }, settingsText(campaign.settings))));
   const problems = [...data.failures.map((f) => [`${f.id}`, f.error]), ...data.damaged.map((told) => ["damaged", told])];
   document.getElementById("view-about").replaceChildren(
     make("h1", {}, data.store),

@@ -15,6 +15,17 @@ function finite(values) {
   return Array.from(values).filter(Number.isFinite);
 }
 
+// Plot names its groups for whoever draws; for whoever listens the figure has one name, and each link its own.
+function spoken(figure, role) {
+  const svg = figure.tagName.toLowerCase() === "svg" ? figure : figure.querySelector(":scope > svg:last-of-type");
+  for (const part of svg.querySelectorAll("[aria-label]")) {
+    part.closest("a")?.setAttribute("aria-label", part.getAttribute("aria-label"));
+    if (part.tagName !== "a") part.removeAttribute("aria-label");
+  }
+  svg.setAttribute("role", role);
+  return figure;
+}
+
 // Least and most of what is drawn; robust: poles, which are a few of the energies, do not set the scale.
 function spanOf(curves, shown, robust) {
   const all = curves.flatMap((curve) =>
@@ -105,7 +116,7 @@ function curveFigure(x, curves, options) {
       Plot.tip(shown, Plot.pointerX({ x: (n) => energy[n], y: () => domain[1], title: told, anchor: "top-left", fill: "var(--surface)", fontSize: 12 })),
     ],
   });
-  return { figure, clipped, shown };
+  return { figure: spoken(figure, "img"), clipped, shown };
 }
 
 function legend(curves) {
@@ -156,7 +167,7 @@ function scatterFigure(points, options) {
   const [[x1, x2], [y1, y2]] = domains;
   const opposite = options.same
     ? [
-        Plot.rect([{ x1, x2: 0, y1: 0, y2 }, { x1: 0, x2, y1, y2: 0 }], { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "var(--tint)", ariaLabel: () => "opposite signs" }),
+        Plot.rect([{ x1, x2: 0, y1: 0, y2 }, { x1: 0, x2, y1, y2: 0 }], { x1: "x1", x2: "x2", y1: "y1", y2: "y2", fill: "var(--tint)" }),
         Plot.line([[-both, -both], [both, both]], { strokeOpacity: 0.45, strokeDasharray: "4 4" }),
       ]
     : [];
@@ -193,5 +204,5 @@ function scatterFigure(points, options) {
     symbol: options.discrete ? { legend: false, domain: [...new Set(drawn.map((p) => p.color))].sort() } : undefined,
     marks: [...opposite, Plot.ruleX([0], { strokeOpacity: 0.3 }), Plot.ruleY([0], { strokeOpacity: 0.3 }), ...marks],
   });
-  return { figure, drawn: drawn.length, many };
+  return { figure: spoken(figure, "group"), drawn: drawn.length, many };
 }

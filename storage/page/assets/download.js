@@ -48,7 +48,7 @@ async function download(source, rows, names, format) {
 }
 
 function saveFigure(figure, name) {
-  const svg = figure.tagName.toLowerCase() === "svg" ? figure : figure.querySelector("svg[data-main], svg:last-of-type");
+  const svg = figure.tagName.toLowerCase() === "svg" ? figure : figure.querySelector(":scope > svg:last-of-type");
   const copy = svg.cloneNode(true);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.style.color = getComputedStyle(svg).color;

@@ -38,6 +38,7 @@ class MapView {
     this.charts = make("div", { class: "charts" });
     this.told = make("p", { class: "count", role: "status", "aria-live": "polite" });
     document.getElementById("view-map").replaceChildren(
+      make("h1", { class: "offscreen" }, "Map of materials"),
       make("div", { class: "filters" },
         this.chooser("Across", "x", numbers), this.chooser("Up", "y", numbers),
         this.chooser("Colour", "color", ["", ...texts, ...numbers]),

@@ -19,6 +19,7 @@ class TableView {
     this.host = make("div", { id: "table" });
     this.mixed = make("p", { class: "hint" });
     place.replaceChildren(
+      make("h1", { class: "offscreen" }, "Materials"),
       make("div", { class: "bar" },
         this.count,
         make("div", { class: "actions" },
@@ -44,7 +45,11 @@ class TableView {
       columns: [],
       data: [],
     });
-    this.ready = new Promise((resolve) => this.grid.on("tableBuilt", resolve));
+    this.ready = new Promise((resolve) => this.grid.on("tableBuilt", resolve)).then(() => {
+      // What scrolls is focusable, so that arrow keys move it, and nothing of a grid without a role of one.
+      this.host.querySelector(".tabulator-tableholder").setAttribute("role", "rowgroup");
+      this.host.querySelector(".tabulator-table").setAttribute("role", "presentation");
+    });
     this.grid.on("dataSorted", () => this.tell());
   }
 
