@@ -75,6 +75,32 @@ def test_every_setting_is_an_option_of_run_and_submit():
             assert f"--{name.replace('_', '-')}" in shown.output
 
 
+def test_a_budget_may_be_written_as_a_power_of_ten():
+    seen = []
+    own = typer.Typer()
+
+    @own.command()
+    @takes_settings(Calculation, ["budget"])
+    def show(source: str, settings: dict) -> None:
+        """Show."""
+        seen.append(Calculation(**settings))
+
+    assert CliRunner().invoke(own, ["here", "--budget", "2e5"]).exit_code == 0
+    content = tomllib.loads("source = 'library'\n[calculation]\nbudget = 2e5")
+    found = [*seen, CampaignFile(**content).calculation, Calculation(budget=2e5)]
+    for calculation in (*found, Calculation(budget=np.float64(2e5))):
+        assert type(calculation.budget) is int
+        # One key, however it is written.
+        assert calculation.resolve(MODEL) == Calculation(budget=200_000).resolve(MODEL)
+    for text in ("many", "1.5", "0", "-1e3", "inf", "nan"):
+        refused = CliRunner().invoke(own, ["here", f"--budget={text}"])
+        assert isinstance(refused.exception, InputError)
+        assert "budget: expected a number of k points of at least 1, found" in str(refused.exception)
+    for value in (1.5, True, "2e5", 0.0):
+        with pytest.raises(InputError, match="budget: expected a number of k points of at least 1, found"):
+            Calculation(budget=value)
+
+
 def test_a_calculation_resolves_to_settings_with_the_same_key():
     energies = np.linspace(-1, 1, 5)
     calculation = Calculation(kmesh=6, fermi_energy=energies, temperature=300, quantities=["carrier_density"])

@@ -35,6 +35,7 @@ from .setting_kinds import (
     Option,
     OptionalMesh,
     OptionalShift,
+    Points,
     Share,
     checked_budget,
     checked_kmesh,
@@ -59,7 +60,14 @@ from .settings import (
     default_quantities,
     default_scan,
 )
-from .text import energies_of_text, mesh_of_text, names_of_text, share_of_text, shift_of_text
+from .text import (
+    count_of_text,
+    energies_of_text,
+    mesh_of_text,
+    names_of_text,
+    share_of_text,
+    shift_of_text,
+)
 from .validation import (
     AnyNumber,
     Count,
@@ -155,8 +163,13 @@ class Calculation(Table):
         "largest value, 0.01 or '1%'; default: 0.01",
     )
     budget: Annotated[
-        Count | None,
-        Option("k points of the adaptive integration, at most.", check=checked_budget, example="200000"),
+        Points,
+        Option(
+            "k points of the adaptive integration, at most: 200000 or 2e5.",
+            count_of_text,
+            checked_budget,
+            "200000",
+        ),
     ] = Field(None, description=f"k points of the adaptive integration, at most; default: {DEFAULT_BUDGET}")
     temperature: Annotated[
         NotNegative,

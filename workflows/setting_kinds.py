@@ -49,6 +49,12 @@ def _plain_mesh(value: Any) -> Any:
     return value
 
 
+def _plain_count(value: Any) -> Any:
+    """Any kind of whole number, 1e6 too, as one of Python."""
+    number = whole_number(value)
+    return value if number is None else number
+
+
 def _plain_shift(value: Any) -> Any:
     """Numbers of any kind one by one or alone; a fourth one is enough to see that there are too many."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
@@ -91,6 +97,7 @@ Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
 Shift = Step | Annotated[tuple[Step, ...], Field(min_length=1, max_length=3)]
 OptionalShift = Annotated[Shift | None, BeforeValidator(_plain_shift)]
 OptionalMesh = Annotated[Mesh | None, BeforeValidator(_plain_mesh)]
+Points = Annotated[Count | None, BeforeValidator(_plain_count)]
 Share = Annotated[Positive | None, BeforeValidator(_plain_share), Field(lt=1)]
 Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]

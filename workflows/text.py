@@ -19,6 +19,18 @@ def mesh_of_text(text: str) -> int | list[int]:
     return counts[0] if len(counts) == 1 else counts
 
 
+def count_of_text(text: str) -> int | float | str:
+    """200000 or 2e5; what is no number stays a text, which the check of the setting refuses."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def shift_of_text(text: str) -> float | list[float]:
     """0.5 or 0.5,0.5,0. Raises InputError for anything else."""
     try:
