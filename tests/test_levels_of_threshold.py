@@ -13,6 +13,7 @@ from support import random_model, supercell
 from spinscreen.materials import library
 from spinscreen.workflows import compute
 from spinscreen.workflows.levels import ChainedLevelsWarning, SplitLevelsWarning, chains_of, warn_of_levels
+from spinscreen.workflows.narrow_gaps import NarrowGapWarning, narrow_gap
 
 
 @given(seed=st.integers(0, 200), threshold=st.floats(0.01, 1.0))
@@ -58,3 +59,31 @@ def test_models_of_the_library_have_no_such_trouble(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_levels(library.load(name), 5e-3)
+
+
+@pytest.mark.parametrize(("mass", "chern"), [(0.5186, 1.0), (0.5206, 0.0)])
+def test_a_gap_below_the_threshold_is_told(mass, chern):
+    """2 meV at K: at the default threshold the Hall conductivity is neither 1 nor 0, whatever its bar."""
+    model = library.haldane(mass=mass)
+    asked = {"fermi_energy": 0.0, "quantities": ["anomalous_hall_conductivity", "carrier_density"]}
+    with pytest.warns(
+        NarrowGapWarning, match=r"gap of 0.002 eV at k = .* degeneracy_threshold = 1e-04"
+    ) as told:
+        found = compute(model, **asked)
+    assert not found.attrs["converged"]
+    assert not found["anomalous_hall_conductivity"].attrs["converged"]
+    assert found["carrier_density"].attrs["converged"]
+    advised = float(str(told[0].message).split("degeneracy_threshold = ")[1].rstrip("."))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NarrowGapWarning)
+        right = compute(model, degeneracy_threshold=advised, **asked)
+    hall = right["anomalous_hall_conductivity"]
+    # The bar, as everywhere; e^2/h in S.
+    off = abs(hall).max().item() - chern * 3.874045865e-5
+    assert abs(off) <= right["anomalous_hall_conductivity_error"].max().item()
+    assert hall.attrs["converged"]
+
+
+def test_nodes_metals_and_wide_gaps_are_no_narrow_gaps():
+    for model in (library.haldane(mass=0.3), library.load("rashba_ferromagnet"), library.haldane(t2=0.0)):
+        assert narrow_gap(model, np.linspace(-1, 1, 201), 0.005) is None

@@ -152,7 +152,7 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
         f"{worst.bar:.3g}{unit}, expected at most {worst.goal:.3g}, after "
         f"{dataset.attrs['evaluations']:,} k points{places}{more}; give a "
-        "larger budget or tolerance, or raise degeneracy_threshold or temperature.",
+        "larger budget or tolerance, or a higher temperature.",
         ToleranceWarning,
         stacklevel=4,
     )

@@ -43,6 +43,7 @@ from .execution import Progress, run_plan
 from .finiteness import check_integrals
 from .integrated import Integrated, integrated_on_mesh
 from .levels import warn_of_levels
+from .narrow_gaps import tell_narrow_gap
 from .notebook import notebook_progress
 from .plan import DEFAULT_MEMORY_BUDGET, CostWarning, costly, make_plan
 from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
@@ -136,6 +137,7 @@ def compute_settings(
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     add_shapes(dataset, model, settings.integrals, sample)
     make_portable(dataset)
+    tell_narrow_gap(dataset, model, settings)
     warn_of_equilibrium(dataset)
     warn_of_scan(dataset)
     return dataset
