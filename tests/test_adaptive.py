@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from spinscreen.materials import MaterialSource, WannierModel, library
 from spinscreen.materials.spin import PAULI
 from spinscreen.storage import KeptSums, Store
 from spinscreen.workflows import compute
+from spinscreen.workflows.alarms import ToleranceWarning
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
 from spinscreen.workflows.engine import engine_of
@@ -364,6 +366,22 @@ def test_no_cell_carries_much():
     assert 0 < found.attrs["largest_share_of_one_kpoint"] < MOST_OF_ONE_POINT
     with pytest.warns(UserWarning, match=r"the cell of one k point, .*, carries .* larger budget"):
         compute(model, budget=400, quantities=[T4], fermi_energy=0.0, degeneracy_threshold=1e-9)
+
+
+@pytest.mark.parametrize("charge", [False, True])
+def test_the_warning_of_a_spent_budget_has_the_unit_of_the_table(charge):
+    """e/2π of a layer, also where the charge, which has another, is in the same array."""
+    model = library.load("kane_mele")
+    with pytest.warns(ToleranceWarning) as told:
+        found = compute(model, budget=200, fermi_energy=-1.0, charge=charge, quantities=[T6])
+    pattern = r"spin_([xyz])_([xyz])_([xyz]) at -1.0000 eV is (\S+) e/2π, expected at most"
+    (said,) = (
+        re.search(pattern, str(warning.message)) for warning in told if warning.category is ToleranceWarning
+    )
+    observable, current, field, bar = said.groups()
+    stored = found[f"{T6}_error"].sel(observable=f"spin_{observable}", current_axis=current, field_axis=field)
+    # Three digits are printed.
+    assert float(bar) == pytest.approx(stored.item() * IN_QUANTA, rel=5e-3)
 
 
 def dirac(mass: float, place: tuple[float, float]) -> WannierModel:

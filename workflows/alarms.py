@@ -13,6 +13,8 @@ from spinscreen.kernels import Dominance
 from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
+from spinscreen.storage.analysis import natural_unit
+from spinscreen.storage.analysis.units import units_of_one
 from spinscreen.storage.fermi_level import place_of_level
 
 from .adaptive import Shortfall
@@ -137,7 +139,8 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
         return
     worst = shortfalls[0]
     values = dataset[worst.name]
-    labels = [str(values[dim].values[i]) for dim, i in zip(values.dims, worst.component, strict=False)]
+    place = dict(zip(values.dims, worst.component, strict=False))
+    labels = [str(values[dim].values[i]) for dim, i in place.items()]
     points = ", ".join("(" + " ".join(f"{x:.4g}" for x in point) + ")" for point in worst.kpoints)
     count = len(shortfalls) - 1
     more = (
@@ -146,11 +149,13 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
         else ""
     )
     where = f" {'_'.join(labels)}" if labels else ""
-    unit = "" if values.attrs["units"] == "1" else f" {values.attrs['units']}"
+    # As the table of the run shows it.
+    factor, shown = natural_unit(units_of_one(values.isel(place)))
+    unit = "" if shown == "1" else f" {shown}"
     places = f", its largest errors being at k = {points}" if points else ""
     warnings.warn(
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
-        f"{worst.bar:.3g}{unit}, expected at most {worst.goal:.3g}, after "
+        f"{factor * worst.bar:.3g}{unit}, expected at most {factor * worst.goal:.3g}, after "
         f"{dataset.attrs['evaluations']:,} k points{places}{more}; give a "
         "larger budget or tolerance, or a higher temperature.",
         ToleranceWarning,
