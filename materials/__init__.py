@@ -12,6 +12,7 @@ from .collection import (
     write_manifest,
 )
 from .fermi_level import with_filling
+from .gaps import band_gap
 from .loading import Overrides, SpinChannelWarning, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
@@ -58,6 +59,7 @@ __all__ = [
     "TrialOrbitals",
     "Wannier90Files",
     "WannierModel",
+    "band_gap",
     "band_path",
     "bcs_gap",
     "bogoliubov",

@@ -31,11 +31,17 @@ _MISPLACED = 0.2
 #: An edge is looked for around so many points, on grids of three points an axis that shrink so often by two.
 _STARTS, _ROUNDS = 2, 7
 
+#: The same where the width counts, not whether there is a gap: edges of cones to 1e-4 eV.
+_ROUNDS_TO_THE_END = 15
+
 #: eV: a level that far from both edges on the mesh is not at the edges between its points either.
 _FAR = 0.3
 
 #: Multiplications that looking for a gap may take, some ten seconds.
 _MOST_WORK = 5e10
+
+#: The same beside a computation, about a second.
+_MOST_WORK_BESIDE = 5e9
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,28 @@ def gap_at(model: WannierModel, level: float) -> Gap | None:
     return Gap(top, bottom, bands) if near and bottom - top > _SMALLEST_GAP else None
 
 
+def band_gap(model: WannierModel, level: float) -> float:
+    """Width (eV) of the gap of the bands in which a level (eV) lies, 0 in a metal.
+
+    NaN where the level is outside all bands, and where looking takes long.
+    """
+    mesh = KMesh.of_spacing(model.lattice, model.periodic, _SPACING)
+    if mesh.size * (len(model.translations) * model.size**2 + 20.0 * model.size**3) > _MOST_WORK_BESIDE:
+        return np.nan
+    points = mesh.points()
+    energy = _energies(model, points)
+    filling = (energy < level).sum(axis=1)
+    bands = int(filling[0])
+    if (filling != bands).any():
+        return 0.0
+    if bands in (0, model.size):
+        return np.nan
+    step = np.array([1 / n if n > 1 else 0.0 for n in mesh.shape])
+    top = _edge(model, points, energy, bands - 1, step, 1, _ROUNDS_TO_THE_END)
+    bottom = _edge(model, points, energy, bands, step, -1, _ROUNDS_TO_THE_END)
+    return float(bottom - top) if top < level < bottom else 0.0
+
+
 def with_settled_level(model: WannierModel, origin: str, bands: int | None = None) -> WannierModel:
     """The model with a level that a file says moved to the middle of the gap whose edge it lies at.
 
@@ -121,13 +149,14 @@ def _edge(
     band: int,
     step: NDArray[np.float64],
     sign: int,
+    rounds: int = _ROUNDS,
 ) -> float:
     """Highest (sign 1) or lowest (-1) energy of a band, looked for around the best points of the mesh."""
     reach = [np.linspace(-1, 1, 3) if length else np.zeros(1) for length in step]
     around = np.array(list(itertools.product(*reach)))
     best = np.argsort(-sign * energy[:, band], kind="stable")[:_STARTS]
     places, found = points[best], float((sign * energy[best, band]).max())
-    for turn in range(_ROUNDS):
+    for turn in range(rounds):
         candidates = places[:, None] + around * step / 2 ** (turn + 1)
         values = sign * _energies(model, candidates.reshape(-1, 3))[:, band].reshape(len(places), -1)
         places = candidates[np.arange(len(places)), values.argmax(axis=1)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import random_model, supercell
 
-from spinscreen.materials import library
+from spinscreen.materials import band_gap, library
 from spinscreen.workflows import compute
 from spinscreen.workflows.levels import ChainedLevelsWarning, SplitLevelsWarning, chains_of, warn_of_levels
 from spinscreen.workflows.narrow_gaps import NarrowGapWarning, narrow_gap
@@ -87,3 +87,20 @@ def test_a_gap_below_the_threshold_is_told(mass, chern):
 def test_nodes_metals_and_wide_gaps_are_no_narrow_gaps():
     for model in (library.haldane(mass=0.3), library.load("rashba_ferromagnet"), library.haldane(t2=0.0)):
         assert narrow_gap(model, np.linspace(-1, 1, 201), 0.005) is None
+
+
+@pytest.mark.parametrize("mass", [0.0, 0.2, 0.5186, 0.515, 0.9])
+def test_the_gap_of_bands_is_that_of_the_cone(mass):
+    """The carrier density of a cone hardly changes over a tenth of an eV, which is no gap."""
+    # At K: |mass - 3 sqrt(3) t2|, twice.
+    right = 2 * abs(mass - 3 * np.sqrt(3) * 0.1)
+    # The edges of a cone are found to 1e-4 eV each.
+    assert band_gap(library.haldane(mass=mass), 0.0) == pytest.approx(right, abs=2e-4)
+
+
+def test_a_metal_has_no_gap_and_a_level_outside_of_the_bands_no_number():
+    metal = library.load("rashba_ferromagnet")
+    assert band_gap(metal, metal.fermi_level) == 0
+    assert np.isnan(band_gap(library.haldane(), 100.0))
+    found = compute(library.haldane(), kmesh=6, fermi_energy=0.0, quantities=["carrier_density"])
+    assert found.attrs["band_gap"] == band_gap(library.haldane(), 0.0)

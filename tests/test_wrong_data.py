@@ -140,6 +140,7 @@ def spin_of_toy(folder: Path, change) -> None:
         (lambda spin: spin[[1, 0, 2]], "k points are in another order"),
         (lambda spin: spin[[0, 0, 2]], "k points are in another order"),
         (lambda spin: spin / 2, "the spin on a site is at most 0.2"),
+        (lambda spin: -spin, "do not commute as those of a spin"),
         (lambda spin: 0 * spin, "the spin on a site is at most 0 hbar"),
         (lambda spin: spin + 0.1, "a diagonal element is not real"),
     ],

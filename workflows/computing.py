@@ -22,7 +22,7 @@ from spinscreen.kernels import (
     whole_sums,
 )
 from spinscreen.kernels.quantities import Term
-from spinscreen.materials import WannierModel
+from spinscreen.materials import WannierModel, band_gap
 from spinscreen.storage import KeptSums, error_name, integral_dataset
 from spinscreen.storage.attributes import make_portable
 
@@ -137,6 +137,10 @@ def compute_settings(
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     add_shapes(dataset, model, settings.integrals, sample)
     make_portable(dataset)
+    energies = settings.fermi_energy
+    level = dataset.attrs.get("fermi_level", energies[0] if len(energies) == 1 else None)
+    if level is not None and np.isfinite(width := band_gap(model, float(level))):
+        dataset.attrs["band_gap"] = width
     tell_narrow_gap(dataset, model, settings)
     warn_of_equilibrium(dataset)
     warn_of_scan(dataset)

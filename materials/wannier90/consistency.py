@@ -52,6 +52,9 @@ _UNIMODULAR = _UNIMODULAR[np.abs(np.round(np.linalg.det(_UNIMODULAR))) == 1]
 #: Spin matrices differ from their mean over k by up to 0.3 (Pt), those of another k point by 1.5.
 _SPIN_VARIATION = 0.7
 
+#: Part of [Sx, Sy] by which it differs from i Sz, and so on: 0.04 (Pt), 0.001 (Fe, GaAs); a wrong sign: 2.
+_SPIN_ALGEBRA = 0.5
+
 #: hbar: the largest spin on a site is 1/2 (0.4999 in Pt, Fe and GaAs), and 1/4 in a file in other units.
 _ONSITE_SPIN = 0.48
 
@@ -259,7 +262,7 @@ def check_spin(path: Path, spin: NDArray[np.complex128], checkpoint: Checkpoint)
     """Whether a spin matrix in the Wannier basis, (k, 3, wannier, wannier) hbar, is local and near +-1/2.
 
     With the phases of the centres taken out, S(k) of localized functions hardly depends on k. Raises
-    InputError where it does (k points in another order or repeated, another run), or is too small.
+    InputError where it does (k points in another order or repeated, another run), is too small, or no spin.
     """
     reduced = checkpoint.centres @ np.linalg.inv(checkpoint.lattice)
     apart = reduced[:, None] - reduced[None]
@@ -271,6 +274,16 @@ def check_spin(path: Path, spin: NDArray[np.complex128], checkpoint: Checkpoint)
             f"{path}: the spin on a site is at most {largest:.3g} hbar, expected about 0.5; it is of another "
             "run, in other units, or its k points are in another order; give spin_ordering='none' to go on "
             "without."
+        )
+    misfit = max(
+        float(np.linalg.norm(mean[a] @ mean[b] - mean[b] @ mean[a] - 1j * mean[c]) / np.linalg.norm(mean[c]))
+        for a, b, c in ((0, 1, 2), (1, 2, 0), (2, 0, 1))
+    )
+    if misfit > _SPIN_ALGEBRA:
+        raise InputError(
+            f"{path}: the spin matrices on a site do not commute as those of a spin, [Sx, Sy] = i Sz, by "
+            f"{misfit:.2g} of them, expected below {_SPIN_ALGEBRA:g}; a sign or the order of their "
+            "components is wrong: write the .spn again, or give spin_ordering='none' to go on without."
         )
     variation = np.linalg.norm((local - mean).reshape(len(local), -1), axis=1) / np.linalg.norm(mean)
     if variation.max() > _SPIN_VARIATION:
