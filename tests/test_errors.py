@@ -17,7 +17,8 @@ from spinscreen.kernels.interleaved import largest_nearby
 from spinscreen.materials import find_materials, library
 from spinscreen.storage import build_catalog, open_store, published, screen
 from spinscreen.storage.catalog import building
-from spinscreen.storage.results import rows
+from spinscreen.storage.observables import Observables
+from spinscreen.storage.results import rows, unit_of
 from spinscreen.workflows import Campaign, compute, run_campaign
 from spinscreen.workflows.alarms import DominantPointWarning
 from spinscreen.workflows.cli.numbers import with_error
@@ -180,6 +181,30 @@ def test_the_catalog_has_errors_and_qualities(store):
         bar = here.spinscreen.component("conserved_hall_conductivity_error", "xy_z")
         found = table.loc[dataset.attrs["model_name"], "conserved_xy_z_error"]
         np.testing.assert_equal(found, float(bar))
+
+
+def test_the_catalog_has_the_sensitivity_to_the_threshold(tmp_path):
+    place, t6, column = tmp_path / "s.zarr", "conserved_hall_conductivity", "conserved_xy_z_sensitivity"
+    sources = {source.id: source for source in find_materials("library")}
+    settings = {"kmesh": 12, "scan_points": 3, "degeneracy_threshold": 0.05}
+    for name, names in (("kane_mele", [t6, f"{t6}_sensitivity"]), ("MoS2", [t6]), ("WS2", [HALL])):
+        run_campaign(Campaign([sources[name]], quantities=names, **settings), place)
+    # Of the last one T6 was not computed either.
+    table = screen(place, columns=["name", column]).set_index("name")[column]
+    assert table.isna().to_dict() == {"kane_mele": False, "MoS2": True, "WS2": True}
+    coarse = compute(library.load("kane_mele"), **settings | {"degeneracy_threshold": 0.2}, quantities=[t6])
+    opened = open_store(place)["materials"].children.values()
+    (fine,) = (d.to_dataset() for d in opened if d.attrs["model_name"] == "kane_mele")
+    change, high, low = (
+        d.spinscreen.at_fermi_level().spinscreen.component(name, "xy_z")
+        for d, name in ((fine, f"{t6}_sensitivity"), (coarse, t6), (fine, t6))
+    )
+    assert table["kane_mele"] == float(change)
+    # A hundredth of a quantum, where rounding leaves 1e-15.
+    assert abs(table["kane_mele"]) * IN_QUANTA > 0.01
+    assert table["kane_mele"] == pytest.approx(float(high - low), rel=1e-9)
+    assert list(screen(place, f"abs({column}) >= 0")["name"]) == ["kane_mele"]
+    assert unit_of(column, 2, Observables(("spin_z",))) == change.attrs["units"]
 
 
 def test_rows_are_kept_by_quality_and_counted_if_not(store):

@@ -171,6 +171,8 @@ def _description(row: CatalogRow, place: tuple[str, int | None]) -> str:
         told += f", of materials that repeat along {dimension} axes: {QUANTITIES[variable].long_name}"
         if column.endswith("_error"):
             told += ", error bar"
+        if column.endswith("_sensitivity"):
+            told += ", change at four times the degeneracy threshold"
         if column.endswith("_max"):
             return f"{told}, its largest value within 1 eV of the Fermi level."
         return f"{told}, at the Fermi level."

@@ -25,6 +25,9 @@ _KINDS = ("conventional", "conserved", "proper")
 #: Kinds of columns that have one for each component of a tensor.
 _BY_COMPONENT = (*TENSORS, "ratio", "spin_hall_angle", "magnetization")
 
+#: Endings of columns that stand and fall with the value that they are about.
+_BESIDE = ("_error", "_sensitivity")
+
 #: Share of the largest of its kind up to which a column is no more than rounding in every material.
 _ROUNDING = 1e-9
 
@@ -78,12 +81,13 @@ def told_columns(table: xr.Dataset) -> list[str]:
     sizes = {name: _size(table[name].values) for name in found if _kind_of(name)}
     largest: dict[str, float] = {}
     for name, size in sizes.items():
-        if not name.endswith("_error"):
+        if not name.endswith(_BESIDE):
             largest[_kind_of(name)] = max(largest.get(_kind_of(name), 0.0), size)
 
     def vanishes(name: str) -> bool:
-        # An error stands and falls with its value.
-        stem = name.removesuffix("_error")
+        stem = name
+        for ending in _BESIDE:
+            stem = stem.removesuffix(ending)
         return stem in sizes and sizes[stem] <= _ROUNDING * largest[_kind_of(stem)]
 
     return [name for name in found if not vanishes(name)]

@@ -21,7 +21,7 @@ from ..files.sealed import DamagedError
 from ..observables import AXES, Facts, Observables, is_spin
 from ..schema import error_name
 from .column_names import column_names
-from .units import TENSORS, rounding_of
+from .units import SENSITIVITIES, TENSORS, rounding_of
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
 ROW_VERSION = 5
@@ -110,7 +110,12 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
             on_grid[variable] = _on_common_grid(energies[order], values, level)
             columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
             if error_name(variable) in dataset:
-                columns |= _error_columns(short, here(ascending(error_name(variable))), observables)
+                bars = here(ascending(error_name(variable)))
+                columns |= _columns_beside(short, "error", bars, observables)
+            if short in SENSITIVITIES:
+                name = SENSITIVITIES[short]
+                changes = here(ascending(name)) if name in dataset else np.full_like(here(values), np.nan)
+                columns |= _columns_beside(short, "sensitivity", changes, observables)
     columns |= _ratio_columns(columns, observables, rounding_of("conventional", attributes.get("dimension")))
     if "drude_weight" in dataset and "charge" in observables:
         drude = here(ascending("drude_weight"))[observables.index("charge")]
@@ -219,10 +224,10 @@ def _tensor_columns(
     return columns
 
 
-def _error_columns(short: str, bars: NDArray, observables: tuple[str, ...]) -> dict[str, float]:
-    """kind_ab[_s]_error, the bar of the component at the Fermi level."""
-    endings = _components(observables if bars.ndim == 3 else None)
-    return {f"{short}_{ending}_error": float(bars[index]) for ending, index in endings}
+def _columns_beside(short: str, what: str, here: NDArray, observables: tuple[str, ...]) -> dict[str, float]:
+    """kind_ab[_s]_error or kind_ab[_s]_sensitivity, of the component at the Fermi level."""
+    endings = _components(observables if here.ndim == 3 else None)
+    return {f"{short}_{ending}_{what}": float(here[index]) for ending, index in endings}
 
 
 def quality_of(attributes: Mapping[str, Any]) -> str:

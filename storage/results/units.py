@@ -18,8 +18,11 @@ TENSORS: Mapping[str, str] = {
     "anomalous": "anomalous_hall_conductivity",
 }
 
+#: Short names of tensors -> what says how much each depends on the degeneracy threshold.
+SENSITIVITIES: Mapping[str, str] = {"conserved": "conserved_hall_conductivity_sensitivity"}
+
 #: Endings of columns that have the unit of what is before them.
-_ENDINGS = ("_error", "_max")
+_ENDINGS = ("_error", "_max", "_sensitivity")
 
 #: Share of what is as good as zero in its unit that may be rounding.
 ROUNDING = 1e-5
