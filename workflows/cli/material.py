@@ -152,6 +152,12 @@ def run(
     if calculation.pairing is not None:
         _announce(superconductor_table(work.model, calculation.reduced_gap), targets)
     _announce(model_table(work.model), targets)
+    if work.model.fermi_level is None and len(work.settings.fermi_energy) > 1:
+        _announce(
+            "note: no file says the Fermi level: the scan is computed, values at the level will be missing; "
+            "give --fermi-level or --electrons to have them",
+            targets,
+        )
     with (
         local_engine(workers or 0) as engine,
         progress_bar(out, work.model.name, work.most_kpoints) as progress,
@@ -182,10 +188,13 @@ def _show(work: Work, dataset: xr.Dataset, targets: Targets) -> None:
             attempt(_draw, dataset, targets.plot)
 
 
-def _announce(table: Table, targets: Targets) -> None:
+def _announce(known: Table | str, targets: Targets) -> None:
     """Print what is known before the work. It goes on without a reader if its result is stored."""
     try:
-        out.print(table)
+        if isinstance(known, str):
+            out.say(known)
+        else:
+            out.print(known)
     except (OSError, SystemExit):
         if targets.store is None:
             raise
