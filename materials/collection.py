@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from spinscreen.kernels import InputError
 
 from . import library
-from .files import at_the_door, is_folder, is_there, kind_of, printable, quoted
+from .files import at_the_door, is_dangling, is_folder, is_there, kind_of, printable, quoted
 from .foreign import is_wannierberri
 from .manifests import read_rows
 from .matrices import LARGEST
@@ -30,6 +30,9 @@ from .scans import is_library, library_scan
 from .sources import FileSource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
 from .wording import in_words_of_a_manifest
+
+#: Names of files: with an extension of letters, or those of VASP.
+_FILE = re.compile(r"\.[A-Za-z]{1,6}$|^[A-Z]*CAR$|^(CHG|IBZKPT)$")
 
 
 class SameIdWarning(UserWarning):
@@ -134,11 +137,13 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
     stems: set[Path] = set()
     # Materials that are folders themselves.
     whole: set[Path] = set()
+    gone: list[Path] = []
     for place, names in [(root.parent, [root.name])] if root.is_file() else _walk(root):
         if isinstance(names, OSError):
             unreadable[place] = names
             continue
         stems |= {place / seedname for seedname in seednames_of(names)}
+        gone += [place / name for name in names if _may_be_a_folder(name) and is_dangling(place / name)]
         if is_wannierberri(names):
             whole.add(place)
         for archive in (place / name for name in names if archive_stem(name) is not None):
@@ -148,6 +153,10 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
                 unreadable[archive] = problem
     if root in unreadable:
         raise unreadable[root]
+    # Among materials, a link to nothing was one of them; beside files of one it is one of its files.
+    occupied = {stem.parent for stem in stems}
+    above = {root}.union(*(stem.parents for stem in stems))
+    whole |= {link for link in gone if link.parent in above - occupied}
     folders: dict[Path, list[Path]] = {}
     whole |= set(unreadable)
     for stem in sorted(stems | whole):
@@ -164,6 +173,11 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
             longer = f"{label}-{own}"
             name, former = (label, longer) if len(members) == 1 else (longer, label)
             yield FileSource(name, str(stem), former_ids=(former,))
+
+
+def _may_be_a_folder(name: str) -> bool:
+    """False for what is named as a file, also of VASP."""
+    return archive_stem(name) is not None or _FILE.search(name) is None
 
 
 def _with_pairs(folder: Path, stems: list[Path]) -> list[Path]:

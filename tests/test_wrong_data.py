@@ -20,6 +20,7 @@ from spinscreen.materials import (
     SameIdWarning,
     Structure,
     WannierModel,
+    check_material,
     composition,
     find_materials,
     library,
@@ -513,3 +514,90 @@ def test_tables_say_that_they_are_of_one_spin(tmp_path):
     alone = spinscreen("run", str(chain(tmp_path / "a", "")), *words)
     assert "of one spin of two, but for numbers of electrons" in alone.stdout
     assert "of one spin" not in spinscreen("run", str(chain(tmp_path / "b", "spin = down\n")), *words).stdout
+
+
+def bands_of(folder: Path, source: Path, name: str, change) -> None:
+    """A checkpoint, its .win, and energies (k, band) that are changed."""
+    for suffix in ("chk", "win"):
+        (folder / f"{name}.{suffix}").symlink_to(source / name / f"{name}.{suffix}")
+    table = np.loadtxt(source / name / f"{name}.eig")
+    energies = table[:, 2].reshape(int(table[:, 1].max()), -1)
+    table[:, 2] = change(energies).ravel()
+    np.savetxt(folder / f"{name}.eig", table, fmt="%d %d %.12f")
+
+
+def half_along(axis: int, cells: int):
+    def change(energies: np.ndarray) -> np.ndarray:
+        return np.roll(energies.reshape(cells, cells, cells, -1), cells // 2, axis=axis).reshape(
+            energies.shape
+        )
+
+    return change
+
+
+EQUIVALENT, FROZEN = "which as many others have that are not equivalent", "in the frozen window of Fe.win"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("Pt", half_along(0, 4), EQUIVALENT),
+        ("Pt", half_along(2, 4), EQUIVALENT),
+        ("Pt", lambda e: e[3 * np.arange(len(e)) % len(e)], EQUIVALENT),
+        ("Pt", lambda e: np.roll(e, 1, axis=0), EQUIVALENT),
+        ("GaAs", half_along(1, 4), EQUIVALENT),
+        ("GaAs", lambda e: np.roll(e, -1, axis=0), EQUIVALENT),
+        ("Fe", half_along(0, 2), FROZEN),
+        ("Fe", lambda e: e[3 * np.arange(len(e)) % len(e)], FROZEN),
+        ("Fe", lambda e: e / 13.605693, FROZEN),
+        ("Fe", lambda e: e / 27.211386, FROZEN),
+        ("Fe", lambda e: 2 * e, "is one of those in the window in the .chk, but at"),
+    ],
+)
+def test_energies_at_other_k_points_or_in_other_units(reference_data, tmp_path, name, change, told):
+    bands_of(tmp_path, reference_data, name, change)
+    with refused(told):
+        load_model(tmp_path, spin_ordering="none")
+
+
+@pytest.mark.parametrize("name", ["Pt", "GaAs", "Fe"])
+def test_energies_as_they_are(reference_data, tmp_path, name):
+    """Corrections that are added to them afterwards move states across the edge of a window."""
+    bands_of(tmp_path, reference_data, name, lambda e: e - 1)
+    load_model(tmp_path, spin_ordering="none")
+
+
+def test_rows_of_an_eig_in_another_order(tmp_path):
+    write_ab_initio(tmp_path, formatted=False)
+    path = tmp_path / f"{SEED}.eig"
+    rows = path.read_text().splitlines()
+    rows.sort(key=lambda row: int(row.split()[0]))
+    path.write_text("\n".join(rows) + "\n")
+    with refused("its rows are in another order, expected k point by k point", "sort them by the second"):
+        load_model(tmp_path)
+
+
+def test_a_list_with_few_elements_left_out(tmp_path):
+    """Two of 75 numbers."""
+    cells, size = range(-1, 2), 5
+    lines = ["generated", str(size), str(len(cells)), "1 1 1"]
+    lines += [f"{r} 0 0 {m} {n} 0.5 0" for r in cells for n in range(1, size + 1) for m in range(1, size + 1)]
+    lost = {"-1 0 0 2 3 0.5 0", "1 0 0 3 2 0.5 0"}
+    (tmp_path / "x_hr.dat").write_text("\n".join(line for line in lines if line not in lost) + "\n")
+    with refused("2 of 75 elements are left out, expected none, or at least 10 %"):
+        load_model(tmp_path, lattice=np.eye(3))
+
+
+def test_a_link_to_a_material_that_is_gone(tmp_path):
+    """It is one that fails; a link of a file of a material, or beside it, is none."""
+    (tmp_path / "Fe").mkdir()
+    write_tb(tmp_path / "Fe")
+    for place in ("Cu", "Zn.zip", "WAVECAR", "notes.txt", "Fe/old"):
+        (tmp_path / place).symlink_to("/nowhere/at/all")
+    found = {source.id: source for source in find_materials(tmp_path)}
+    assert set(found) == {"Fe", "Cu", "Zn"}
+    assert check_material(found["Fe"]).error is None
+    for gone in ("Cu", "Zn"):
+        assert "is a link to nothing" in check_material(found[gone]).error
+    checked = spinscreen("check", str(tmp_path))
+    assert "1 of 3 can be computed" in checked.stdout

@@ -38,7 +38,8 @@ class BandFiles:
     def matrices(self) -> RawMatrices:
         """H(R) on the R vectors of the mesh, and A(R) where the overlaps are known."""
         checkpoint, lattice = self.checkpoint, self.lattice
-        hamiltonian = to_lattice(hamiltonian_of_bands(checkpoint, self.files["eig"]), checkpoint, lattice)
+        of_bands = hamiltonian_of_bands(checkpoint, self.files["eig"], self.win)
+        hamiltonian = to_lattice(of_bands, checkpoint, lattice)
         position = None
         if self.overlaps is not None:
             path, neighbours, overlaps = self.overlaps

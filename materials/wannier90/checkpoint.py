@@ -360,12 +360,24 @@ def read_eigenvalues(path: Path, count: int | None = None) -> NDArray[np.float64
     if fits:
         expected = [np.tile(np.arange(bands), kpoint_count), np.repeat(np.arange(kpoint_count), bands)]
         fits = bool((table[:, :2] == np.stack(expected, axis=1) + 1).all())
+    if not fits and bands > 0 and _is_every_pair_once(table, bands, kpoint_count):
+        raise InputError(
+            f"{path}: its rows are in another order, expected k point by k point, and in each the bands 1 to "
+            f"{bands} one after the other; sort them by the second column, then by the first."
+        )
     if not fits:
         raise InputError(
             f"{path}: expected {bands} bands at each of {kpoint_count} k points, found {len(table)} lines; "
             "the file looks truncated."
         )
     return table[:, 2].reshape(kpoint_count, bands)
+
+
+def _is_every_pair_once(table: NDArray[np.float64], bands: int, kpoint_count: int) -> bool:
+    """True where rows of band, k point and energy are complete, in whatever order."""
+    labels = table[:, :2]
+    complete = len(table) == bands * kpoint_count and bool((labels >= 1).all() and (labels % 1 == 0).all())
+    return complete and len(np.unique(labels, axis=0)) == len(table)
 
 
 def _threes(text: str) -> Iterator[int]:

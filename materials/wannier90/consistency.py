@@ -18,6 +18,7 @@ from ..matrices import opposite_rows, spans
 from .checkpoint import Checkpoint
 from .tight_binding_files import RawMatrices
 from .wigner_seitz import WignerSeitz
+from .win import WinFile
 
 #: Cells of two files agree to this share of the longest vector; a .win has them with few digits.
 _SAME_CELL = 1e-4
@@ -44,6 +45,11 @@ _EQUAL, _UNEQUAL, _FEWEST_PAIRS = 2e-3, 0.3, 4
 
 #: eV: so much one number of at least so many differs, where all others are equal.
 _WRONG, _FEWEST_BANDS = 0.05, 4
+
+#: eV: so far inside the frozen window a state is kept whole, to this share; energies may have been corrected
+#: after that. Those of Fe that are not kept lie 0.4 eV outside, with a shifted mesh 7 to 10 eV inside, in
+#: rydberg 13 eV.
+_WINDOW_MARGIN, _FROZEN_SHARE = 2.0, 0.99
 
 #: Matrices of whole numbers with determinant +-1.
 _UNIMODULAR = np.array(list(itertools.product((-1, 0, 1), repeat=9))).reshape(-1, 3, 3)
@@ -91,6 +97,7 @@ def check_energies(path: Path, energies: NDArray[np.float64], checkpoint: Checkp
             "expected bands in the order of energy; the file is damaged."
         )
     share = (np.abs(checkpoint.gauge) ** 2).sum(axis=2)
+    _check_orbits(path, energies[:, : checkpoint.gauge.shape[2]], checkpoint)
     for rotation in _isometries(checkpoint.lattice):
         first, second = _related(checkpoint.kpoints, rotation)
         if not len(first):
@@ -104,6 +111,93 @@ def check_energies(path: Path, energies: NDArray[np.float64], checkpoint: Checkp
                 f"by {apart.max():.3g} eV in band {band + 1}, others by less than {_EQUAL:g} eV; the file is "
                 "damaged, or its k points are in another order than in the .chk."
             )
+
+
+def check_windows(
+    path: Path, energies: NDArray[np.float64], checkpoint: Checkpoint, win: WinFile | None
+) -> None:
+    """Whether band energies (k, band) eV lie in the windows of the disentanglement, as the .win says them.
+
+    States of the outer window lie in it, those of the frozen one are kept whole by the gauge. Raises
+    InputError for energies in other units, or k points in another order.
+    """
+    if win is None or checkpoint.band_count == checkpoint.gauge.shape[2]:
+        return
+    # There the windows count in parts of the zone, or for whole multiplets.
+    if win.integer("dis_spheres_num") or win.logical("site_symmetry"):
+        return
+    lowest, highest, frozen_from, frozen_to = (
+        win.real(f"dis_{name}") for name in ("win_min", "win_max", "froz_min", "froz_max")
+    )
+    share = (np.abs(checkpoint.gauge) ** 2).sum(axis=2)
+    low = -np.inf if lowest is None else lowest
+    high = np.inf if highest is None else highest
+    beyond = np.where(share > 0, np.maximum(low - energies, energies - high), -np.inf)
+    hint = "the file is in other units than eV, or its k points are in another order than in the .chk."
+    if beyond.max() > _WINDOW_MARGIN:
+        point, band = np.unravel_index(int(beyond.argmax()), beyond.shape)
+        raise InputError(
+            f"{path}: band {band + 1} at k point {point + 1} is one of those in the window in the .chk, but "
+            f"at {energies[point, band]:.6g} eV, expected {low:g} to {high:g} eV as {win.path.name} says; "
+            f"{hint}"
+        )
+    if frozen_to is None:
+        return
+    start = low if frozen_from is None else frozen_from
+    inside = np.minimum(energies - start, frozen_to - energies)
+    wrong = np.where(share < _FROZEN_SHARE, inside, -np.inf)
+    if wrong.max() > _WINDOW_MARGIN:
+        point, band = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise InputError(
+            f"{path}: band {band + 1} at k point {point + 1} is at {energies[point, band]:.6g} eV, "
+            f"in the frozen window of {win.path.name} ({start:g} to {frozen_to:g} eV), expected to be kept "
+            f"whole by the .chk, which keeps {100 * share[point, band]:.0f} % of it; {hint}"
+        )
+
+
+def _check_orbits(path: Path, energies: NDArray[np.float64], checkpoint: Checkpoint) -> None:
+    """Raises InputError where energies (k, band) eV are equal as often as the lattice asks, but elsewhere.
+
+    That H(R) decays says too little: on meshes of a calculation what is beyond the first cells is as large as
+    with k points in another order (of Pt 0.63 and 0.60 to 0.66 as differences of neighbours over twice the
+    variance, of GaAs 0.49 and 0.51 to 0.56). Equivalent levels of Pt and GaAs differ by 2e-8 eV, those of any
+    other two k points in a band by 1.2 eV and more.
+    """
+    orbits = _orbits(checkpoint)
+    if len(orbits) - len(np.unique(orbits)) < _FEWEST_PAIRS or energies.shape[1] < _FEWEST_BANDS:
+        return
+    levels = _equal_rows(energies)
+    sizes = [np.sort(np.unique(labels, return_counts=True)[1]) for labels in (orbits, levels)]
+    if not np.array_equal(sizes[0], sizes[1]):
+        # The crystal has less symmetry than its lattice, or levels are equal by chance.
+        return
+    apart = np.abs(energies - energies[orbits]).max(axis=1)
+    if apart.max() > _UNEQUAL:
+        point = int(apart.argmax())
+        raise InputError(
+            f"{path}: k points {orbits[point] + 1} and {point + 1}, equivalent by symmetry, differ by "
+            f"{apart[point]:.3g} eV, expected equal bands, which as many others have that are not "
+            "equivalent; its k points are in another order than in the .chk: write both with one .nnkp."
+        )
+
+
+def _orbits(checkpoint: Checkpoint) -> NDArray[np.int64]:
+    """For each k point the first one that the lattice makes equivalent to it, (k,)"""
+    first_of = np.arange(len(checkpoint.kpoints))
+    for rotation in _isometries(checkpoint.lattice):
+        first, second = _related(checkpoint.kpoints, rotation)
+        np.minimum.at(first_of, second, first)
+        np.minimum.at(first_of, first, second)
+    return first_of
+
+
+def _equal_rows(energies: NDArray[np.float64]) -> NDArray[np.int64]:
+    """A number for each k point, the same where all bands are equal, (k,)"""
+    order = np.argsort(energies.mean(axis=1), kind="stable")
+    changes = np.abs(np.diff(energies[order], axis=0)).max(axis=1) > _EQUAL
+    labels = np.empty(len(energies), dtype=np.int64)
+    labels[order] = np.r_[0, np.cumsum(changes)]
+    return labels
 
 
 def _are_mostly_equal(apart: NDArray[np.float64]) -> bool:

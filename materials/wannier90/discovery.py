@@ -82,6 +82,10 @@ def find_files(source: str | Path) -> SourceFiles:
         found[kind] = path
         return _with_borrowed(stem, found)
     found = _with_seedname(path)
+    if not found and is_dangling(path):
+        raise InputError(
+            f"{path}: is a link to nothing, expected a material at its end; mend or remove the link."
+        )
     if not found:
         raise InputError(
             f"{path}: no such file, folder or seedname; expected for example a folder with seedname_tb.dat, "

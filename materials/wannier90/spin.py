@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 
 from .checkpoint import Checkpoint, read_eigenvalues, read_spin
-from .consistency import check_energies, check_spin
+from .consistency import check_energies, check_spin, check_windows
 from .wigner_seitz import WignerSeitz
+from .win import WinFile
 
 #: eV: Bloch energies of .eig, taken through .chk, and the eigenvalues of H(k) agree at least this well.
 SAME_CALCULATION = 1e-3
@@ -61,7 +62,9 @@ def to_lattice(
     return lattice_sum / len(checkpoint.kpoints)
 
 
-def hamiltonian_of_bands(checkpoint: Checkpoint, eig_file: Path) -> NDArray[np.complex128]:
+def hamiltonian_of_bands(
+    checkpoint: Checkpoint, eig_file: Path, win: WinFile | None = None
+) -> NDArray[np.complex128]:
     """V^dagger(k) E(k) V(k), (k, wannier, wannier) eV. Raises InputError where the .eig does not fit."""
     energies = read_eigenvalues(eig_file, len(checkpoint.kpoints) * checkpoint.band_count)
     if energies.shape != checkpoint.gauge.shape[:2]:
@@ -70,6 +73,7 @@ def hamiltonian_of_bands(checkpoint: Checkpoint, eig_file: Path) -> NDArray[np.c
             f"{checkpoint.band_count} at {len(checkpoint.kpoints)} as in the .chk."
         )
     check_energies(eig_file, energies, checkpoint)
+    check_windows(eig_file, energies, checkpoint, win)
     gauge = checkpoint.gauge
     hamiltonian: NDArray[np.complex128] = gauge.conj().swapaxes(1, 2) @ (energies[:, :, None] * gauge)
     return hamiltonian

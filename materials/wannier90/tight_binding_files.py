@@ -213,8 +213,11 @@ def read_hr(path: Path) -> RawMatrices:
     if len(known) < count or total > count * size**2:
         raise stream.misfit()
     translations = np.array(list(known))
-    if total < count * size**2 and (has_zeros or not _is_a_list(translations, places.seen)):
-        raise stream.misfit()
+    if total < count * size**2:
+        if has_zeros or not _is_a_list(translations, places.seen):
+            raise stream.misfit()
+        if total > (1 - _SHARE_OF_ZEROS) * count * size**2:
+            raise stream.misfit(_too_few_left_out(path, total, count * size**2))
     if total == count * size**2:
         places.check()
     raw = RawMatrices(translations, degeneracy, places.matrices[:, 0])
@@ -231,15 +234,23 @@ def _block_of_rows(vectors: NDArray[np.int64], known: dict[tuple[int, ...], int]
 def _is_a_list(translations: NDArray[np.int64], seen: NDArray[np.uint8]) -> bool:
     """True for a list of nonzero elements, of which with each its Hermitian conjugate is one.
 
-    In a file that lost lines a conjugate is missing, or but a few elements are.
+    In a file that lost lines a conjugate is missing, or but a few elements are, see `_too_few_left_out`.
     """
-    if (seen > 1).any() or seen.mean() > 1 - _SHARE_OF_ZEROS:
+    if (seen > 1).any():
         return False
     opposite = opposite_rows(translations)
     if opposite is None:
         home = ~translations.any(axis=1)
         return bool((seen[home] == seen[home].swapaxes(1, 2)).all())
     return bool((seen == seen[opposite].swapaxes(1, 2)).all())
+
+
+def _too_few_left_out(path: Path, found: int, expected: int) -> InputError:
+    return InputError(
+        f"{path}: {expected - found} of {expected} elements are left out, expected none, or at least "
+        f"{100 * _SHARE_OF_ZEROS:g} % as in a list of nonzero elements; a file that lost lines looks alike: "
+        "write the zeros too."
+    )
 
 
 def _both_ways(raw: RawMatrices) -> RawMatrices:
