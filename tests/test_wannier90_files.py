@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -159,6 +160,10 @@ def test_where_position_and_spin_are_from(tmp_path):
     assert source_of(load_model(tmp_path / "hr"))[0] == "centres"
     assert source_of(load_model(tmp_path / "chk")) == ("centres", "ab_initio", True)
     (tmp_path / "hr" / f"{SEED}_centres.xyz").unlink()
+    # The sites of the projections.
+    assert source_of(load_model(tmp_path / "hr"))[0] == "centres"
+    win = tmp_path / "hr" / f"{SEED}.win"
+    win.write_text(re.sub("begin projections.*end projections", "", win.read_text(), flags=re.S))
     assert source_of(load_model(tmp_path / "hr"))[0] == "none"
     (source,) = find_materials(tmp_path / "hr")
     assert "position matrix" in check_material(source).missing
