@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from spinscreen.kernels import InputError
 
 from . import library
-from .files import at_the_door, is_dangling, is_folder, is_there, kind_of, printable, quoted
+from .files import at_the_door, is_folder, is_there, kind_of, printable, quoted
 from .foreign import is_wannierberri
 from .manifests import read_rows
 from .matrices import LARGEST
@@ -143,7 +143,7 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
             unreadable[place] = names
             continue
         stems |= {place / seedname for seedname in seednames_of(names)}
-        gone += [place / name for name in names if _may_be_a_folder(name) and is_dangling(place / name)]
+        gone += [place / name for name in names if _may_be_a_folder(name) and _leads_nowhere(place / name)]
         if is_wannierberri(names):
             whole.add(place)
         for archive in (place / name for name in names if archive_stem(name) is not None):
@@ -173,6 +173,17 @@ def _from_tree(root: Path) -> Iterator[FileSource]:
             longer = f"{label}-{own}"
             name, former = (label, longer) if len(members) == 1 else (longer, label)
             yield FileSource(name, str(stem), former_ids=(former,))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """True for a link to nothing; one that leads in a circle never led to a material."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return path.is_symlink()
+    except OSError:
+        return False
+    return False
 
 
 def _may_be_a_folder(name: str) -> bool:
