@@ -16,7 +16,7 @@ from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations, Weight, level_weights
-from .quantities import BandQuantity, Integral, Kernel, Sample, Term
+from .quantities import BandQuantity, Integral, Kernel, Sample, Term, band_quantities
 from .separable import mesh_blocks
 from .symmetry import SymmetryGroup
 
@@ -312,6 +312,12 @@ def band_values(
     pieces = (kpoints[start : start + block] for start in range(0, len(kpoints), block))
     blocks = (bloch_operators(operators, piece) for piece in pieces)
     return _values_of(blocks, resolution.floored(operators), chosen)
+
+
+def band_energies(operators: LatticeOperators, kpoints: Real) -> Real:
+    """Energies of all bands at any list of reduced k points, (k, band) ascending in eV."""
+    chosen = band_quantities(["energy"])
+    return band_values(operators, kpoints, Resolution(), chosen, block_size(operators))["energy"]
 
 
 def band_values_on_mesh(

@@ -12,7 +12,7 @@ from .collection import (
     write_manifest,
 )
 from .fermi_level import with_filling
-from .gaps import band_gap
+from .gaps import NarrowGap, band_gap, narrow_gap
 from .loading import Overrides, SpinChannelWarning, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
@@ -42,6 +42,7 @@ __all__ = [
     "MaterialCheck",
     "MaterialSource",
     "ModelSource",
+    "NarrowGap",
     "Observable",
     "Overrides",
     "PathSegment",
@@ -72,6 +73,7 @@ __all__ = [
     "library",
     "library_scan",
     "load_model",
+    "narrow_gap",
     "pairing_amplitude",
     "read_structure",
     "sources_of",

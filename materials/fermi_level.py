@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinscreen.kernels import InputError, KMesh, Resolution, band_quantities, band_values, block_size
+from spinscreen.kernels import InputError, KMesh, band_energies
 
 from .model import WannierModel
 
@@ -54,10 +54,7 @@ def _energies(model: WannierModel) -> np.ndarray:
             f"model {model.name!r}: electrons would be counted on {mesh.size} k points, expected at most "
             f"{_MOST_POINTS}; is the unit cell in angstrom? Else give fermi_level."
         )
-    points = mesh.points()
-    operators = model.operators
-    chosen = band_quantities(["energy"])
-    return band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]
+    return band_energies(model.operators, mesh.points())
 
 
 def _place(model: WannierModel) -> str:

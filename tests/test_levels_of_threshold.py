@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import random_model, supercell
 
-from spinscreen.materials import band_gap, library
+from spinscreen.materials import band_gap, library, narrow_gap
 from spinscreen.workflows import compute
 from spinscreen.workflows.levels import ChainedLevelsWarning, SplitLevelsWarning, chains_of, warn_of_levels
-from spinscreen.workflows.narrow_gaps import NarrowGapWarning, narrow_gap
+from spinscreen.workflows.narrow_gaps import NarrowGapWarning
 
 
 @given(seed=st.integers(0, 200), threshold=st.floats(0.01, 1.0))

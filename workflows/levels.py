@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinscreen.kernels import KMesh, Resolution, band_quantities, band_values, block_size
+from spinscreen.kernels import KMesh, band_energies
 from spinscreen.materials import WannierModel, structure_of
 
 #: Points along an axis on which levels are looked at, off the planes on which symmetry joins them.
@@ -65,9 +65,7 @@ def warn_of_levels(model: WannierModel, threshold: float) -> None:
     count = _POINTS[model.dimension]
     x, y, z = (count if repeats else 1 for repeats in model.periodic)
     points = KMesh((x, y, z), (0.31, 0.31, 0.31)).points()
-    operators = model.operators
-    chosen = band_quantities(["energy"])
-    energy = band_values(operators, points, Resolution(), chosen, block_size(operators))["energy"]
+    energy = band_energies(model.operators, points)
     chains = chains_of(energy, threshold)
     if chains.share > _MOST_CHAINED:
         warnings.warn(

@@ -21,9 +21,7 @@ from spinscreen.kernels import (
     Integral,
     KMesh,
     Resolution,
-    band_quantities,
-    band_values,
-    block_size,
+    band_energies,
     checked_number,
     find_quantity,
     integrals,
@@ -300,9 +298,5 @@ def default_scan(
             beside = np.sort(np.append(beside, 0.0))
         # No width gives one energy, not many equal ones.
         return np.unique(model.fermi_level + beside)
-    coarse = KMesh(complete_kmesh(model, 6)).points()
-    operators = model.operators
-    energy = band_values(operators, coarse, Resolution(), band_quantities(["energy"]), block_size(operators))[
-        "energy"
-    ]
+    energy = band_energies(model.operators, KMesh(complete_kmesh(model, 6)).points())
     return np.unique(np.linspace(energy.min(), energy.max(), count))
