@@ -124,8 +124,9 @@ class BandStream:
         with writing(self._place.path):
             try:
                 self._write(start, values)
-            except (FileNotFoundError, KeyError):
-                # A second driver was faster: its workers wrote the same, and the group is in place.
+            except (OSError, KeyError):
+                # A second driver was faster: its workers wrote the same, and the group is in place. What was
+                # in the way depends on the step at which the folder went.
                 if not self.is_published:
                     raise
 
@@ -154,7 +155,7 @@ class BandStream:
                 if not self.is_published:
                     self._finish()
                     _renamed(self._folder, self._target)
-            except (FileNotFoundError, KeyError, StoreError):
+            except (OSError, KeyError):
                 # Renamed by a second driver between two steps: what was looked for is in place.
                 if not self.is_published:
                     raise

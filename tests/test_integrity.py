@@ -24,6 +24,7 @@ from spinscreen.storage import (
     Checkpoints,
     Store,
     StoreError,
+    band_stream,
     build_catalog,
     failures,
     group_name,
@@ -457,6 +458,23 @@ def test_drivers_that_stream_the_same_bands_do_not_quarrel(tmp_path):
     one, other = (xr.open_zarr(s, group=f"bands/{name}", consolidated=False).load() for s in (store, here))
     # Chunks of another size are sums over R in another order: rounding of numbers up to 10.
     xr.testing.assert_allclose(one, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("refusal", [FileExistsError, FileNotFoundError, NotADirectoryError, KeyError])
+def test_a_chunk_that_is_written_while_a_second_driver_publishes_is_there(tmp_path, monkeypatch, refusal):
+    store = tmp_path / "results.zarr"
+    first = band_stream._array
+    group = []
+
+    def overtaken(*_):
+        # What a file system says depends on the step between which the folder goes to its name.
+        monkeypatch.setattr(band_stream, "_array", first)
+        group.append(stream_bands(library.load("haldane"), 6, store, ("energy",)))
+        raise refusal(17, "File exists")
+
+    monkeypatch.setattr(band_stream, "_array", overtaken)
+    assert group == [stream_bands(library.load("haldane"), 6, store, ("energy",))]
+    assert verify(store) == ()
 
 
 def old_store(folder: Path, datasets: dict[str, xr.Dataset]) -> Path:

@@ -152,8 +152,8 @@ def make_folder(folder: Path, tries: int = 10) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileNotFoundError, FileExistsError):
-        # Another driver removed it, or an empty parent, between two steps.
-        if not tries or (folder.exists() and not folder.is_dir()):
+        # Another driver removed it, or an empty parent, between two steps; a file in its place stays there.
+        if not tries:
             raise
         make_folder(folder, tries - 1)
 
