@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,6 +102,51 @@ def symmetry_deviation(model: WannierModel) -> SymmetryDeviation:
 
 def symmetrized(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation]:
     """`symmetrize`, and how far the model was from that. Raises InputError."""
+    return _symmetrized(model, _Selected.of(model))
+
+
+def symmetrized_unless_obeyed(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation] | None:
+    """`symmetrized`, None where the model obeys its group to rounding already, which takes less to see.
+
+    The model knows its group then. Raises InputError.
+    """
+    selected = _Selected.of(model)
+    if selected.is_obeyed(model):
+        know_group(model, selected.candidates)
+        return None
+    return _symmetrized(model, selected)
+
+
+@dataclass(frozen=True, eq=False)
+class _Selected:
+    """The operations that a model was meant to obey.
+
+    found : number of operations of the crystal; mixing : M of each operation for the observables
+    """
+
+    candidates: Candidates
+    mixing: NDArray[np.float64]
+    found: int
+
+    @classmethod
+    def of(cls, model: WannierModel) -> _Selected:
+        """Raises InputError where trial orbitals are unknown or nothing is obeyed."""
+        _check_orbitals(model)
+        every = candidates_of(model)
+        return cls(*obeyed_within_limits(model, every), every.found)
+
+    def is_obeyed(self, model: WannierModel) -> bool:
+        """Whether the average would change nothing but rounding."""
+        before, found = self.candidates.operators.observables, self.candidates.deviations
+        lattice = float(np.abs(self.candidates.lattice - model.lattice).max())
+        # The mean changes no element by more than the worst operation does.
+        if max(lattice, found.hamiltonian.max(), found.position.max()) > ROUNDING:
+            return False
+        after = averaged(self.candidates, self.mixing, ("observables",)).observables
+        return bool(np.abs(after - before).max(initial=0.0) <= ROUNDING)
+
+
+def _check_orbitals(model: WannierModel) -> None:
     if model.trial_orbitals is None:
         why = (
             model.provenance.without_trial_orbitals.rstrip(".")
@@ -111,15 +157,17 @@ def symmetrized(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation]:
             "those of the "
             ".win and, where functions were minimized, the .amn and .chk of the same run."
         )
-    every = candidates_of(model)
-    candidates, mixing = obeyed_within_limits(model, every)
-    average = averaged(candidates, mixing)
+
+
+def _symmetrized(model: WannierModel, selected: _Selected) -> tuple[WannierModel, SymmetryDeviation]:
+    candidates = selected.candidates
+    average = averaged(candidates, selected.mixing)
     result = rebuilt(model, candidates, average)
     split = splittings(model, result)
     deviation = SymmetryDeviation(
         name=group_name(candidates.operations, candidates.lattice),
         order=candidates.operations.order,
-        candidates=every.found,
+        candidates=selected.found,
         **_differences(candidates.operators, average),
         lattice=float(np.abs(candidates.lattice - model.lattice).max()),
         splitting=float(np.median(split)) if len(split) else 0.0,
@@ -133,8 +181,14 @@ def symmetrized(model: WannierModel) -> tuple[WannierModel, SymmetryDeviation]:
     return noted, deviation
 
 
-def averaged(candidates: Candidates, mixing: NDArray[np.float64]) -> Operators:
+def averaged(
+    candidates: Candidates,
+    mixing: NDArray[np.float64],
+    names: Sequence[str] = ("hamiltonian", "position", "observables"),
+) -> Operators:
     """Mean of g X g^-1 over the group, observables with M (operation, observable, observable).
+
+    names : of the operators that are averaged
 
     Over one subgroup after the other: the mean over a group is the mean over its cosets of that over a
     subgroup.
@@ -142,7 +196,7 @@ def averaged(candidates: Candidates, mixing: NDArray[np.float64]) -> Operators:
     current = candidates
     for leaders in Products(candidates.operations).cosets(range(candidates.operations.order)):
         mean = {}
-        for name in ("hamiltonian", "position", "observables"):
+        for name in names:
             total = np.zeros_like(getattr(current.operators, name))
             for number in leaders:
                 after = current.after(number, name)

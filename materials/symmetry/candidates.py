@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,22 @@ from .orbitals import Action, OrbitalBasis, actions_of, invariant_sites
 
 #: Memory of the operators after as many operations as are looked at together.
 _BYTES_TOGETHER = 8 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Deviations:
+    """What operations change: largest element of H (eV), of the positions (angstrom), and of the mean level
+    and exchange field of a site (eV); (operation,) each.
+    """
+
+    hamiltonian: NDArray[np.float64]
+    position: NDArray[np.float64]
+    fields: NDArray[np.float64]
+
+    def only(self, rows: Sequence[int]) -> Deviations:
+        """Those of some of the operations."""
+        picked = list(rows)
+        return Deviations(self.hamiltonian[picked], self.position[picked], self.fields[picked])
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +65,40 @@ class Candidates:
             [self.actions[number]], self.operators.cells, getattr(self.operators, name), polar
         )[0]
 
-    def changes(self) -> Iterator[NDArray[np.complex128]]:
-        """What each operation changes of H and the positions, (R, 1 + 3, orbital, orbital)."""
+    @cached_property
+    def deviations(self) -> Deviations:
+        """How far the model is from obeying each operation."""
         before = np.concatenate([self.operators.hamiltonian, self.operators.position], axis=1)
         together = max(1, _BYTES_TOGETHER // before.nbytes)
+        found = []
         for start in range(0, len(self.actions), together):
             actions = self.actions[start : start + together]
-            yield from transformed(actions, self.operators.cells, before, slice(1, 4)) - before
+            change = transformed(actions, self.operators.cells, before, slice(1, 4)) - before
+            fields = site_fields(self.basis, change[:, self.operators.cells.home, 0])
+            size = np.abs(change).max(axis=(1, 3, 4))
+            found.append((size[:, 0], size[:, 1:].max(axis=1), np.abs(fields).max(axis=(1, 2), initial=0.0)))
+        return Deviations(*map(np.concatenate, zip(*found, strict=True)))
 
     def only(self, rows: Sequence[int]) -> Candidates:
         """Some of the operations."""
-        return replace(
+        fewer = replace(
             self, operations=chosen(self.operations, rows), actions=tuple(self.actions[row] for row in rows)
         )
+        if "deviations" in vars(self):
+            vars(fewer)["deviations"] = self.deviations.only(rows)
+        return fewer
+
+
+def site_fields(basis: OrbitalBasis | None, home: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Mean level Tr_site(H)/n of each site and, with spinors, its exchange field Tr_site(H sigma)/n, eV.
+
+    home : (..., orbital, orbital) H(R = 0) in the basis. Returns (..., site, 1 or 4)
+    """
+    if basis is None:
+        return np.zeros((*home.shape[:-2], 0, 1))
+    of_orbitals = np.einsum("...ij,xji->...ix", home, basis.field_operators).real
+    here = basis.site_of == np.arange(len(basis.sites))[:, None]
+    return np.asarray((here / here.sum(axis=1, keepdims=True)) @ of_orbitals)
 
 
 def candidates_of(model: WannierModel) -> Candidates:

@@ -20,6 +20,10 @@ POSITION_TOLERANCE = 1e-3
 _SAME_TRANSLATION = 1e-3
 
 
+#: Of a number that tells rotations apart, all but those with elements of 32 and more.
+_DIGITS = 64 ** np.arange(9)
+
+
 @dataclass(frozen=True, eq=False)
 class Crystal:
     """Operations that map lattice and sites onto themselves, and both as they map exactly.
@@ -136,26 +140,43 @@ class Products:
 
     def __init__(self, operations: SymmetryGroup) -> None:
         self._operations = operations
-        self._alike: dict[tuple[bytes, bool], list[int]] = {}
-        for number in range(operations.order):
-            self._alike.setdefault(self._key(operations.rotations[number], number), []).append(number)
+        codes = self._codes(operations.rotations, operations.time_reversal)
+        self._sorted = np.argsort(codes, kind="stable")
+        self._codes_sorted = codes[self._sorted]
+        self._rows: dict[int, list[int]] = {}
 
-    def _key(self, rotation: NDArray, number: int, other: int | None = None) -> tuple[bytes, bool]:
-        reversal = bool(self._operations.time_reversal[number])
-        if other is not None:
-            reversal ^= bool(self._operations.time_reversal[other])
-        return np.ascontiguousarray(rotation, dtype=np.int64).tobytes(), reversal
+    @staticmethod
+    def _codes(rotations: NDArray[np.int64], reversal: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """A number for each rotation and whether time is reversed."""
+        return 2 * (rotations.reshape(-1, 9) @ _DIGITS) + reversal
 
     def of(self, first: int, second: int) -> int | None:
         """Number of first after second, None where it is not among them."""
+        if first not in self._rows:
+            self._rows[first] = self._row(first).tolist()
+        found = self._rows[first][second]
+        return None if found < 0 else found
+
+    def _row(self, first: int) -> NDArray[np.int64]:
+        """Number of an operation after each, -1 where it is not among them."""
         ops = self._operations
-        rotation = ops.rotations[first] @ ops.rotations[second]
-        translation = ops.rotations[first] @ ops.translations[second] + ops.translations[first]
-        for number in self._alike.get(self._key(rotation, first, second), ()):
-            apart = translation - ops.translations[number]
-            if np.abs(apart - np.rint(apart)).max() < _SAME_TRANSLATION:
-                return number
-        return None
+        rotation = ops.rotations[first] @ ops.rotations
+        translation = ops.translations @ ops.rotations[first].T + ops.translations[first]
+        codes = self._codes(rotation, ops.time_reversal ^ ops.time_reversal[first])
+        found = np.full(ops.order, -1)
+        start = np.searchsorted(self._codes_sorted, codes)
+        # Operations that differ by a translation have one code.
+        for later in range(ops.order):
+            place = np.minimum(start + later, ops.order - 1)
+            alike = (start + later < ops.order) & (self._codes_sorted[place] == codes)
+            if not alike.any():
+                break
+            other = self._sorted[place]
+            apart = translation - ops.translations[other]
+            same = alike & (found < 0) & (np.abs(apart - np.rint(apart)).max(axis=1) < _SAME_TRANSLATION)
+            same &= (rotation == ops.rotations[other]).all(axis=(1, 2))
+            found[same] = other[same]
+        return found
 
     def generated(self, members: Iterable[int]) -> set[int] | None:
         """The group that operations generate, None where it is not whole among them."""

@@ -31,10 +31,13 @@ class Cells:
         found: NDArray[np.int64] = np.where(inside, self._rows[tuple(np.moveaxis(place, -1, 0))], -1)
         return found
 
-    def sources(self, action: Action) -> NDArray[np.int64]:
-        """Rows of the cells that an operation moves to each cell, (difference, R), by its relative shifts."""
-        inverse = np.rint(np.linalg.inv(action.rotation)).astype(np.int64)
-        return self.rows((self.translations - action.relative_shifts[0][:, None]) @ inverse.T)
+    def sources(self, actions: Sequence[Action]) -> NDArray[np.int64]:
+        """Rows of the cells that operations move to each cell, (operation, difference, R), by their relative
+        shifts.
+        """
+        inverse = np.rint(np.linalg.inv(np.array([action.rotation for action in actions]))).astype(np.int64)
+        moved = self.translations - _padded_shifts(actions)[:, :, None]
+        return self.rows(moved @ inverse.swapaxes(1, 2)[:, None])
 
     @cached_property
     def home(self) -> int:
@@ -43,13 +46,19 @@ class Cells:
 
 def closed_translations(translations: NDArray[np.int64], actions: Sequence[Action]) -> NDArray[np.int64]:
     """All cells into which a group moves matrix elements, sorted."""
-    moved = [
-        (translations @ action.rotation.T + shift)
-        for action in actions
-        for shift in action.relative_shifts[0]
-    ]
-    every = np.concatenate([translations, *moved])
+    rotations = np.array([action.rotation for action in actions])
+    moved = (translations @ rotations.swapaxes(1, 2))[:, None] + _padded_shifts(actions)[:, :, None]
+    every = np.concatenate([translations, moved.reshape(-1, 3)])
     return every[np.unique(codes_of(every), return_index=True)[1]]
+
+
+def _padded_shifts(actions: Sequence[Action]) -> NDArray[np.int64]:
+    """The relative shifts of each operation, (operation, difference, 3), the last repeated where others have
+    more.
+    """
+    shifts = [action.relative_shifts[0] for action in actions]
+    most = max(map(len, shifts))
+    return np.array([np.concatenate([own, own[-1:].repeat(most - len(own), axis=0)]) for own in shifts])
 
 
 def transformed(
@@ -71,20 +80,28 @@ def transformed(
     if polar.stop:
         cartesian = np.stack([action.cartesian for action in actions])
         turned[:, :, polar] = np.einsum("gab,grbij->graij", cartesian, turned[:, :, polar])
-    return np.stack([_moved(action, cells, part) for action, part in zip(actions, turned, strict=True)])
+    return _moved(actions, cells, turned)
 
 
-def _moved(action: Action, cells: Cells, turned: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Elements of operators in the cells into which an operation moves them."""
-    shifts, which = action.relative_shifts
-    sources = cells.sources(action)
-    if len(shifts) == 1 and (sources >= 0).all():
-        return turned[sources[0]]
-    result = np.zeros(turned.shape, dtype=complex)
-    for number, source in enumerate(sources):
-        there = source >= 0
-        result[there] += np.where(which == number, turned[source[there]], 0)
-    return result
+def _moved(actions: Sequence[Action], cells: Cells, turned: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Elements of operators in the cells into which operations move them, as `turned`."""
+    sources = cells.sources(actions)
+    numbers = np.arange(len(actions))
+    if sources.shape[1] == 1:
+        sources = sources[:, 0]
+        result = turned[numbers[:, None], sources]
+        return result if (sources >= 0).all() else np.where((sources >= 0)[..., None, None, None], result, 0)
+    which = np.array([action.relative_shifts[1] for action in actions])
+    place = np.moveaxis(sources[numbers[:, None, None], which], 3, 1)[:, :, None]
+    orbitals = np.arange(turned.shape[-1])
+    result = turned[
+        numbers[:, None, None, None, None],
+        place,
+        np.arange(turned.shape[2])[:, None, None],
+        orbitals[:, None],
+        orbitals,
+    ]
+    return np.where(place >= 0, result, 0)
 
 
 @dataclass(frozen=True, eq=False)

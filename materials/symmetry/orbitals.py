@@ -133,11 +133,22 @@ class Action:
     @cached_property
     def relative_shifts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The differences shift_j - shift_i that occur, (difference, 3), and which of them each i, j has."""
-        apart = self.shift[None, :] - self.shift[:, None]
-        if not apart.any():
-            return apart[0, :1], np.zeros(apart.shape[:2], dtype=np.int64)
-        first, which = np.unique(codes_of(apart), return_index=True, return_inverse=True)[1:]
-        return apart.reshape(-1, 3)[first], which.reshape(apart.shape[:2])
+        return _relative_shifts(self.shift[None])[0]
+
+
+def _relative_shifts(shift: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """`Action.relative_shifts` of each operation, from its shifts (operation, orbital or site, 3)."""
+    apart = shift[:, None] - shift[:, :, None]
+    if not apart.any():
+        alone = apart[0, 0, :1], np.zeros(apart.shape[1:3], dtype=np.int64)
+        return [alone] * len(shift)
+    first, which = np.unique(codes_of(apart), return_index=True, return_inverse=True)[1:]
+    which = which.reshape(apart.shape[:3])
+    every = apart.reshape(-1, 3)[first]
+    occurs = np.zeros((len(shift), len(every)), dtype=bool)
+    occurs[np.arange(len(shift))[:, None, None], which] = True
+    rank = np.cumsum(occurs, axis=1) - 1
+    return [(every[occurs[g]], rank[g][which[g]]) for g in range(len(shift))]
 
 
 def _spinor_rotations(cartesian: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -183,19 +194,21 @@ def actions_of(
     lost = np.abs(matrices.conj().swapaxes(1, 2) @ matrices - np.eye(len(flat))).max(axis=(1, 2))
     arriving = np.empty_like(shift)
     np.put_along_axis(arriving, image[..., None], shift, axis=1)
-    arriving = arriving[:, basis.site_of]
-    return [
-        Action(
-            matrices[g],
-            arriving[g],
-            operations.rotations[g],
-            cartesian[g],
-            bool(operations.time_reversal[g]),
+    between_sites = _relative_shifts(arriving)
+    found: list[Action | None] = []
+    for g in range(operations.order):
+        if not lands[g] or lost[g] > _CLOSED:
+            found.append(None)
+            continue
+        reversal = bool(operations.time_reversal[g])
+        action = Action(
+            matrices[g], arriving[g, basis.site_of], operations.rotations[g], cartesian[g], reversal
         )
-        if lands[g] and lost[g] <= _CLOSED
-        else None
-        for g in range(operations.order)
-    ]
+        differences, which = between_sites[g]
+        # Known at once for all operations, which one by one takes longer than the rest of a small model.
+        vars(action)["relative_shifts"] = differences, which[np.ix_(basis.site_of, basis.site_of)]
+        found.append(action)
+    return found
 
 
 Labels = Sequence[str]

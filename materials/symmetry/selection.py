@@ -14,7 +14,7 @@ from ..observable import Observable
 from .candidates import Candidates, candidates_of
 from .group import observable_mixing, whole_mixing
 from .operations import closed_group
-from .orbitals import Action, OrbitalBasis
+from .orbitals import Action
 
 #: eV: by how much an operation of the atoms may change an element of H. Wannier functions that were minimized
 #: without regard to symmetry make 0.1 in Pt on 4 x 4 x 4 and 1e-3 in GaAs; exchange in Fe makes 2.
@@ -67,7 +67,7 @@ def obeyed_within_limits(
     Raises InputError where no operation but the identity is left, or functions
     are not at the sites of their orbitals.
     """
-    operators, count = candidates.operators, candidates.operations.order
+    count = candidates.operations.order
     _check_sites(model, candidates)
     if count == 2 < candidates.found:
         raise InputError(
@@ -75,12 +75,8 @@ def obeyed_within_limits(
             "maps its trial orbitals onto one another, expected whole shells on the sites of atoms; the "
             "projections or the atoms are wrong."
         )
-    changes, fields, moves = np.zeros(count), np.zeros(count), np.zeros(count)
-    for number, change in enumerate(candidates.changes()):
-        changes[number] = np.abs(change[:, 0]).max()
-        moved = site_fields(candidates.basis, change[operators.cells.home, 0])
-        fields[number] = np.abs(moved).max(initial=0.0)
-        moves[number] = np.abs(change[:, 1:]).max()
+    found = candidates.deviations
+    changes, fields, moves = found.hamiltonian, found.fields, found.position
     mixing = {0: np.eye(len(model.observables))}
 
     def observables_follow(number: int) -> bool:
@@ -220,19 +216,6 @@ def _refusal(
         "rotation= and axis= "
         "of it in all three components, or leave it out."
     )
-
-
-def site_fields(basis: OrbitalBasis | None, home: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Mean level Tr_site(H)/n of each site and, with spinors, its exchange field Tr_site(H sigma)/n, eV.
-
-    home : (orbital, orbital) H(R = 0) in the basis. Returns (site, 1 or 4)
-    """
-    if basis is None:
-        return np.zeros((0, 1))
-    of_orbitals = np.einsum("ij,xji->ix", home, basis.field_operators).real
-    total = np.zeros((len(basis.sites), of_orbitals.shape[1]))
-    np.add.at(total, basis.site_of, of_orbitals)
-    return total / np.bincount(basis.site_of)[:, None]
 
 
 def _independent(observables: NDArray[np.complex128]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Literal
 from spinscreen.kernels import InputError
 
 from ..model import WannierModel
-from .average import AUTOMATIC_LIMIT, AUTOMATIC_POSITION, symmetrized
+from .average import AUTOMATIC_LIMIT, AUTOMATIC_POSITION, symmetrized_unless_obeyed
 
 Symmetrize = Literal["auto", "on", "off"]
 
@@ -29,13 +29,14 @@ def with_symmetry(model: WannierModel, wish: Symmetrize) -> WannierModel:
     if wish == "off" or model.is_bogoliubov or (wish == "auto" and not model.provenance.files):
         return model
     try:
-        symmetric, found = symmetrized(model)
+        averaged = symmetrized_unless_obeyed(model)
     except InputError as problem:
         if wish == "on":
             raise
         return model.noted(f"not symmetrized: {str(problem).removeprefix('symmetrize: ')}")
-    if found.is_rounding:
+    if averaged is None or averaged[1].is_rounding:
         return model
+    symmetric, found = averaged
     if wish == "auto" and not found.is_automatic:
         return model.noted(
             f"not symmetrized: H differs from its average over {found.order} operations of {found.name} by "

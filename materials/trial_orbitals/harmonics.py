@@ -107,8 +107,11 @@ def rotation_of_harmonics(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     sign = np.rint(np.linalg.det(rotation))
     proper = np.reshape(sign[..., None, None] * rotation, (-1, 3, 3))
-    vectors = Rotation.from_matrix(proper).as_rotvec().reshape(rotation.shape[:-1])
+    # With the inversion, rotations come twice.
+    once, which = np.unique(proper, axis=0, return_inverse=True)
+    vectors = Rotation.from_matrix(once).as_rotvec()
     turned = expm(-1j * np.tensordot(vectors, angular_momenta(), axes=1)).real
+    turned = turned[which.ravel()].reshape(*rotation.shape[:-2], *turned.shape[1:])
     odd = np.array([l_number % 2 == 1 for l_number, names in SHELLS.items() for _ in names])
     found: NDArray[np.float64] = turned * np.where(odd, sign[..., None], 1.0)[..., None, :]
     return found
