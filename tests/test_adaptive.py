@@ -358,6 +358,45 @@ def test_densities_at_the_edge_of_a_band(distance):
     assert abs(found[name].values[0] - exact) <= found[f"{name}_error"].values[0] + 1e-6
 
 
+def far_chain(distance: int) -> WannierModel:
+    """One band, -2 cos(k R) eV, R so many cells away."""
+    hoppings = {(0, 0, 0): np.zeros((1, 1), complex), (distance, 0, 0): -np.eye(1) + 0j}
+    return WannierModel.from_hoppings(
+        "far", np.eye(3), hoppings, np.zeros((1, 3)), periodic=(True, False, False), fermi_level=0.0
+    )
+
+
+def test_far_hoppings_are_seen():
+    """On points at which exp(i k R) is always the same a band of 4 eV would have no density of states."""
+    name = "density_of_states"
+    found = compute(far_chain(128), tolerance=0.02, quantities=[name], fermi_energy=[-1.0, 0.0])
+    assert found.attrs["converged"]
+    exact = 1 / (np.pi * np.sqrt([3.0, 4.0]))
+    assert (abs(found[name].values - exact) <= found[f"{name}_error"].values).all()
+    with pytest.raises(InputError, match=r"reach 5,000 cells far.*kmesh"):
+        compute(far_chain(5000), quantities=[name])
+
+
+def test_cells_follow_how_far_matrix_elements_reach():
+    """Along each edge by itself; what is tiny asks for nothing; alike parts of the zone are counted."""
+
+    def start(*hoppings):
+        matrices = {R: t * np.eye(1, dtype=complex) for R, t in hoppings}
+        operators = WannierModel.from_hoppings(
+            "layer", np.eye(3), {(0, 0, 0): np.zeros((1, 1), complex), **matrices}, np.zeros((1, 3)),
+            periodic=(True, True, False),
+        ).operators  # fmt: skip
+        box = Box.of(operators.cell, (True, True, False), SymmetryGroup.identity(0), operators=operators)
+        return box.counts, box.copies
+
+    near = [((1, 0, 0), 1.0), ((0, 1, 0), 1.0)]
+    assert start(*near) == ((16, 16), 1)
+    assert start(*near, ((20, 0, 0), 1.0)) == ((80, 16), 3)
+    assert start(*near, ((20, 0, 0), 1e-3)) == ((16, 16), 1)
+    assert start(((1, 1, 0), 1.0), ((1, -1, 0), 1.0)) == ((16, 16), 2)
+    assert start(((5, 0, 0), 1.0), ((0, 3, 0), 1.0), ((1, 0, 0), 1e-2)) == ((20, 16), 15)
+
+
 def test_no_cell_carries_much():
     """A sharp peak: its cells are halved until each is a small part of it."""
     model = library.kane_mele(spin_orbit=1e-3, rashba=0.0, staggered=0.0)

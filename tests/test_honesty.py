@@ -51,9 +51,11 @@ class Case:
     least_start: int = 0
 
 
-def chain(dimension: int) -> WannierModel:
-    """One band, -2 t sum cos k, t = 1 eV."""
-    hoppings = {tuple(int(i == a) for i in range(3)): np.array([[-1.0 + 0j]]) for a in range(dimension)}
+def chain(dimension: int, distance: int = 1) -> WannierModel:
+    """One band, -2 t sum cos(k R), t = 1 eV, R some cells along each axis."""
+    hoppings = {
+        tuple(distance * int(i == a) for i in range(3)): np.array([[-1.0 + 0j]]) for a in range(dimension)
+    }
     return WannierModel.from_hoppings(
         "chain", np.eye(3), {(0, 0, 0): np.zeros((1, 1), complex), **hoppings}, np.zeros((1, 3)),
         periodic=tuple(a < dimension for a in range(3)), fermi_level=0.0,
@@ -156,6 +158,21 @@ def cases() -> list[Case]:
     found.append(Case("square lattice", chain(2), density, metal, -square_density(metal), least_start=16))
     chains = -1 / (np.pi * np.sqrt(4 - metal**2))
     found.append(Case("1D states", chain(1), density, metal, chains))
+    # The zone repeats itself: errors of its parts are the same.
+    for distance in (8, 64):
+        budget, far = 4000 + 40 * distance, chain(1, distance)
+        found.append(Case(f"states {distance} cells away", far, density, metal, chains, budget=budget))
+        exact = filling(metal, 1)
+        found.append(
+            Case(
+                f"electrons {distance} cells away",
+                far,
+                quantity("carrier_density"),
+                metal,
+                exact,
+                budget=budget,
+            )
+        )
     everything = np.array([1e3])
     model, integral = synthetic(node, 3)
     found.append(Case("node", model, integral, everything, np.array([WATSON]), budget=20_000, least_start=8))
@@ -172,7 +189,7 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     shapes = component_shapes(operators, resolution, terms)
     channels = channels_of([case.chosen], terms, shapes, {})
     group = SymmetryGroup.identity(operators.observable_count)
-    box = Box.of(case.model.lattice, case.model.periodic, group, start, offset)
+    box = Box.of(case.model.lattice, case.model.periodic, group, start, offset, operators)
     largest = np.full(channels.count, np.inf)
     task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, largest, 64, 16)
     state = refine(operators, task, Cells(0, box.start(), True))
@@ -180,7 +197,7 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     first = Estimate.of(state, channels, History.before(channels, len(case.energies)))
     history = History(np.repeat(first.value[None], 2, axis=0), np.zeros(2, dtype=int))
     while True:
-        estimate = Estimate.of(state, channels, history)
+        estimate = Estimate.of(state, channels, history, box.copies)
         history = history.and_then(estimate, state.points)
         place = (*case.place, slice(None))
         yield channels.values(0, estimate.value)[place], channels.bounds(0, estimate.bar)[place]

@@ -113,7 +113,7 @@ def run_adaptive(
         progress(kept.state.points)
     state, history, passed = kept.state, kept.history, kept.passed
     while True:
-        estimate = Estimate.of(state, plan.task.channels, history)
+        estimate = Estimate.of(state, plan.task.channels, history, plan.task.box.copies)
         standing = Standing.of(plan.chosen, plan.task.channels, estimate, state.leaves, plan.least)
         goals = standing.goal(tolerance)
         if isinstance(progress, Aimed):

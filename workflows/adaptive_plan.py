@@ -125,7 +125,7 @@ def make_adaptive_plan(
     terms = tuple(dict.fromkeys(term for integral in chosen for term in integral.terms))
     shapes = component_shapes(operators, settings.resolution, terms)
     channels = channels_of(chosen, terms, shapes, _projectors(terms, shapes, group))
-    box = Box.of(operators.cell, periodic, group)
+    box = Box.of(operators.cell, periodic, group, operators=operators)
     numbers = 8 * channels.count * len(settings.fermi_energy)
     per_cell = numbers * _ARRAYS_PER_CELL * (1 + 2**box.dimension)
     sums = numbers * (_SUMS * SUMS_HELD + _VALUES_HELD)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..lattice import Integer, Real
+from ..lattice import Integer, LatticeOperators, Real
 from ..symmetry import SymmetryGroup
+from .reach import least_counts, repetitions
 
 #: Cells along the longest edge of a box at the start, in 1, 2 and 3 dimensions.
 _START = {1: 32, 2: 16, 3: 8}
@@ -35,6 +36,7 @@ class Box:
     source, sign, half : (operation, d) symmetry x'_a = sign_a x_source_a + half_a/2 modulo 1; the identity is
         the first
     offset : of the cells, (d,); anything but 0 keeps the translations only
+    copies : parts of the zone that are alike without any symmetry, whose errors are not independent
     """
 
     axes: Real
@@ -44,6 +46,7 @@ class Box:
     sign: Integer
     half: Integer
     offset: Real
+    copies: int = 1
 
     @property
     def dimension(self) -> int:
@@ -115,34 +118,44 @@ class Box:
         group: SymmetryGroup,
         start: int | None = None,
         offset: Real | None = None,
+        operators: LatticeOperators | None = None,
     ) -> Box:
         """The box in which most of a group maps cells onto cells, relative to its number of zones.
 
         cell : (3, 3) angstrom, rows; start : cells along its longest edge, made even; None: by the dimension
-        offset : of the cells, in edges
+        offset : of the cells, in edges; operators : whose reach the cells resolve. Raises InputError where no
+        start mesh does.
         """
         reciprocal = np.asarray(2 * np.pi * np.linalg.inv(cell).T, dtype=np.float64)
         best: Box | None = None
         best_rank = (0.0, 0.0)
         for axes in _candidates(reciprocal, np.array(periodic)):
             zones = round(float(np.sqrt(np.linalg.det(axes @ axes.T))) / _unit(axes))
-            box = cls._with_axes(axes, reciprocal, group, start, offset)
+            box = cls._with_axes(axes, reciprocal, group, start, offset, operators)
             rank = (box.order / zones, -float(zones))
             if rank > best_rank:
                 best, best_rank = box, rank
         assert best is not None
-        return best
+        return best if operators is None else replace(best, copies=operators.once(repetitions))
 
     @classmethod
     def _with_axes(
-        cls, axes: Integer, reciprocal: Real, group: SymmetryGroup, start: int | None, offset: Real | None
+        cls,
+        axes: Integer,
+        reciprocal: Real,
+        group: SymmetryGroup,
+        start: int | None,
+        offset: Real | None,
+        operators: LatticeOperators | None,
     ) -> Box:
         edges = axes @ reciprocal
         lengths = np.linalg.norm(edges, axis=1)
         longest = start or _START[len(axes)]
         # Axes of one length, up to rounding, get one count: symmetry may exchange them.
         shares = np.round(lengths / lengths.max(), 6)
-        counts = tuple(max(2, 2 * round(longest * float(share) / 2)) for share in shares)
+        least = np.zeros(len(axes)) if operators is None else least_counts(operators, axes)
+        wanted = np.maximum(least, longest * shares)
+        counts = tuple(max(2, 2 * round(float(count) / 2)) for count in wanted)
         shift = np.zeros(len(axes)) if offset is None else np.asarray(offset, dtype=float)
         operations = _operations(axes, counts, group, bool(shift.any()))
         source, sign, half = (np.array(part) for part in zip(*operations, strict=True))

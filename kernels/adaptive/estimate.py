@@ -85,17 +85,17 @@ class Estimate:
     size: Real
 
     @classmethod
-    def of(cls, state: Refined, channels: Channels, history: History) -> Estimate:
+    def of(cls, state: Refined, channels: Channels, history: History, copies: int = 1) -> Estimate:
         """Richardson's extrapolation, and the error of a cell taken for independent of that of another.
 
         A bar is at least what the value has changed by lately.
+        copies : cells whose errors are the same, at most
         """
         fine, change, squares, doubts, size, bias = (part.T for part in state.sums)
         # The midpoint rule is of second order: a finer value is four times as good.
         value = fine + change / 3
-        bar = np.sqrt(
-            np.maximum(squares, 0) + (change / 3) ** 2 + np.maximum(doubts, 0) + (_MEAN_BEND * bias) ** 2
-        )
+        apart = copies * (np.maximum(squares, 0) + np.maximum(doubts, 0))
+        bar = np.sqrt(apart + (change / 3) ** 2 + (_MEAN_BEND * bias) ** 2)
         changed = history.change(value, state.points, channels.of_surface)
         return cls(value, np.maximum(bar, changed), size)
 
