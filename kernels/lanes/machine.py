@@ -214,6 +214,15 @@ class _SumTile(_Literal):
         return signature(types.void, *kinds) if literal else None
 
 
+class _StayingLoad(ir.LoadInstr):
+    """A load that LLVM moves nowhere: it calls that volatile."""
+
+    def descr(self, buf: list[str]) -> None:
+        text: list[str] = []
+        super().descr(text)
+        buf.append("".join(text).replace("load ", "load volatile ", 1))
+
+
 class _Tile:
     """Accumulators of a tile, held in registers while a loop runs over what is summed."""
 
@@ -226,9 +235,15 @@ class _Tile:
         for value, place in zip(values, self.sums, strict=True):
             self.builder.store(value, place)
 
-    def load(self, kind: Any, array: Any, place: Any, offset: int = 0) -> Any:
+    def load(self, kind: Any, array: Any, place: Any, offset: int = 0, stays: bool = False) -> Any:
+        """One vector; `stays` : it is not to be read earlier than here."""
         where = self.builder.add(place, ir.Constant(place.type, offset))
-        loaded = self.builder.load(_address(self.context, self.builder, kind, array, where))
+        address = _address(self.context, self.builder, kind, array, where)
+        if stays:
+            loaded = _StayingLoad(self.builder.block, address, "stays")
+            self.builder._insert(loaded)
+        else:
+            loaded = self.builder.load(address)
         loaded.align = 8
         return loaded
 
@@ -238,41 +253,77 @@ class _Tile:
         product = builder.fmul(left, right, flags=_FLAGS)
         builder.store(combine(builder.load(place), product, flags=_FLAGS), place)
 
+    def sum(self, number: int) -> Any:
+        return self.builder.load(self.sums[number])
+
+    def put(self, value: Any, kind: Any, array: Any, place: Any) -> None:
+        self.builder.store(value, _address(self.context, self.builder, kind, array, place)).align = 8
+
     def store(self, number: int, kind: Any, array: Any, place: Any) -> None:
-        address = _address(self.context, self.builder, kind, array, place)
-        self.builder.store(self.builder.load(self.sums[number]), address).align = 8
+        self.put(self.sum(number), kind, array, place)
 
 
 @_lowers(vectors.product_tile, *[types.Any] * 11)
 def _lower_product_tile(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     rows, columns = sig.args[0].literal_value, sig.args[1].literal_value
     _, _, length, left, i, right, j, out, place, down, across = args
-    tile = _Tile(context, builder, 2 * rows * columns)
-    two = ir.Constant(length.type, 2)
-    span = builder.mul(length, two)
-    starts = [
-        [builder.mul(builder.add(first, ir.Constant(first.type, x)), span) for x in range(count)]
-        for first, count in ((i, rows), (j, columns))
-    ]
-    with cgutils.for_range(builder, length) as loop:
-        at = builder.mul(loop.index, two)
-        b = [[tile.load(sig.args[5], right, builder.add(s, at), c) for c in (0, 1)] for s in starts[1]]
-        for x, start in enumerate(starts[0]):
-            re, im = (tile.load(sig.args[3], left, builder.add(start, at), c) for c in (0, 1))
-            for y, (u, v) in enumerate(b):
-                number = 2 * (x * columns + y)
-                tile.add(number, re, u)
-                tile.add(number, im, v)
-                tile.add(number + 1, re, v)
-                tile.add(number + 1, im, u, -1)
-    for x in range(rows):
-        for y in range(columns):
-            here = builder.add(place, builder.mul(down, ir.Constant(down.type, x)))
-            here = builder.add(here, builder.mul(across, ir.Constant(across.type, y)))
-            tile.store(2 * (x * columns + y), sig.args[7], out, here)
-            here = builder.add(here, ir.Constant(here.type, 1))
-            tile.store(2 * (x * columns + y) + 1, sig.args[7], out, here)
+    # Without the 32 registers of AVX-512 one column is what fits.
+    step = columns if WIDTH == 8 else 1
+    for first in range(0, columns, step):
+        tile = _Tile(context, builder, 3 * rows * step)
+        span = builder.mul(length, ir.Constant(length.type, 2))
+        lefts, rights = (
+            [builder.mul(builder.add(begin, ir.Constant(begin.type, x)), span) for x in range(start, stop)]
+            for begin, start, stop in ((i, 0, rows), (j, first, first + step))
+        )
+        with cgutils.for_range(builder, length) as loop:
+            at = builder.mul(loop.index, ir.Constant(length.type, 2))
+            a = [_Factor(tile, sig.args[3], left, builder.add(start, at), builder.fsub) for start in lefts]
+            b = [_Factor(tile, sig.args[5], right, builder.add(start, at), builder.fadd) for start in rights]
+            _multiply(tile, a, b)
+        for x in range(rows):
+            for y in range(step):
+                here = builder.add(place, builder.mul(down, ir.Constant(down.type, x)))
+                here = builder.add(here, builder.mul(across, ir.Constant(across.type, first + y)))
+                reals, imaginaries, both = (tile.sum(3 * (x * step + y) + part) for part in range(3))
+                tile.put(builder.fadd(reals, imaginaries), sig.args[7], out, here)
+                im = builder.fadd(builder.fsub(both, reals), imaginaries)
+                tile.put(im, sig.args[7], out, builder.add(here, ir.Constant(here.type, 1)))
     return context.get_dummy_value()
+
+
+class _Factor:
+    """A complex vector in memory: its real part, its imaginary part, and what `combine` makes of them."""
+
+    def __init__(self, tile: _Tile, kind: Any, array: Any, place: Any, combine: Callable[..., Any]) -> None:
+        self._where, self._combine = (tile, kind, array, place), combine
+
+    def part(self, number: int, stays: bool) -> Any:
+        tile, kind, array, place = self._where
+        if number < 2:
+            return tile.load(kind, array, place, number, stays)
+        return self._combine(*(tile.load(kind, array, place, part, stays) for part in (0, 1)))
+
+
+def _multiply(tile: _Tile, left: list[_Factor], right: list[_Factor]) -> None:
+    """Add conj(a) b as Gauss does, with three products: of real parts, of imaginary ones, of a' and b'.
+
+    With a' = re a - im a and b' = re b + im b the imaginary part is third minus first plus second.
+    """
+    if len(left) * len(right) <= 6:
+        parts = [[factor.part(number, False) for number in range(3)] for factor in (*left, *right)]
+        for x, a in enumerate(parts[: len(left)]):
+            for y, b in enumerate(parts[len(left) :]):
+                for number in range(3):
+                    tile.add(3 * (x * len(right) + y) + number, a[number], b[number])
+        return
+    # 27 sums leave five registers, so that loads have to stay where they are said.
+    for number in range(3):
+        columns = [factor.part(number, True) for factor in right]
+        for x, factor in enumerate(left):
+            row = factor.part(number, True)
+            for y, column in enumerate(columns):
+                tile.add(3 * (x * len(right) + y) + number, row, column)
 
 
 @_lowers(vectors.sum_tile, *[types.Any] * 8)
