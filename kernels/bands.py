@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from . import contractions
 from .errors import InputError, checked_number
-from .lanes import LaneBands, SummedOperators, eigh, solved
+from .lanes import LaneBands, LaneVertex, SummedOperators, eigh, solved
 from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
@@ -82,31 +82,26 @@ class Vertex:
     position: Complex
 
 
-class BareVertex(Vertex):
-    """v_b and r_b, computed when they are asked for: loops over lanes make their own.
+class LazyVertex(Vertex):
+    """Matrices that are made when they are asked for: loops over lanes make their own."""
 
-    energy, label : (k, band); slopes : gives dHbar_a and Abar_a, (k, n, 6, m)
-    """
+    def __init__(self, make: Callable[[], tuple[Complex, Complex]]) -> None:
+        vars(self).update(_make=make)
 
-    def __init__(self, energy: Real, label: Integer, slopes: Callable[[], Complex]) -> None:
-        vars(self).update(_energy=energy, _label=label, _slopes=slopes)
-
-    _energy: Real
-    _label: Integer
-    _slopes: Callable[[], Complex]
+    _make: Callable[[], tuple[Complex, Complex]]
 
     @cached_property
-    def _interband(self) -> tuple[Complex, Complex]:
-        velocity, position = contractions.interband(self._energy, self._label, self._slopes())
+    def _made(self) -> tuple[Complex, Complex]:
+        velocity, position = self._make()
         return frozen(velocity), frozen(position)
 
     @property
     def velocity(self) -> Complex:
-        return self._interband[0]
+        return self._made[0]
 
     @property
     def position(self) -> Complex:
-        return self._interband[1]
+        return self._made[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,12 +217,13 @@ class BlochBands:
     @cached_property
     def bare(self) -> Vertex:
         """v_b and r_b."""
+        energy, label = self.energy, self.multiplet_label
+        # Not a method of these bands: a cycle of references would keep old matrices alive.
         if self.lanes is None:
             slopes = self.slopes_and_positions
-            return BareVertex(self.energy, self.multiplet_label, lambda: slopes)
-        # Not a method of these bands: a cycle of references would keep old matrices alive.
+            return LazyVertex(lambda: contractions.interband(energy, label, slopes))
         lanes = self.lanes
-        return BareVertex(self.energy, self.multiplet_label, lambda: lanes.slopes_and_positions)
+        return LazyVertex(lambda: contractions.interband(energy, label, lanes.slopes_and_positions))
 
     @cached_property
     def charge_matrix(self) -> Complex | None:
@@ -238,19 +234,17 @@ class BlochBands:
     @cached_property
     def field(self) -> Vertex:
         """V_b = 1/2 {tau_z, v_b} and its r^V_b (theory section 6); v_b and r_b where all are electrons."""
-        if self.charge_matrix is None:
+        if self.operators.field_charge is None:
             return self.bare
-        count, size = self.energy.shape
-        product = (self.charge_matrix @ self.velocity.reshape(count, size, -1)).reshape(self.velocity.shape)
-        velocity = (product + product.conj().swapaxes(1, 3)) / 2
-        return Vertex(frozen(velocity), frozen(-1j * self.inverse_gap[:, :, None] * velocity))
+        bare, energy, label = self.bare, self.energy, self.multiplet_label
+        states, signs = self.states, self.operators.field_charge
+        return LazyVertex(lambda: field_matrices(bare.velocity, energy, label, states, signs))
 
-    @cached_property
-    def inverse_gap(self) -> Real:
-        """1/(eps_n - eps_m) between multiplets, 0 inside, (k, n, m) 1/eV."""
-        gap = self.energy[:, :, None] - self.energy[:, None, :]
-        separate = self.multiplet_label[:, :, None] != self.multiplet_label[:, None, :]
-        return frozen(np.divide(1.0, gap, out=np.zeros_like(gap), where=separate))
+    def lane_vertex(self, vertex: Vertex) -> LaneVertex | None:
+        """The same for loops over lanes, where these bands are in lanes and the vertex is one of theirs."""
+        if self.lanes is None or (vertex is not self.bare and vertex is not self.field):
+            return None
+        return self.once(_lane_vertex, vertex)
 
     def once(self, formula: Callable[[BlochBands, Vertex], Result], vertex: Vertex) -> Result:
         """formula(bands, vertex), computed once for each vertex: most models have only one."""
@@ -318,6 +312,28 @@ class BlochBands:
             self.states,
         )
         return frozen(berry), frozen(conserved)
+
+
+def _lane_vertex(bands: BlochBands, vertex: Vertex) -> LaneVertex:
+    assert bands.lanes is not None
+    return LaneVertex(bands.lanes, bands.multiplet_label, vertex is not bands.bare)
+
+
+def field_matrices(
+    velocity: Complex, energy: Real, label: Integer, states: Complex, signs: Real
+) -> tuple[Complex, Complex]:
+    """V_b = 1/2 {tau_z, v_b} and r^V_b = -i V_b/(eps_n - eps_m) between multiplets, (k, n, b, m).
+
+    velocity : v_b; energy, label : (k, band); states : (k, wannier, band); signs : (wannier,) tau_z
+    """
+    count, size = energy.shape
+    charge = (states.conj().swapaxes(1, 2) * signs) @ states
+    product = (charge @ velocity.reshape(count, size, -1)).reshape(velocity.shape)
+    coupled = (product + product.conj().swapaxes(1, 3)) / 2
+    gap = energy[:, :, None] - energy[:, None, :]
+    separate = label[:, :, None] != label[:, None, :]
+    inverse = np.divide(1.0, gap, out=np.zeros_like(gap), where=separate)
+    return coupled, -1j * inverse[:, :, None] * coupled
 
 
 def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:

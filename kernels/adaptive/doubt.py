@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import loops
+from .. import lanes, loops
 from ..bands import BlochBands
 from ..lattice import CYCLIC, Integer, Real
 from ..quantities import Term
@@ -145,20 +145,21 @@ def meetings(bands: BlochBands, neighbours: Neighbours, lowest: float, highest: 
     near &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
     rows = np.flatnonzero(near.any(axis=1))
     near = near[rows]
-    shape, observables = near.shape, bands.observable.shape[2]
-    speeds, turns = np.zeros((*shape, 3)), np.zeros((*shape, 3))
-    sizes, overlaps = np.zeros((*shape, observables)), np.zeros((*shape, observables))
-    loops.meeting_levels(
-        bands.multiplet_label[rows],
-        bands.velocity[rows],
-        bands.observable[rows],
-        near.astype(np.int64),
-        speeds,
-        turns,
-        sizes,
-        overlaps,
-    )
+    speeds, turns, sizes, overlaps = _norms(bands, rows, near.astype(np.int64))
     spread = np.where(near, neighbours.spread[rows], 1.0)
     bound = np.where(near, _HIDDEN / spread**2, 0.0)
     # Of a cone the sum of the two is the same in all directions.
     return Meetings(rows, bound, np.hypot(speeds, turns), sizes, overlaps)
+
+
+def _norms(bands: BlochBands, rows: Integer, near: Integer) -> tuple[Real, Real, Real, Real]:
+    """What `meeting_levels` finds between levels at some k points, (row, pair, axis or observable)."""
+    shape, observables = near.shape, bands.operators.observable_count
+    speeds, turns = np.zeros((*shape, 3)), np.zeros((*shape, 3))
+    found = speeds, turns, np.zeros((*shape, observables)), np.zeros((*shape, observables))
+    label = bands.multiplet_label
+    if bands.lanes is not None:
+        lanes.meeting_levels(bands.energy, label, rows, bands.lanes.rotated, near, *found)
+    else:
+        loops.meeting_levels(label[rows], bands.velocity[rows], bands.observable[rows], near, *found)
+    return found

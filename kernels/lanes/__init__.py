@@ -11,7 +11,9 @@ from .bloch import (
     tables_of_lines,
 )
 from .eigensolver import eigh
+from .occupied import meeting_levels
 from .sums import powers_of, reach
+from .vertex import LaneVertex
 
 #: Wannier functions beyond which matrices are too large for a group of them to stay in cache.
 LARGEST = 128
@@ -19,10 +21,12 @@ LARGEST = 128
 __all__ = [
     "LARGEST",
     "LaneBands",
+    "LaneVertex",
     "SummedOperators",
     "eigh",
     "families_of",
     "lane_bytes",
+    "meeting_levels",
     "operators_at",
     "operators_on_lines",
     "planes",

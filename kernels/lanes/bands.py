@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..lattice import Complex, Integer, Real
-from . import layout, proper, response, traces
+from . import field, layout, occupied, pairs, response, traces
 from .bloch import SummedOperators
 from .width import aligned, scratch, width
 
@@ -36,7 +36,7 @@ class LaneBands:
     @cached_property
     def curl(self) -> Real:
         if self.operators.has_curl:
-            return self.operators.sums.half_rotated_curl(self.states)
+            return self.operators.sums.half_rotated(1, 3, 3, self.states)
         groups, size, lanes = self.energy.shape
         return aligned(groups, 0, size, size, 2, lanes)
 
@@ -74,53 +74,85 @@ class LaneBands:
         values = aligned(len(self.energy), size, observables, 3, 3, lanes)
         vectors = (3, size, size, 2, lanes)
         work = scratch(vectors, vectors, vectors[1:])
-        packed = self._packed(label)
+        packed = self.packed(label)
         response.conventional(self.energy, packed, self.rotated, float(broadening) ** 2, values, *work)
-        return self._shared(values, label)
+        return self.shared(values, label)
 
     def curvature(self, label: Integer) -> tuple[Real, Real]:
         """Tr F_c/|N| (k, band, axis) and Re Tr[theta_N F_c]/|N| (k, band, observable, axis), angstrom^2."""
-        values = aligned(len(self.energy), self.size, 1 + self.operators.observable_count, 3, width())
-        work = self._velocity_and_position()
-        packed = self._packed(label)
-        traces.curvature(self.energy, packed, self.rotated, self.states, self.curl, values, *work)
-        shared = self._shared(values, label)
+        shared = self._curvature(self.rotated, label)
         return shared[:, :, 0], shared[:, :, 1:]
 
-    def flows(self, label: Integer) -> tuple[Real, Real]:
-        """Re Tr_N[d_a v_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} v_b]/|N|, (k, band, observable, a, b)."""
-        shape = len(self.energy), self.size, self.operators.observable_count, 3, 3, width()
-        dipole, drude = aligned(*shape), aligned(*shape)
-        work = self._velocity_and_position()
-        traces.flows(self.energy, self._packed(label), self.rotated, dipole, drude, *work)
-        return self._shared(dipole, label), self._shared(drude, label)
+    def _curvature(self, rotated: Real, label: Integer) -> Real:
+        """Of the observables that follow dHbar_a and Abar_a, the trace of F_c before them."""
+        values = aligned(len(self.energy), self.size, rotated.shape[1] - 5, 3, width())
+        work = scratch(self._vectors, self._vectors)
+        packed = self.packed(label)
+        traces.curvature(self.energy, packed, rotated, self.states, self.curl, values, *work)
+        return self.shared(values, label)
 
-    def proper(self, label: Integer) -> Real:
-        """T14's sea per band, (k, band, observable, a, b)."""
-        shape = len(self.energy), self.size, self.operators.observable_count, 3, 3, width()
-        values, square = aligned(*shape), (self.size, self.size)
-        vectors = (3, *square, 2, width())
-        work = scratch((*square, width()), vectors, vectors, vectors, vectors[1:])
-        proper.proper(self.energy, self._packed(label), self.rotated, values, *work)
-        return self._shared(values, label)
+    @cached_property
+    def charge(self) -> tuple[Real, Real]:
+        """Tau_z times each state, as rows, and tau_z between bands, (group, n, n, 2, lane)."""
+        charged, charge = aligned(*self.states.shape), aligned(*self.states.shape)
+        field.charges(self.operators.field_charge, self.states, charged, charge)
+        return charged, charge
 
-    def moments(self, label: Integer) -> Real:
-        """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a v_b - r_b v_a), (k, band, observable, c)."""
+    def electron_content(self, label: Integer) -> Real:
+        """Tr_N tau_z/|N|, (k, band)."""
+        return self._diagonals(self.charge[1][:, None], 0, 1, label)[:, :, 0]
+
+    def charge_curvature(self, label: Integer) -> Real:
+        """Re Tr[(tau_z)_N F_c]/|N|, (k, band, axis)."""
+        rotated = np.concatenate([self.rotated[:, :6], self.charge[1][:, None]], axis=1)
+        return self._curvature(rotated, label)[:, :, 1]
+
+    def velocities(self, label: Integer) -> Real:
+        """Tr v_a,N/|N|, (k, band, a): on the diagonal the slopes of H are all there is."""
+        return self._diagonals(self.rotated, 0, 3, label)
+
+    def textures(self, label: Integer) -> Real:
+        """Tr theta_N/|N|, (k, band, observable)."""
+        return self._diagonals(self.rotated, 6, self.operators.observable_count, label)
+
+    def _diagonals(self, matrices: Real, first: int, count: int, label: Integer) -> Real:
+        values = aligned(len(self.energy), self.size, count, width())
+        pairs.diagonals(matrices, first, values)
+        return self.shared(values, label)
+
+    def texture_slopes(self, label: Integer) -> Real:
+        """d_a theta_n, (k, band, observable, a), see `quantities.equilibrium`."""
+        observables, sums = self.operators.observable_count, self.operators.sums
+        values = aligned(len(self.energy), self.size, observables, 3, width())
+        pairs.slopes(self.energy, self.packed(label), self.rotated, values)
+        if self.operators.has_observable_slopes:
+            half = sums.half_rotated(3, 0, 3 * observables, self.states)
+            own = aligned(len(self.energy), self.size, 3 * observables, width())
+            pairs.expectations(self.states, half, own)
+            values += own.reshape(values.shape)
+        return self.shared(values, label)
+
+    def occupied_increments(self, label: Integer) -> Real:
+        """What each band adds to Re Tr[theta_occ F_occ], (k, band, observable, c)."""
         values = aligned(len(self.energy), self.size, self.operators.observable_count, 3, width())
-        work = self._velocity_and_position()
-        proper.moments(self.energy, self._packed(label), self.rotated, values, *work)
-        return self._shared(values, label)
+        velocity, position = (aligned(len(self.energy), *self._vectors) for _ in range(2))
+        pairs.interband(self.energy, self.packed(label), self.rotated, velocity, position)
+        work = scratch(self._vectors, self._vectors[1:])
+        occupied.occupied_increments(self.rotated, position, self.states, self.curl, values, *work)
+        return self.shared(values, label)
 
-    def _velocity_and_position(self) -> list[Real]:
-        vectors = (3, self.size, self.size, 2, width())
-        return scratch(vectors, vectors)
+    @property
+    def _vectors(self) -> tuple[int, ...]:
+        return (3, self.size, self.size, 2, width())
 
-    def _packed(self, label: Integer) -> Real:
+    def packed(self, label: Integer) -> Real:
+        """Numbers of multiplets, (group, n, lane)."""
         packed = aligned(*self.energy.shape)
         layout.pack_levels(label.astype(float), packed)
         return packed
 
-    def _shared(self, values: Real, label: Integer) -> Real:
+    def shared(self, values: Real, label: Integer) -> Real:
+        """Shares of multiplets, (k, band, components ...), from parts (group, n, components ..., lane)."""
         groups, size, lanes = self.energy.shape
         shared = np.empty((self.count, size, *values.shape[2:-1]))
         components = math.prod(values.shape[2:-1])

@@ -37,11 +37,21 @@ class SummedOperators(BlochOperators):
 
     @cached_property
     def observable_slopes(self) -> Complex | None:
-        return self.sums.matrices([(3, 0, 3 * self.observable_count)]) if len(self.sums.tables) > 3 else None
+        wanted = [(3, 0, 3 * self.observable_count)]
+        return self.sums.matrices(wanted) if self.has_observable_slopes else None
+
+    @property
+    def has_observable_slopes(self) -> bool:
+        return len(self.sums.tables) > 3
 
     @property
     def has_curl(self) -> bool:
         return self._with_curl
+
+    def electrons(self) -> SummedOperators:
+        assert self.field_charge is not None
+        own = self.sums.block(np.flatnonzero(self.field_charge > 0))
+        return SummedOperators(own, self.observable_count, self._with_curl, None)
 
     def at(self, rows: Integer) -> SummedOperators:
         return SummedOperators(self.sums.at(rows), self.observable_count, self._with_curl, self.field_charge)

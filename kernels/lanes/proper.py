@@ -5,9 +5,8 @@ from __future__ import annotations
 from ..compiled import lane_helper, lane_loop
 from ..lattice import Real
 from .products import rows_times_rows
-from .response import positions, velocities
 from .traces import add, begin_of_members, end_of_members, overlap
-from .vectors import fill, load, pick, store
+from .vectors import Vector, fill, load, pick, some, store
 
 
 @lane_helper
@@ -25,25 +24,54 @@ def inverse_gaps(n: int, energy: Real, label: Real, inverse: Real) -> None:
 def dressed(
     n: int, label: Real, inverse: Real, velocity: Real, position: Real, operator: Real, out: Real
 ) -> None:
-    """Z = r X + (i/2) (w X)_nm/(eps_n - eps_m), w being the velocity restricted to multiplets."""
+    """Z + Z^dagger below the diagonal, Z = r X + (i/2) (w X)_nm/(eps_n - eps_m), w = v inside multiplets.
+
+    Inside multiplets it is not what it says: nobody asks for it there.
+    """
     rows_times_rows(n, position, operator, out, 2 * n, 2)
-    zero = fill(0.0)
     for i in range(n):
-        # The product has come out as its complex conjugate.
-        for m in range(n):
-            place = 2 * (i * n + m) + 1
-            store(out, place, -load(out, place))
-        for member in range(begin_of_members(i, label), end_of_members(n, i, label)):
-            same = load(label, member) == load(label, i)
-            a = pick(same, 0.5 * load(velocity, 2 * (i * n + member)), zero)
-            b = pick(same, 0.5 * load(velocity, 2 * (i * n + member) + 1), zero)
-            for m in range(n):
-                x = load(operator, 2 * (member * n + m))
-                y = load(operator, 2 * (member * n + m) + 1)
-                scale = load(inverse, i * n + m)
-                place = 2 * (i * n + m)
-                store(out, place, load(out, place) - scale * (a * y + b * x))
-                store(out, place + 1, load(out, place + 1) + scale * (a * x - b * y))
+        own = 0.5 * load(velocity, 2 * (i * n + i))
+        for j in range(i):
+            here = 2 * (i * n + j)
+            there = 2 * (j * n + i)
+            scale = load(inverse, i * n + j) * (own + 0.5 * load(velocity, 2 * (j * n + j)))
+            # The product has come out as its complex conjugate.
+            re = load(out, here) + load(out, there) - scale * load(operator, here + 1)
+            im = load(out, there + 1) - load(out, here + 1) + scale * load(operator, here)
+            store(out, here, re)
+            store(out, here + 1, im)
+    if some(load(label, n - 1) < fill(n - 1.0)):
+        add_partners(n, label, inverse, velocity, operator, out)
+
+
+@lane_helper
+def add_partners(n: int, label: Real, inverse: Real, velocity: Real, operator: Real, out: Real) -> None:
+    """What w between the members of a multiplet adds: (i/2) ((w X)_ij + (X w)_ij)/(eps_i - eps_j)."""
+    zero = fill(0.0)
+    for member in range(n):
+        for partner in range(begin_of_members(member, label), end_of_members(n, member, label)):
+            if partner == member:
+                continue
+            same = load(label, partner) == load(label, member)
+            place = 2 * (member * n + partner)
+            a = pick(same, 0.5 * load(velocity, place), zero)
+            b = pick(same, 0.5 * load(velocity, place + 1), zero)
+            for j in range(member):
+                add_turned(a, b, operator, 2 * (partner * n + j), inverse, out, member * n + j)
+            for i in range(member + 1, n):
+                add_turned(a, -b, operator, 2 * (i * n + partner), inverse, out, i * n + member)
+
+
+@lane_helper
+def add_turned(
+    a: Vector, b: Vector, operator: Real, place: int, inverse: Real, out: Real, element: int
+) -> None:
+    """Add i (a + i b) X/(eps_i - eps_j) to an element."""
+    x = load(operator, place)
+    y = load(operator, place + 1)
+    scale = load(inverse, element)
+    add(out, 2 * element, -scale * (a * y + b * x))
+    add(out, 2 * element + 1, scale * (a * x - b * y))
 
 
 @lane_helper
@@ -52,104 +80,120 @@ def proper_pairs(
     inverse: Real,
     theta: Real,
     dressed_theta: Real,
-    velocity: Real,
-    dressed_velocity: Real,
+    field: Real,
+    dressed_field: Real,
     values: Real,
     first: int,
     step: int,
 ) -> None:
-    """Row sums minus column sums of Re(Theta~ conj(Z[v_b])) - Re(Z[Theta] conj(v~_b)), for all b.
+    """Sums over pairs of Re(Theta~ conj(Z[V_b])) - Re(Z[Theta] conj(V~_b)), Z with its adjoint, for all b.
 
     values : those of band n are vectors n * step + first, one for each b
     """
     size = 2 * n * n
     for i in range(n):
-        for b in range(3):
-            total = fill(0.0)
-            for j in range(n):
-                here = 2 * (i * n + j)
-                there = size * b + here
-                e = load(theta, here) * load(dressed_velocity, there)
-                e = e + load(theta, here + 1) * load(dressed_velocity, there + 1)
-                e = e - load(dressed_theta, here) * load(velocity, there)
-                e = e - load(dressed_theta, here + 1) * load(velocity, there + 1)
-                e = e * load(inverse, i * n + j)
-                total = total + e
-                add(values, j * step + first + b, -e)
-            add(values, i * step + first + b, total)
+        x = fill(0.0)
+        y = fill(0.0)
+        z = fill(0.0)
+        for j in range(i):
+            here = 2 * (i * n + j)
+            scale = load(inverse, i * n + j)
+            a = scale * load(theta, here)
+            b = scale * load(theta, here + 1)
+            c = scale * load(dressed_theta, here)
+            d = scale * load(dressed_theta, here + 1)
+            column = j * step + first
+            e = a * load(dressed_field, here) + b * load(dressed_field, here + 1)
+            e = e - c * load(field, here) - d * load(field, here + 1)
+            x = x + e
+            add(values, column, -e)
+            here += size
+            e = a * load(dressed_field, here) + b * load(dressed_field, here + 1)
+            e = e - c * load(field, here) - d * load(field, here + 1)
+            y = y + e
+            add(values, column + 1, -e)
+            here += size
+            e = a * load(dressed_field, here) + b * load(dressed_field, here + 1)
+            e = e - c * load(field, here) - d * load(field, here + 1)
+            z = z + e
+            add(values, column + 2, -e)
+        row = i * step + first
+        add(values, row, x)
+        add(values, row + 1, y)
+        add(values, row + 2, z)
 
 
 @lane_loop(
     energy="real g n w",
     label="real g n w",
     rotated="real g o n n 2 w",
+    velocity="real g 3 n n 2 w",
+    position="real g 3 n n 2 w",
+    field="real g 3 n n 2 w",
     values="out real g n s 3 3 w",
     inverse="out real n n w",
-    velocity="out real 3 n n 2 w",
-    position="out real 3 n n 2 w",
-    dressed_velocity="out real 3 n n 2 w",
+    dressed_field="out real 3 n n 2 w",
     dressed_theta="out real n n 2 w",
 )
 def proper(
     energy: Real,
     label: Real,
     rotated: Real,
-    values: Real,
-    inverse: Real,
     velocity: Real,
     position: Real,
-    dressed_velocity: Real,
+    field: Real,
+    values: Real,
+    inverse: Real,
+    dressed_field: Real,
     dressed_theta: Real,
 ) -> None:
     """T14's sea of each band, not yet shared by the members of its multiplet.
 
     A tilde stands for X_nm/(eps_n - eps_m). All matrices are Hermitian, so that the transposed halves of G
-    differ by a sign only.
+    differ by a sign only, and of Z no more than its Hermitian part is needed.
     """
     groups, n, observables = values.shape[:3]
     for g in range(groups):
         for place in range(9 * n * observables):
             store(values[g], place, fill(0.0))
-        velocities(n, energy[g], rotated[g], velocity)
-        positions(n, energy[g], label[g], velocity, position)
         inverse_gaps(n, energy[g], label[g], inverse)
         for a in range(3):
             for b in range(3):
-                dressed(n, label[g], inverse, velocity[a], position[a], velocity[b], dressed_velocity[b])
+                left, right = velocity[g, a], position[g, a]
+                dressed(n, label[g], inverse, left, right, field[g, b], dressed_field[b])
             for s in range(observables):
                 theta = rotated[g, 6 + s]
-                dressed(n, label[g], inverse, velocity[a], position[a], theta, dressed_theta)
+                dressed(n, label[g], inverse, velocity[g, a], position[g, a], theta, dressed_theta)
                 first, step = 3 * (3 * s + a), 9 * observables
                 proper_pairs(
-                    n,
-                    inverse,
-                    theta,
-                    dressed_theta,
-                    velocity,
-                    dressed_velocity,
-                    values[g],
-                    first,
-                    step,
+                    n, inverse, theta, dressed_theta, field[g], dressed_field, values[g], first, step
                 )
 
 
 @lane_loop(
-    energy="real g n w",
     label="real g n w",
     rotated="real g o n n 2 w",
+    velocity="real g 3 n n 2 w",
+    position="real g 3 n n 2 w",
+    field="real g 3 n n 2 w",
+    field_position="real g 3 n n 2 w",
     values="out real g n s 3 w",
-    velocity="out real 3 n n 2 w",
-    position="out real 3 n n 2 w",
 )
-def moments(energy: Real, label: Real, rotated: Real, values: Real, velocity: Real, position: Real) -> None:
-    """Re Tr[theta_N m_c], m_c = 1/2 (r_a v_b - r_b v_a), whose parts are in the rows of the members."""
+def moments(
+    label: Real,
+    rotated: Real,
+    velocity: Real,
+    position: Real,
+    field: Real,
+    field_position: Real,
+    values: Real,
+) -> None:
+    """Re Tr[theta_N m_c], m_c = 1/2 (r_a V_b - r^V_b v_a), whose parts are in the rows of the members."""
     groups, n, observables = values.shape[:3]
     zero = fill(0.0)
     for g in range(groups):
         for place in range(3 * n * observables):
             store(values[g], place, zero)
-        velocities(n, energy[g], rotated[g], velocity)
-        positions(n, energy[g], label[g], velocity, position)
         for i in range(n):
             for j in range(begin_of_members(i, label[g]), end_of_members(n, i, label[g])):
                 factor = pick(load(label[g], i) == load(label[g], j), fill(0.5), zero)
@@ -157,8 +201,8 @@ def moments(energy: Real, label: Real, rotated: Real, values: Real, velocity: Re
                 for c in range(3):
                     a = (c + 1) % 3
                     b = (c + 2) % 3
-                    re, im = overlap(n, position[a], i, velocity[b], j)
-                    x, y = overlap(n, position[b], i, velocity[a], j)
+                    re, im = overlap(n, position[g, a], i, field[g, b], j)
+                    x, y = overlap(n, field_position[g, b], i, velocity[g, a], j)
                     re = re - x
                     im = im - y
                     for s in range(observables):

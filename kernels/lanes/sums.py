@@ -7,7 +7,7 @@ once per plane of the mesh, the second once per line, and only the last for ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -101,6 +101,12 @@ class Table:
 
     translations: Integer
     numbers: Real
+
+    def block(self, size: int, elements: Integer) -> Table:
+        """Some elements of the triangles of matrices of a size."""
+        lines, _, length = self.numbers.shape
+        triangles = self.numbers.reshape(lines, -1, size * (size + 1) // 2, 2, length)
+        return Table(self.translations, triangles[:, :, elements].reshape(lines, -1, length))
 
 
 def _as_rows(found: Complex) -> Real:
@@ -214,13 +220,19 @@ class Sums:
             fourier.rotate_sums(*self._of(table), *place, *self._scratch(table, 2))
         return rotated
 
-    def half_rotated_curl(self, states: Real) -> Real:
-        """Curl A times each state, (group, 3, n, n, 2, lane) as rows."""
+    def half_rotated(self, number: int, first: int, count: int, states: Real) -> Real:
+        """Some operators of a table times each state, (group, count, n, n, 2, lane) as rows."""
         size, lanes = self.size, width()
-        found = aligned(len(states), 3, size, size, 2, lanes)
-        table = self.tables[1]
-        fourier.half_rotate_sums(*self._of(table), 3, states, found, *self._scratch(table, 1))
+        found = aligned(len(states), count, size, size, 2, lanes)
+        table = self.tables[number]
+        fourier.half_rotate_sums(*self._of(table), first, states, found, *self._scratch(table, 1))
         return found
+
+    def block(self, own: Integer) -> Sums:
+        """The same k points of the block of some Wannier functions, ascending."""
+        rows, columns = np.tril_indices(len(own))
+        elements = own[rows] * (own[rows] + 1) // 2 + own[columns]
+        return replace(self, size=len(own), tables=tuple(t.block(self.size, elements) for t in self.tables))
 
     def matrices(self, parts: Sequence[tuple[int, int, int]]) -> Complex:
         """Some operators, (k, n, operator, n); parts : (table, first operator, how many) of each."""

@@ -1,4 +1,4 @@
-"""Traces inside multiplets, one k point in each lane: curvatures (T1, T5), what a Fermi surface carries."""
+"""Traces inside multiplets, one k point in each lane: curvatures (T1, T5), and how members share."""
 
 from __future__ import annotations
 
@@ -108,42 +108,6 @@ def curvature(
 
 
 @lane_helper
-def dipole_element(n: int, i: int, j: int, theta: Real, position: Real) -> tuple[Vector, Vector]:
-    """Element (i, j) of d_a = 1/2 (Theta r_a + h.c.)."""
-    re, im = overlap(n, theta, i, position, j)
-    if i == j:
-        return re, fill(0.0)
-    x, y = overlap(n, position, i, theta, j)
-    return 0.5 * (re + x), 0.5 * (im + y)
-
-
-@lane_helper
-def flow_element(
-    n: int, i: int, j: int, first: int, last: int, label: Real, left: Real, right: Real
-) -> tuple[Vector, Vector]:
-    """Element (i, j) of 1/2 {v_a, v_b} with both restricted to the multiplet of i."""
-    zero = fill(0.0)
-    own = load(label, i)
-    re = zero
-    im = zero
-    for m in range(first, last):
-        inside = load(label, m) == own
-        a = pick(inside, load(left, 2 * (i * n + m)), zero)
-        b = pick(inside, load(left, 2 * (i * n + m) + 1), zero)
-        c = load(right, 2 * (j * n + m))
-        d = load(right, 2 * (j * n + m) + 1)
-        re = re + a * c + b * d
-        im = im + b * c - a * d
-        a = pick(inside, load(right, 2 * (i * n + m)), zero)
-        b = pick(inside, load(right, 2 * (i * n + m) + 1), zero)
-        c = load(left, 2 * (j * n + m))
-        d = load(left, 2 * (j * n + m) + 1)
-        re = re + a * c + b * d
-        im = im + b * c - a * d
-    return 0.5 * re, 0.5 * im
-
-
-@lane_helper
 def begin_of_members(i: int, label: Real) -> int:
     """The first band that is in the multiplet of band i in any lane."""
     first = i
@@ -159,50 +123,6 @@ def end_of_members(n: int, i: int, label: Real) -> int:
     while last < n and some(load(label, last) == load(label, i)):
         last += 1
     return last
-
-
-@lane_loop(
-    energy="real g n w",
-    label="real g n w",
-    rotated="real g o n n 2 w",
-    dipole="out real g n s 3 3 w",
-    drude="out real g n s 3 3 w",
-    velocity="out real 3 n n 2 w",
-    position="out real 3 n n 2 w",
-)
-def flows(
-    energy: Real, label: Real, rotated: Real, dipole: Real, drude: Real, velocity: Real, position: Real
-) -> None:
-    """Re Tr[d_a v_b] and 1/2 Re Tr[{theta, v_a} v_b], whose parts are in the rows of the members."""
-    groups, n, observables = dipole.shape[:3]
-    zero = fill(0.0)
-    for g in range(groups):
-        for place in range(9 * n * observables):
-            store(dipole[g], place, zero)
-            store(drude[g], place, zero)
-        velocities(n, energy[g], rotated[g], velocity)
-        positions(n, energy[g], label[g], velocity, position)
-        for i in range(n):
-            first = begin_of_members(i, label[g])
-            last = end_of_members(n, i, label[g])
-            for j in range(i, last):
-                same = load(label[g], i) == load(label[g], j)
-                here = 2 * (i * n + j)
-                # All blocks are Hermitian: the pair (j, i) adds the complex conjugate.
-                factor = pick(same, fill(1.0 if i == j else 2.0), zero)
-                for a in range(3):
-                    for b in range(3):
-                        x, y = flow_element(n, i, j, first, last, label[g], velocity[a], velocity[b])
-                        for s in range(observables):
-                            theta = rotated[g, 6 + s]
-                            trace = load(theta, here) * x + load(theta, here + 1) * y
-                            add(drude[g], 9 * (observables * i + s) + 3 * a + b, factor * trace)
-                    for s in range(observables):
-                        x, y = dipole_element(n, i, j, rotated[g, 6 + s], position[a])
-                        for b in range(3):
-                            v = velocity[b]
-                            trace = load(v, here) * x + load(v, here + 1) * y
-                            add(dipole[g], 9 * (observables * i + s) + 3 * a + b, factor * trace)
 
 
 @lane_loop(packed="real g n x w", label="integer k n", values="out real k n x")

@@ -9,6 +9,7 @@ from ..bands import BlochBands
 from ..lattice import CYCLIC, Real
 from ..occupations import Weight
 from ..transformation import transforms
+from .field_induced import drift_traces
 from .hall import conserved_traces
 from .record import BandQuantity, Hidden, Integral, Term, Unit, per_measure, side_by_side
 from .surface import flow_traces
@@ -21,6 +22,8 @@ def wave_packet_moment(bands: BlochBands) -> Real:
     The localized circulation of the wave packet (T11), Theta eV angstrom^2 / hbar. For Theta = -1 it is the
     orbital moment of a band.
     """
+    if (lanes := bands.lane_vertex(bands.bare)) is not None:
+        return np.moveaxis(lanes.circulations(), 1, -1)
     count, size, observables = bands.observable_velocity.shape[:3]
     current = contractions.current_matrices(bands.observable_velocity)
     # (r_a j_b)_nn = sum_m r_a,nm conj(j_b,nm): a real product of real and imaginary parts side by side.
@@ -52,8 +55,7 @@ def carried_dipole(bands: BlochBands) -> Real:
 @transforms("observable", "polar", time_reversal=-1)
 def texture_flow(bands: BlochBands) -> Real:
     """Re Tr_N[theta_N v_a]/|N|, the bare part of T12, (k, observable, axis, band) Theta eV angstrom/hbar."""
-    values, _ = contractions.texture_flow(bands.multiplet_label, bands.observable, bands.velocity)
-    return np.moveaxis(values, 1, -1)
+    return np.moveaxis(bands.once(drift_traces, bands.bare)[0], 1, -1)
 
 
 @transforms("observable", "polar", time_reversal=-1)
@@ -63,6 +65,8 @@ def texture_slope(bands: BlochBands) -> Real:
     2 Im sum_{m not in N} Theta_nm r^H_a,mn + Re (d_a Theta bar)_nn with r^H_nm = -i dHbar_nm/(eps_n - eps_m):
     the true k derivative of the texture, to which the position matrix does not belong.
     """
+    if bands.lanes is not None:
+        return np.moveaxis(bands.lanes.texture_slopes(bands.multiplet_label), 1, -1)
     slopes = bands.slopes_and_positions.copy()
     slopes[:, :, 3:] = 0
     _, hamiltonian_part = contractions.interband(bands.energy, bands.multiplet_label, slopes)

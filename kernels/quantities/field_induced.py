@@ -22,6 +22,8 @@ def field_texture(bands: BlochBands) -> Real:
 
     eta the `broadening`. Returns (k, observable, field_axis, band) in Theta angstrom / eV.
     """
+    if (lanes := bands.lane_vertex(bands.field)) is not None:
+        return np.moveaxis(lanes.responses(bands.resolution.broadening), 1, -1)
     # T3 with Theta in the place of the current; Theta is Hermitian, its Hermitian part is itself.
     values = contractions.response(
         bands.observable,
@@ -35,6 +37,8 @@ def field_texture(bands: BlochBands) -> Real:
 
 def drift_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
     """Re Tr_N[theta_N v_b]/|N| and its bound, (k, band, observable, b)."""
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.drifts()
     return contractions.texture_flow(bands.multiplet_label, bands.observable, vertex.velocity)
 
 

@@ -38,6 +38,8 @@ def field_berry_curvature(bands: BlochBands) -> Real:
     """Integrand of T2: T1 with r^V_a and r^V_b of the field, (k, axis, band) angstrom^2."""
     if bands.field is bands.bare:
         return berry_curvature(bands)
+    if (lanes := bands.lane_vertex(bands.field)) is not None:
+        return np.moveaxis(lanes.berry(), 1, -1)
     berry, _ = contractions.curvature_traces(
         bands.multiplet_label,
         bands.field.position,
@@ -73,6 +75,8 @@ def conserved_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """
     if vertex is bands.bare:
         return _tensor_of(bands.curvature_traces[1])
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.conserved()
     count, size = bands.energy.shape
     member = bands.multiplet_label[:, :, None] == bands.multiplet_label[:, None, :]
     theta = bands.observable * member[:, :, None]
@@ -125,8 +129,8 @@ def conventional_curvature(bands: BlochBands) -> Real:
 
 def conventional_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T3 per band with the velocity of a vertex, (k, band, observable, a, b)."""
-    if bands.lanes is not None and vertex is bands.bare:
-        return bands.lanes.conventional(bands.multiplet_label, bands.resolution.broadening)
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.conventional(bands.resolution.broadening)
     return contractions.conventional(
         bands.observable_velocity,
         vertex.velocity,
@@ -152,6 +156,9 @@ def occupied_curvature(bands: BlochBands) -> Real:
     Summed over the occupied bands of an insulator this is T6 with one multiplet of them all. Returns (k,
     observable, current_axis, field_axis, band) in Theta angstrom^2.
     """
+    if bands.lanes is not None and bands.field is bands.bare:
+        increments = bands.lanes.occupied_increments(bands.multiplet_label)
+        return np.moveaxis(_tensor_of(increments), 1, -1)
     values = contractions.occupied_increments(
         bands.multiplet_label,
         bands.position,

@@ -27,8 +27,11 @@ def unity(bands: BlochBands) -> Real:
 @transforms()
 def electron_content(bands: BlochBands) -> Real:
     """Electrons in each band, (k, band): 1, or Tr_N tau_z/|N| in a superconductor."""
-    if bands.charge_matrix is None:
+    if bands.operators.field_charge is None:
         return unity(bands)
+    if bands.lanes is not None:
+        return bands.lanes.electron_content(bands.multiplet_label)
+    assert bands.charge_matrix is not None
     diagonal = np.einsum("knn->kn", bands.charge_matrix).real
     return contractions.shared(diagonal, bands.multiplet_label)
 
@@ -36,6 +39,8 @@ def electron_content(bands: BlochBands) -> Real:
 @transforms("polar", time_reversal=-1)
 def velocity(bands: BlochBands) -> Real:
     """Tr v_a,N/|N|, (k, axis, band) eV angstrom / hbar."""
+    if bands.lanes is not None:
+        return np.moveaxis(bands.lanes.velocities(bands.multiplet_label), 1, -1)
     return bands.shared_diagonal(bands.velocity)
 
 

@@ -46,8 +46,11 @@ def _heat(sample: Sample) -> float:
 @transforms("axial", time_reversal=-1)
 def thermal_berry_curvature(bands: BlochBands) -> Real:
     """T1; in a superconductor that of the charge, Re Tr[(tau_z)_N F]/|N|, (k, axis, band) angstrom^2."""
-    if bands.charge_matrix is None:
+    if bands.operators.field_charge is None:
         return berry_curvature(bands)
+    if bands.lanes is not None:
+        return np.moveaxis(bands.lanes.charge_curvature(bands.multiplet_label), 1, -1)
+    assert bands.charge_matrix is not None
     _, charge = contractions.curvature_traces(
         bands.multiplet_label,
         bands.position,

@@ -29,8 +29,8 @@ from .surface import flow_traces
 
 def proper_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T14's Omega^P_n,ab, (k, band, observable, a, b)."""
-    if bands.lanes is not None and vertex is bands.bare:
-        return bands.lanes.proper(bands.multiplet_label)
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.proper()
     return contractions.proper(
         bands.energy,
         bands.multiplet_label,
@@ -45,6 +45,8 @@ def reversed_dipole_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """Re Tr_N[w_a d_b]/|N|, d_b = 1/2 (Theta r^V_b + h.c.), (k, band, observable, a, b)."""
     if vertex is bands.bare:
         return bands.once(flow_traces, vertex)[0].swapaxes(3, 4)
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.reversed_dipoles()
     dipole, _ = contractions.flow_traces(
         bands.multiplet_label, vertex.position, bands.observable, bands.velocity, bands.velocity
     )
@@ -53,8 +55,8 @@ def reversed_dipole_traces(bands: BlochBands, vertex: Vertex) -> Real:
 
 def moment_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """Re Tr_N[theta_N m_c]/|N|, m_c = 1/2 (r_a V_b - r^V_b v_a), (k, band, observable, c)."""
-    if bands.lanes is not None and vertex is bands.bare:
-        return bands.lanes.moments(bands.multiplet_label)
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.moments()
     return contractions.moment_traces(
         bands.multiplet_label,
         bands.position,

@@ -23,8 +23,8 @@ from .record import (
 
 def flow_traces(bands: BlochBands, vertex: Vertex) -> tuple[Real, Real]:
     """Re Tr_N[d_a V_b]/|N| and 1/2 Re Tr_N[{theta_N, v_a} V_b]/|N|, (k, band, observable, a, b)."""
-    if bands.lanes is not None and vertex is bands.bare:
-        return bands.lanes.flows(bands.multiplet_label)
+    if (lanes := bands.lane_vertex(vertex)) is not None:
+        return lanes.flows()
     return contractions.flow_traces(
         bands.multiplet_label, bands.position, bands.observable, bands.velocity, vertex.velocity
     )

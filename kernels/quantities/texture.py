@@ -15,12 +15,16 @@ from .record import BandQuantity, Integral, Term, per_cell, unchanged
 @transforms("observable")
 def texture(bands: BlochBands) -> Real:
     """theta_n = Tr theta_N/|N|, (k, observable, band) in the observable's unit."""
+    if bands.lanes is not None:
+        return np.moveaxis(bands.lanes.textures(bands.multiplet_label), 1, -1)
     return bands.shared_diagonal(bands.observable)
 
 
 @transforms("observable", "polar")
 def wave_packet_dipole(bands: BlochBands) -> Real:
     """Tr d_a,N/|N| with d_a = 1/2 (Theta r_a + h.c.), (k, observable, axis, band) in Theta angstrom."""
+    if (lanes := bands.lane_vertex(bands.bare)) is not None:
+        return np.moveaxis(lanes.dipoles(), 1, -1)
     # Inside a multiplet r is zero, so the diagonal of d is that of Re(Theta r).
     theta, position = bands.observable.view(float), bands.position.view(float)
     diagonal = theta @ position.swapaxes(2, 3)
