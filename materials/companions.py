@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,12 @@ def structure_beside(model: Path, like: WannierModel) -> tuple[Structure | None,
     return None, tuple(notes)
 
 
-def cell_beside(model: Path, size: int) -> tuple[Structure, Path] | None:
+def cell_beside(
+    model: Path, size: int, check: Callable[[NDArray[np.float64], str], object]
+) -> tuple[Structure, Path] | None:
     """The cell that a structure file beside a Hamiltonian of `size` functions has, None without any.
 
+    check : raises InputError for a cell, and the name of its file, that the R vectors do not have
     Raises InputError where only files are there that cannot be read or decide it, or two that contradict
     each other.
     """
@@ -59,7 +63,9 @@ def cell_beside(model: Path, size: int) -> tuple[Structure, Path] | None:
     found: list[tuple[int, Structure, Path]] = []
     for file in find_structure_files(model):
         try:
-            found.append((rank_of(file) or 0, _cell_of(file, model, size), file))
+            structure = _cell_of(file, model, size)
+            check(structure.lattice, file.name)
+            found.append((rank_of(file) or 0, structure, file))
         except InputError as problem:
             problems.append(problem)
     if not found:

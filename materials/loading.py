@@ -277,13 +277,14 @@ def _read(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     lattice = None if wanted.lattice is None else read_cell(wanted.lattice)
     beside = None
     if lattice is None and not files.cell_kind:
-        beside = cell_beside(files.place, files.raw.size)
+        beside = cell_beside(files.place, files.raw.size, files.check_cell)
     model = read_model(
         files,
         wanted.name or printable(files.label),
         lattice if beside is None else beside[0].lattice,
         wanted.periodic,
         with_spin=wanted.spin_ordering is None,
+        lattice_origin="lattice=" if beside is None else beside[1].name,
     )
     if model.trial_orbitals is not None and model.provenance.without_trial_orbitals:
         model = _with_tested_orbitals(model)

@@ -180,6 +180,9 @@ def _listed(archive: Path, changed: int, size: int) -> dict[str, _Member]:
     with _told(archive):
         for entry in _entries(archive, size):
             name, member = entry
+            if name in found:
+                # Programs unpack the last of them, and nobody knows which is meant.
+                raise InputError(f"{archive}: holds {name} twice, expected each file once; pack it again.")
             if name is not None:
                 found[name] = member
             if len(found) > _MOST_MEMBERS:

@@ -246,10 +246,11 @@ def test_the_path_of_the_win_comes_with_the_model(tmp_path):
 
 def test_projections_are_read(tmp_path):
     write_tb(tmp_path)
-    with (tmp_path / f"{SEED}.win").open("a") as win:
-        win.write(
-            "begin projections\nbohr\nC : s; l=1,mr=2,3\nf=0,0.5,0:l=-3:z=1,1,0:r=2 (u)\nend projections\n"
-        )
+    win = tmp_path / f"{SEED}.win"
+    win.write_text(
+        re.sub("(?s)begin projections.*end projections", "", win.read_text())
+        + "begin projections\nbohr\nC : s; l=1,mr=2,3\nf=0,0.5,0:l=-3:z=1,1,0:r=2 (u)\nend projections\n"
+    )
     model = load_model(tmp_path)
     atoms, point = model.parsed_projections
     assert (atoms.site, atoms.orbitals, atoms.spins) == ("C", ("s", "px", "py"), (1, -1))

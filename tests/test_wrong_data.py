@@ -484,7 +484,7 @@ def test_check_says_what_will_be_computed_and_writes_a_manifest(tmp_path, monkey
     table = pd.read_csv(tmp_path / "list.csv").set_index("id")
     assert table.loc["chain", "path"] == "tree/chain/toy"
     assert table.loc["chain", "check"].startswith("missing: spin, position matrix")
-    assert "num_wann is 7" in table.loc["broken", "check"]
+    assert "'num_wann' is '7', but line 1 says '3'" in table.loc["broken", "check"]
     assert {"fermi_level", "electrons", "spin_ordering", "soc", "lattice"} <= set(table.columns)
     # It is a manifest as it stands, and says the same.
     again = spinscreen("check", "list.csv")

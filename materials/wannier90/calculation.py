@@ -70,14 +70,14 @@ class Wannier90Files(UnopenedFiles):
         """sha256 of files that were read to the end, as they stand on the disk."""
         return {self.hamiltonian_file: self.raw.sha256}
 
-    def check(self, with_cell: bool = True) -> None:
+    def check(self, given: NDArray[np.float64] | None = None, origin: str = "") -> None:
         """Raises InputError where the files are of two calculations, or say two things.
 
-        with_cell : False where the user gives another unit cell than the files
+        given : unit cell (3, 3) angstrom that counts, not that of the files; origin : who says it
         """
         _ = self.wigner_seitz, self.gauge
         hamiltonian, win, gauge = self.hamiltonian_file, self.win, self.gauge
-        cell = self._cell[1] if with_cell else None
+        cell = self._cell[1] if given is None else None
         if cell is not None and abs(np.linalg.det(cell)) < _SMALLEST_CELL:
             # The model tells that it is none.
             cell = None
@@ -85,6 +85,8 @@ class Wannier90Files(UnopenedFiles):
         if cell is not None:
             check_cells(self._known_cells)
         check_translations(hamiltonian, self.wigner_seitz, mesh, cell, self.raw.comment)
+        if given is not None:
+            self.check_cell(given, origin)
         if "wsvec" in self.files:
             self._check_images(mesh, cell)
         _ = self.hamiltonian
@@ -94,6 +96,12 @@ class Wannier90Files(UnopenedFiles):
             check_position(source, self.raw.position, self.wigner_seitz, cell)
             if gauge is not None:
                 check_centres(source, gauge.centres, self.raw, cell)
+
+    def check_cell(self, cell: NDArray[np.float64], origin: str) -> None:
+        """Raises InputError where a cell (3, 3) angstrom that `origin` says is not that of the R vectors."""
+        if self.is_text and abs(np.linalg.det(cell)) > _SMALLEST_CELL:
+            mesh = mesh_of(self.win, self._checkpoint, self.files.get("chk", self.hamiltonian_file))
+            check_translations(self.hamiltonian_file, self._written, mesh, cell, self.raw.comment, origin)
 
     def _check_images(self, mesh: tuple[int, ...] | None, cell: NDArray[np.float64] | None) -> None:
         path = self.files["wsvec"]
@@ -301,6 +309,13 @@ class Wannier90Files(UnopenedFiles):
         if opposite is None:
             raise InputError(
                 f"{path}: for an R vector its negative is missing, expected both; the file is incomplete."
+            )
+        uneven = np.flatnonzero(self.raw.degeneracy != self.raw.degeneracy[opposite])
+        if len(uneven):
+            vector = " ".join(map(str, self.raw.translations[uneven[0]].tolist()))
+            raise InputError(
+                f"{path}: the degeneracy of R = {vector} is {self.raw.degeneracy[uneven[0]]}, but that of -R "
+                f"{self.raw.degeneracy[opposite[uneven[0]]]}, expected the same; the file is damaged."
             )
         size = non_hermitian_part(self.raw.hamiltonian, opposite)
         if size > HERMITICITY_TOLERANCE:

@@ -21,7 +21,7 @@ from .wigner_seitz import WignerSeitz
 from .win import WinFile
 
 #: Cells of two files agree to this share of the longest vector; a .win has them with few digits.
-_SAME_CELL = 1e-4
+SAME_CELL = 1e-4
 
 #: angstrom: centres of a .chk and of a _tb.dat agree far better, but for lattice vectors.
 _SAME_CENTRE = 0.05
@@ -74,7 +74,7 @@ def check_cells(cells: Mapping[Path, NDArray[np.float64] | None]) -> None:
     for path, cell in known[1:]:
         first, expected = known[0]
         difference = float(np.abs(cell - expected).max())
-        if difference > _SAME_CELL * float(np.linalg.norm(expected, axis=1).max()):
+        if difference > SAME_CELL * float(np.linalg.norm(expected, axis=1).max()):
             raise InputError(
                 f"{path}: its unit cell differs by {difference:.3g} angstrom from that of {first.name}; the "
                 "files belong to two calculations, or one is damaged."
@@ -225,7 +225,7 @@ def _isometries(lattice: NDArray[np.float64]) -> NDArray[np.int64]:
     metric = lattice @ lattice.T
     turned = np.einsum("nij,jk,nlk->nil", _UNIMODULAR, metric, _UNIMODULAR)
     apart = np.abs(turned - metric).max(axis=(1, 2))
-    found: NDArray[np.int64] = _UNIMODULAR[apart < 2 * _SAME_CELL * np.diag(metric).max()]
+    found: NDArray[np.int64] = _UNIMODULAR[apart < 2 * SAME_CELL * np.diag(metric).max()]
     return found
 
 

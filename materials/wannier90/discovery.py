@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from spinscreen.kernels import InputError
 
-from ..files import entries, is_dangling, is_file, is_folder, is_there
+from ..files import entries, is_dangling, is_file, is_folder, is_there, pieces
 from ..packed import PACKINGS, inside, names_in
 
 #: kind -> name after the seedname; the first that exists counts.
@@ -200,9 +201,27 @@ def _with_seedname(stem: Path) -> dict[str, Path]:
         existing = [candidate for candidate in candidates if is_there(candidate)]
         if existing:
             found[kind] = existing[0]
+            _check_alike(existing)
     for inputs in _inputs_of(stem.parent):
         found = {**_with_seedname(inputs / stem.name), **found}
     return found
+
+
+def _check_alike(files: list[Path]) -> None:
+    """Raises InputError where a file and what is packed of it, or two packings, hold two things."""
+    first, *others = files
+    for other in others:
+        if _unpacked(first.name) != _unpacked(other.name) or not (is_file(first) and is_file(other)):
+            continue
+        if any(one != two for one, two in zip_longest(pieces(first), pieces(other))):
+            raise InputError(
+                f"{first}: holds something else than {other.name} beside it, expected the same; take the "
+                "wrong one away."
+            )
+
+
+def _unpacked(name: str) -> str:
+    return name.removesuffix(next((end for end in PACKINGS if name.endswith(end)), ""))
 
 
 def _listed(names: list[str], most: int = 5) -> str:

@@ -20,6 +20,7 @@ from ..matrices import centre_position
 from ..model import PositionSource, Provenance, WannierModel
 from ..observable import SPIN
 from .calculation import Wannier90Files
+from .consistency import SAME_CELL
 from .hermitian import HermitianMatrices
 from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
@@ -40,14 +41,17 @@ def read_model(
     lattice: ArrayLike | None = None,
     periodic: Sequence[bool] | None = None,
     with_spin: bool = True,
+    lattice_origin: str = "lattice=",
 ) -> WannierModel:
     """The model that the files say; what is given goes before them. Raises InputError as `Wannier90Files`.
 
-    lattice : (3, 3) angstrom; with_spin : take the spin of .chk and .spn, where they are
+    lattice : (3, 3) angstrom; lattice_origin : who says it
+    with_spin : take the spin of .chk and .spn, where they are
     """
     win = files.win
-    files.check(with_cell=lattice is None)
-    cell = files.lattice if lattice is None else np.asarray(lattice, dtype=float)
+    given = None if lattice is None else np.asarray(lattice, dtype=float)
+    files.check(given, lattice_origin)
+    cell = files.lattice if given is None else given
     hamiltonian, position = files.hamiltonian, files.position
     spin = files.spin if with_spin else None
     operators = {"hamiltonian": hamiltonian, "position": position} | ({"spin": spin} if spin else {})
@@ -100,6 +104,11 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
         if files.files[kind] in files.used
     ]
     notes += [f"left out: {told}" for told in files.left_out]
+    if lattice is not None and files.cell_kind:
+        apart = float(np.abs(np.asarray(lattice) - files.lattice).max())
+        if apart > SAME_CELL * float(np.linalg.norm(files.lattice, axis=1).max()):
+            file = files.files[files.cell_kind].name
+            notes.append(f"unit cell: as given, that of {file} differs by {apart:.3g} angstrom")
     if lattice is None and files.cell_kind in ("wout", "nnkp"):
         notes.append(f"unit cell: from {files.files[files.cell_kind].name}")
     if not files.is_text:

@@ -20,6 +20,9 @@ from .win import WinFile
 #: Share of |R|^2 to which vectors count as equally long: a .win has its cell with few digits.
 _SAME_LENGTH = 1e-3
 
+#: The same where the cell is not of the files of the run: of another functional, or rounded by hand.
+_SAME_LENGTH_GIVEN = 0.06
+
 #: angstrom: what is written with few digits moves a distance by less.
 _NEARER = 0.01
 
@@ -76,10 +79,12 @@ def check_translations(
     mesh: tuple[int, ...] | None,
     cell: NDArray[np.float64] | None,
     comment: str,
+    origin: str = "",
 ) -> None:
     """Whether R vectors and degeneracies fit the mesh, and the cell, as Wannier90 makes them.
 
-    cell : None where it is not to be looked at; comment : first line of the file
+    cell : None where it is not to be looked at; comment : first line of the file; origin : who says the cell
+    where it is none of the files of the run, it may then be a little strained
     Raises InputError where they do not. Files of other programs may have any R vectors, but none along an
     axis with one k point.
     """
@@ -100,10 +105,13 @@ def check_translations(
             "another calculation; if another program made it, its first line should say so instead of "
             "'written on'."
         )
-    if cell is not None and not any(_are_shortest(vectors, degeneracy, m, cell) for m in found):
+    slack = _SAME_LENGTH_GIVEN if origin else _SAME_LENGTH
+    if cell is not None and not any(_are_shortest(vectors, degeneracy, m, cell, slack) for m in found):
+        whose = f"the unit cell of {origin}" if origin else "the unit cell"
+        hint = "; expected the vectors of the run, not those of the conventional cell." if origin else "."
         raise InputError(
-            f"{hamiltonian}: its R vectors are not the shortest of the mesh {_listed(found[0])} in the unit "
-            "cell; the cell is damaged or of another calculation."
+            f"{hamiltonian}: its R vectors are not the shortest of the mesh {_listed(found[0])} in {whose}; "
+            f"the cell is damaged or of another calculation{hint}"
         )
 
 
@@ -137,13 +145,15 @@ def _are_shortest(
     degeneracy: NDArray[np.int64],
     mesh: Sequence[int],
     cell: NDArray[np.float64],
+    share: float,
 ) -> bool:
+    """Share : of |R|^2 to which vectors count as equally long"""
     metric = cell @ cell.T
     for rows in np.array_split(np.arange(len(vectors)), -(-len(vectors) // 1000)):
         others = vectors[rows, None] + _AROUND * np.array(mesh)
         length = np.einsum("rnx,xy,rny->rn", others, metric, others)
         own = length[:, len(_AROUND) // 2]
-        slack = _SAME_LENGTH * own + 1e-6
+        slack = share * own + 1e-6
         if (length.min(axis=1) < own - slack).any():
             return False
         if ((length < (own + slack)[:, None]).sum(axis=1) < degeneracy[rows]).any():

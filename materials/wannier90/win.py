@@ -20,8 +20,9 @@ from .text import read_text
 #: Bytes: a list of a million k points is not as long.
 _LARGEST_FILE = 1 << 26
 
-_TRUE = {"t", "true", "yes", "1"}
-_FALSE = {"f", "false", "no", "0"}
+#: Wannier90 takes any word with a t, else with an f, and refuses "yes" and "1".
+_TRUE = {"t", "true"}
+_FALSE = {"f", "false"}
 
 #: `begin x` and `end x` as Wannier90 takes them: any blank, _, -, : or = between, or nothing.
 _MARK = re.compile(r"(begin|end)[\s_\-:=]*(\w[\w\-]*)$", re.IGNORECASE)
@@ -188,8 +189,8 @@ def _canonical(name: str) -> str:
 def read_win(path: Path) -> WinFile:
     """Read a .win file: any case, `=` or `:` or blank, comments with ! and #. Raises InputError.
 
-    Where a keyword is given twice, which Wannier90 refuses, the last one counts. A block without its end is
-    told by whoever asks for it.
+    A keyword or block that is given twice, which Wannier90 refuses, raises InputError where it says two
+    things. A block without its end is told by whoever asks for it.
     """
     keywords: dict[str, Line] = {}
     blocks: dict[str, tuple[Line, ...]] = {}
@@ -205,7 +206,14 @@ def read_win(path: Path) -> WinFile:
             name = _canonical(mark[2])
             end = next((end for end, known in ends if end >= place and known == name), None)
             if mark[1].lower() == "begin" and end is not None:
-                blocks[name] = tuple(lines[place:end])
+                content = tuple(lines[place:end])
+                known = [line.text.lower() for line in blocks.get(name, content)]
+                if known != [line.text.lower() for line in content]:
+                    raise InputError(
+                        f"{path}, line {number}: block {quoted(name)} stands there twice and says two "
+                        "things, expected it once; take one away."
+                    )
+                blocks[name] = content
                 place = end + 1
             elif mark[1].lower() == "begin":
                 broken[name] = InputError(
@@ -214,7 +222,14 @@ def read_win(path: Path) -> WinFile:
             continue
         match = re.match(r"([A-Za-z][\w\-]*)\s*[=:]?\s*(.*)", text)
         if match is not None:
-            keywords[_canonical(match[1])] = Line(number, match[2].strip())
+            name, line = _canonical(match[1]), Line(number, match[2].strip())
+            first = keywords.get(name, line)
+            if not broken and first.text.lower() != line.text.lower():
+                raise InputError(
+                    f"{path}, line {number}: {quoted(match[1])} is {quoted(line.text)}, but line "
+                    f"{first.number} says {quoted(first.text)}; expected it once: take one away."
+                )
+            keywords[name] = line
         elif not broken:
             raise InputError(
                 f"{path}, line {number}: expected a keyword and its value, found {quoted(text)}."
