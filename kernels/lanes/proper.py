@@ -192,21 +192,23 @@ def moments(
     groups, n, observables = values.shape[:3]
     zero = fill(0.0)
     for g in range(groups):
+        # Views cost more than what is read from them: they are made once for each group.
+        own, operators, out = label[g], rotated[g], values[g]
+        v, r, u, p = velocity[g], position[g], field[g], field_position[g]
         for place in range(3 * n * observables):
-            store(values[g], place, zero)
+            store(out, place, zero)
         for i in range(n):
-            for j in range(begin_of_members(i, label[g]), end_of_members(n, i, label[g])):
-                factor = pick(load(label[g], i) == load(label[g], j), fill(0.5), zero)
-                here = 2 * (i * n + j)
+            for j in range(begin_of_members(i, own), end_of_members(n, i, own)):
+                factor = pick(load(own, i) == load(own, j), fill(0.5), zero)
                 for c in range(3):
-                    a = (c + 1) % 3
-                    b = (c + 2) % 3
-                    re, im = overlap(n, position[g, a], i, field[g, b], j)
-                    x, y = overlap(n, field_position[g, b], i, velocity[g, a], j)
+                    a = (c + 1) % 3 * n
+                    b = (c + 2) % 3 * n
+                    re, im = overlap(n, r, a + i, u, b + j)
+                    x, y = overlap(n, p, b + i, v, a + j)
                     re = re - x
                     im = im - y
                     for s in range(observables):
                         # theta_ji M_ij, the conjugate of theta_ij; its real part needs no Hermitian M.
-                        theta = rotated[g, 6 + s]
-                        trace = load(theta, here) * re + load(theta, here + 1) * im
-                        add(values[g], 3 * (observables * i + s) + c, factor * trace)
+                        here = 2 * (((6 + s) * n + i) * n + j)
+                        trace = load(operators, here) * re + load(operators, here + 1) * im
+                        add(out, 3 * (observables * i + s) + c, factor * trace)

@@ -130,17 +130,29 @@ def share(packed: Real, label: Integer, values: Real) -> None:
     """Sums over the members of each multiplet, equally shared by them, k after k."""
     groups, size, components, lanes = packed.shape
     for g in range(groups):
-        for lane in range(min(lanes, len(values) - g * lanes)):
-            k = g * lanes + lane
-            first = 0
-            while first < size:
-                last = first + 1
-                while last < size and label[k, last] == label[k, first]:
-                    last += 1
-                for c in range(components):
-                    total = 0.0
-                    for n in range(first, last):
-                        total += packed[g, n, c, lane]
-                    for n in range(first, last):
-                        values[k, n, c] = total / (last - first)
-                first = last
+        points = min(lanes, len(values) - g * lanes)
+        for n in range(size):
+            for c in range(components):
+                for lane in range(points):
+                    values[g * lanes + lane, n, c] = packed[g, n, c, lane]
+        for k in range(g * lanes, g * lanes + points):
+            share_rows(label[k], values[k])
+
+
+@lane_helper
+def share_rows(label: Integer, values: Real) -> None:
+    """Rows (band, component) of the members of a multiplet become their mean."""
+    size, components = values.shape
+    first = 0
+    while first < size:
+        last = first + 1
+        while last < size and label[last] == label[first]:
+            last += 1
+        if last > first + 1:
+            for c in range(components):
+                total = 0.0
+                for n in range(first, last):
+                    total += values[n, c]
+                for n in range(first, last):
+                    values[n, c] = total / (last - first)
+        first = last
