@@ -13,7 +13,7 @@ from .collection import (
 )
 from .fermi_level import with_filling
 from .gaps import NarrowGap, band_gap, narrow_gap
-from .loading import Overrides, SpinChannelWarning, SpinOrderingWarning, load_model
+from .loading import Overrides, SpinOrderingWarning, load_model
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
@@ -31,11 +31,12 @@ from .superconductors import (
     superconducting_state,
 )
 from .symmetry import SymmetryDeviation, symmetrize, symmetry_deviation, symmetry_group
-from .wannier90 import TrialOrbitalWarning, Wannier90Files, write_wannier90
+from .wannier90 import EnergyUnitWarning, TrialOrbitalWarning, Wannier90Files, write_wannier90
 
 __all__ = [
     "PAIRINGS",
     "Atom",
+    "EnergyUnitWarning",
     "FileSource",
     "LibrarySource",
     "ManifestEntry",
@@ -50,7 +51,6 @@ __all__ = [
     "Provenance",
     "SameIdWarning",
     "Source",
-    "SpinChannelWarning",
     "SpinOrderingWarning",
     "Structure",
     "SuperconductingState",

@@ -32,10 +32,12 @@ from .wannier90 import (
     Wannier90Files,
     channels_of,
     is_named_like_one_spin,
+    is_of_one_spin,
     read_model,
     sibling_of,
     with_fermi_level,
     with_level_of_channels,
+    with_units_told,
 )
 
 if TYPE_CHECKING:
@@ -44,10 +46,6 @@ if TYPE_CHECKING:
 
 class SpinOrderingWarning(UserWarning):
     """Spin was taken from an order of spinors that was found by a test, not from files."""
-
-
-class SpinChannelWarning(UserWarning):
-    """A model without spin is named like one channel of a collinear calculation, and counted as both."""
 
 
 @dataclass(frozen=True)
@@ -237,22 +235,21 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     if files.win and not files.spinors and wanted.spin_ordering is None:
         model = model.noted(_spin_without_spinors(model, files.win.path.name))
     other = sibling_of(files.place)
-    one_spin = bool(files.spinors) or files.channel is not None or other is not None
+    one_spin = bool(files.spinors or files.channel or other or is_of_one_spin(files.place))
     if other is not None:
         model = model.noted(f"one spin channel; the other one is {other.name}")
     model = _with_degeneracy(model, wanted, one_spin)
     if wanted.spin_degeneracy is None and model.spin_degeneracy == 2 and is_named_like_one_spin(files.place):
-        note = (
-            f"{printable(files.label)} is named like one spin channel, and counted as both, two electrons "
-            "in each band; give spin_degeneracy=1 if it is one, or name them x_up and x_dn in one folder"
+        raise InputError(
+            f"{printable(str(files.hamiltonian_file))}: is named like one spin channel of a collinear "
+            "calculation, expected the other one beside it as x_up and x_dn, or 'spin = up' in its .win; "
+            "give spin_degeneracy=1 if it is one spin alone, 2 if its bands hold both."
         )
-        warnings.warn(f"model {model.name!r}: {note}", SpinChannelWarning, stacklevel=5)
-        model = model.noted(note)
     per_band = model.spin_degeneracy
     model = _with_coupling(model, wanted)
     # What the user says stands as it is.
     given = wanted.electrons is not None or wanted.fermi_level is not None
-    return model if given else with_fermi_level(model, files, per_band)
+    return with_units_told(model if given else with_fermi_level(model, files, per_band), files, given)
 
 
 def _with_coupling(model: WannierModel, wanted: Overrides) -> WannierModel:

@@ -71,14 +71,15 @@ def test_conventional_curvature_of_the_simple_spin_current_per_k(peer):
 
 def test_ab_initio_spin_matrix_in_the_wannier_basis(reference_data):
     from spinscreen.materials.wannier90.checkpoint import read_checkpoint
-    from spinscreen.materials.wannier90.spin import ab_initio_spin
+    from spinscreen.materials.wannier90.spin import ab_initio_spin, to_lattice
     from spinscreen.materials.wannier90.wigner_seitz import WignerSeitz
 
     for name in MATERIALS:
         reference = np.load(reference_data / name / "reference" / "spin_R.npz")
         checkpoint = read_checkpoint(reference_data / name / f"{name}.chk")
         wigner_seitz = WignerSeitz(reference["R"].astype(int), np.ones(len(reference["R"]), int))
-        found = ab_initio_spin(checkpoint, reference_data / name / f"{name}.spn", wigner_seitz)
+        spin = ab_initio_spin(checkpoint, reference_data / name / f"{name}.spn")
+        found = to_lattice(spin, checkpoint, wigner_seitz)
         np.testing.assert_allclose(2 * found, np.moveaxis(reference["S_R"], -1, 1), atol=1e-10)
 
 

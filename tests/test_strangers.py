@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from test_companions import CELL, CUBE, WIN, WOUT, WT_IN, write_chain
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import (
-    SpinChannelWarning,
     SpinOrderingWarning,
     WannierModel,
     find_materials,
@@ -237,7 +235,7 @@ def test_a_digit_on_a_mesh_of_points_that_are_their_own_negatives(reference_data
 
 
 @pytest.mark.parametrize(
-    ("names", "warned"),
+    ("names", "is_one"),
     [
         (("x_up",), True),
         (("up", "dn"), True),
@@ -249,26 +247,29 @@ def test_a_digit_on_a_mesh_of_points_that_are_their_own_negatives(reference_data
         (("setup",), False),
     ],
 )
-def test_what_is_named_like_one_spin_is_told(tmp_path, names, warned):
+def test_what_is_named_like_one_spin_is_asked_about(tmp_path, names, is_one):
+    """Its bands hold one electron or two, which no file says; the .win of its partner may."""
     folder = tmp_path / "x"
     for name in names:
         write_chain(folder, name)
         (folder / f"{name}.win").write_text(WIN)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = load_model(folder / f"{names[0]}_hr.dat")
-    assert any(issubclass(entry.category, SpinChannelWarning) for entry in caught) == warned
-    assert told(model, "named like one spin channel", "spin_degeneracy=1") == warned
-    assert model.spin_degeneracy == 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert load_model(folder / f"{names[0]}_hr.dat", spin_degeneracy=1).spin_degeneracy == 1
+    path = folder / f"{names[0]}_hr.dat"
+    if is_one:
+        with pytest.raises(InputError, match=r"_hr.dat: is named like one spin.*give spin_deg"):
+            load_model(path)
+    else:
+        assert load_model(path).spin_degeneracy == 2
+    for given in (1, 2):
+        assert load_model(path, spin_degeneracy=given).spin_degeneracy == given
+    if len(names) == 2:
+        (folder / f"{names[1]}.win").write_text(WIN + "spin = down\n")
+        assert load_model(path).spin_degeneracy == 1
 
 
-def test_folders_named_like_spins_are_told(tmp_path):
+def test_folders_named_like_spins_are_asked_about(tmp_path):
     folder = write_chain(tmp_path / "up")
     (folder / "toy.win").write_text(WIN)
-    with pytest.warns(SpinChannelWarning, match="give spin_degeneracy=1"):
+    with pytest.raises(InputError, match="give spin_degeneracy=1"):
         load_model(folder)
     (folder / "toy.win").write_text(WIN + "spin = up\n")
     assert load_model(folder).spin_degeneracy == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from inputs import SEED, write_ab_initio, write_tb
 from spinscreen.kernels import InputError, k_path
 from spinscreen.materials import (
     Atom,
+    EnergyUnitWarning,
     SameIdWarning,
     Structure,
     WannierModel,
@@ -29,6 +31,9 @@ from spinscreen.materials import (
     write_wannier90,
 )
 from spinscreen.materials.elements import reduced_formula
+from spinscreen.materials.spin import PAULI
+from spinscreen.materials.wannier90.checkpoint import Checkpoint
+from spinscreen.materials.wannier90.spin_axes import check_axes
 from spinscreen.storage import build_catalog, plot_bands, publish, screen
 from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
 from spinscreen.workflows.cli.arguments import path_corners
@@ -535,6 +540,59 @@ def half_along(axis: int, cells: int):
     return change
 
 
+@pytest.mark.parametrize("name", ["Fe", "Pt"])
+def test_a_spin_whose_components_are_in_another_order(tmp_path, reference_data, name):
+    """A proper rotation of a spin is a spin; the crystal, magnetic or not, turns with its own axes."""
+    for suffix in ("eig", "chk", "win"):
+        (tmp_path / f"{name}.{suffix}").symlink_to(reference_data / name / f"{name}.{suffix}")
+    content = (reference_data / name / f"{name}.spn").read_bytes()
+    parts, place = [], 84
+    while place < len(content):
+        (size,) = struct.unpack_from("<i", content, place)
+        table = np.frombuffer(content, complex, size // 16, place + 4).reshape(-1, 3)
+        parts.append(struct.pack("<i", size) + table[:, [1, 2, 0]].tobytes() + struct.pack("<i", size))
+        place += size + 8
+    (tmp_path / f"{name}.spn").write_bytes(content[:84] + b"".join(parts))
+    with refused(f"{name}.spn: at k points that are equivalent", "taken as z, x, y they are"):
+        load_model(tmp_path)
+
+
+def test_an_order_of_components_that_no_symmetry_shows(tmp_path):
+    """A chain of two states that nothing maps to each other."""
+    write_ab_initio(tmp_path, formatted=False)
+    assert any("no symmetry shows" in note for note in load_model(tmp_path).provenance.notes)
+
+
+def test_a_magnet_whose_lattice_its_moment_does_not_know():
+    """Without spin-orbit coupling a moment along x of a tetragonal crystal is as good as one along z."""
+    mesh = np.stack(np.meshgrid(*3 * [np.arange(3) / 3], indexing="ij"), axis=-1).reshape(-1, 3)
+    lattice, angles = np.diag([3.0, 3.0, 4.0]), 2 * np.pi * mesh
+    band = np.cos(angles[:, 0]) + np.cos(angles[:, 1]) + 0.3 * np.cos(angles[:, 2])
+    gauge, centres = np.zeros((27, 2, 2), complex), np.zeros((2, 3))
+    checkpoint = Checkpoint(lattice, np.array([3, 3, 3]), mesh, gauge, centres, gauge)
+    moment = PAULI[0] / 2
+    hamiltonian = band[:, None, None] * np.eye(2) + 0.8 * moment
+    spin = np.broadcast_to(PAULI / 2, (len(mesh), 3, 2, 2))
+    assert not check_axes(Path("x.spn"), hamiltonian, spin, checkpoint)
+
+
+def test_energies_whose_unit_nothing_says(tmp_path, reference_data):
+    """Without windows a width that no electrons have is a warning, a level far from all bands a refusal."""
+    for folder, factor in (("ev", 1.0), ("hartree", 1 / 27.211386)):
+        (tmp_path / folder).mkdir()
+        bands_of(tmp_path / folder, reference_data, "GaAs", lambda e, factor=factor: factor * e)
+    assert any(
+        "taken for eV" in note for note in load_model(tmp_path / "ev", spin_ordering="none").provenance.notes
+    )
+    with pytest.warns(EnergyUnitWarning, match="look whether it is in rydberg"):
+        load_model(tmp_path / "hartree", spin_ordering="none")
+    (tmp_path / "hartree" / "scf.out").write_text("     the Fermi energy is     9.1200 ev\n")
+    with refused("GaAs.eig: its bands are from ", "eV away from the Fermi level 9.12 eV", "hartree"):
+        load_model(tmp_path / "hartree", spin_ordering="none")
+    with pytest.warns(EnergyUnitWarning):
+        load_model(tmp_path / "hartree", fermi_level=9.12, spin_ordering="none")
+
+
 EQUIVALENT, FROZEN = "which as many others have that are not equivalent", "in the frozen window of Fe.win"
 
 
@@ -547,8 +605,10 @@ EQUIVALENT, FROZEN = "which as many others have that are not equivalent", "in th
         ("Pt", lambda e: np.roll(e, 1, axis=0), EQUIVALENT),
         ("GaAs", half_along(1, 4), EQUIVALENT),
         ("GaAs", lambda e: np.roll(e, -1, axis=0), EQUIVALENT),
-        ("Fe", half_along(0, 2), FROZEN),
-        ("Fe", lambda e: e[3 * np.arange(len(e)) % len(e)], FROZEN),
+        # A magnetic crystal, which has less symmetry than its lattice.
+        ("Fe", half_along(0, 2), EQUIVALENT),
+        ("Fe", lambda e: e[3 * np.arange(len(e)) % len(e)], EQUIVALENT),
+        ("Fe", lambda e: np.roll(e, 1, axis=0), EQUIVALENT),
         ("Fe", lambda e: e / 13.605693, FROZEN),
         ("Fe", lambda e: e / 27.211386, FROZEN),
         ("Fe", lambda e: 2 * e, "is one of those in the window in the .chk, but at"),
@@ -601,3 +661,22 @@ def test_a_link_to_a_material_that_is_gone(tmp_path):
         assert "is a link to nothing" in check_material(found[gone]).error
     checked = spinscreen("check", str(tmp_path))
     assert "1 of 3 can be computed" in checked.stdout
+
+
+def test_a_hamiltonian_that_is_written_twice_is_compared(tmp_path):
+    """One changed number keeps H Hermitian; the same number in the other file tells."""
+    write_wannier90(library.load("kane_mele"), tmp_path, SEED)
+    load_model(tmp_path)
+    path = tmp_path / f"{SEED}_hr.dat"
+    lines = path.read_text().splitlines()
+    place = next(n for n, line in enumerate(lines) if line.split()[:5] == ["0", "0", "0", "2", "2"])
+    lines[place] = f"{lines[place][:25]} 0.250000 0.000000"
+    path.write_text("\n".join(lines) + "\n")
+    with refused("toy_tb.dat: element 2 2 of R = 0 0 0 differs by ", "in toy_hr.dat", "name the one that"):
+        load_model(tmp_path)
+    for named in ("toy_tb.dat", "toy_hr.dat"):
+        load_model(tmp_path / named)
+    path.write_text("\n".join(lines[:40]) + "\n")
+    assert any(
+        "left out: " in note and "toy_hr.dat" in note for note in load_model(tmp_path).provenance.notes
+    )

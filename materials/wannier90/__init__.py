@@ -1,11 +1,12 @@
 """Files of Wannier90: which belong together, what each says, and the model that they make."""
 
 from .calculation import Wannier90Files
-from .channels import Channels, channels_of, is_named_like_one_spin, pairs_among, sibling_of
+from .channels import Channels, channels_of, is_named_like_one_spin, is_of_one_spin, pairs_among, sibling_of
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below, seednames_of
 from .export import write_wannier90
 from .hermitian import HermitianMatrices
 from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
+from .units import EnergyUnitWarning, with_units_told
 from .wannier_tools import read_wannier_tools
 from .win import read_win
 from .wout import read_wout
@@ -13,6 +14,7 @@ from .wout import read_wout
 __all__ = [
     "OUTPUTS",
     "Channels",
+    "EnergyUnitWarning",
     "HermitianMatrices",
     "SourceFiles",
     "TrialOrbitalWarning",
@@ -22,6 +24,7 @@ __all__ = [
     "find_files",
     "hamiltonians_below",
     "is_named_like_one_spin",
+    "is_of_one_spin",
     "pairs_among",
     "read_model",
     "read_wannier_tools",
@@ -31,5 +34,6 @@ __all__ = [
     "sibling_of",
     "with_fermi_level",
     "with_level_of_channels",
+    "with_units_told",
     "write_wannier90",
 ]

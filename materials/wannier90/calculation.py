@@ -31,12 +31,14 @@ from .mesh_consistency import (
 )
 from .mesh_images import TOLERANCE, images_of
 from .nnkp import read_asked_projections, read_cell_of_nnkp
-from .spin import ab_initio_spin, check_same_calculation
+from .spin import ab_initio_spin, check_same_calculation, to_lattice
+from .spin_axes import check_axes
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
 from .unopened import UnopenedFiles
 from .wigner_seitz import WignerSeitz, read_minimal_images, read_use_ws_distance
 from .win import WinFile, read_win
 from .wout import Log
+from .written_twice import check_written_twice
 
 #: angstrom^3: what is smaller is no cell.
 _SMALLEST_CELL = 1e-6
@@ -89,7 +91,7 @@ class Wannier90Files(UnopenedFiles):
             self.check_cell(given, origin)
         if "wsvec" in self.files:
             self._check_images(mesh, cell)
-        _ = self.hamiltonian
+        _ = self.hamiltonian, self._uncompared
         if cell is not None and self.raw.position is not None:
             overlaps = self._bands.overlaps if self._bands else None
             source = hamiltonian if overlaps is None else overlaps[0]
@@ -150,7 +152,12 @@ class Wannier90Files(UnopenedFiles):
     @property
     def left_out(self) -> tuple[str, ...]:
         """Of each file that could add something and is not believed, why."""
-        return tuple(told for _, told in (self._win, self._log) if told)
+        return tuple(told for _, told in (self._win, self._log) if told) + self._uncompared
+
+    @cached_property
+    def _uncompared(self) -> tuple[str, ...]:
+        """Why a _hr.dat or _r.dat beside a _tb.dat could not be compared with it."""
+        return check_written_twice(self.files, self._text) if "tb" in self.files else ()
 
     @property
     def _known_cells(self) -> dict[Path, NDArray[np.float64] | None]:
@@ -167,9 +174,7 @@ class Wannier90Files(UnopenedFiles):
     @property
     def channel(self) -> str | None:
         """The one spin that a collinear calculation is of, as `spin` of the .win says; None for both."""
-        line = self.win.keywords.get("spin") if self.win else None
-        word = line.text.lower().strip("'\"") if line else ""
-        return word if word in ("up", "down") else None
+        return self.win.spin if self.win else None
 
     @cached_property
     def raw(self) -> RawMatrices:
@@ -384,8 +389,23 @@ class Wannier90Files(UnopenedFiles):
                 f"{self.files['spn']}: expected {self.seedname}.chk beside it, found none; without the gauge "
                 "of the Wannier functions the spin matrix cannot be used: add it, or give spin_ordering=."
             )
-        spin = ab_initio_spin(self.gauge, self.files["spn"], self.wigner_seitz)
+        spin = to_lattice(self._spin_at_kpoints, self.gauge, self.wigner_seitz)
         return HermitianMatrices.of(spin, self.wigner_seitz)
+
+    @cached_property
+    def _spin_at_kpoints(self) -> NDArray[np.complex128]:
+        # Only with a .chk is there a spin.
+        assert self.gauge is not None
+        return ab_initio_spin(self.gauge, self.files["spn"])
+
+    def has_told_axes(self) -> bool:
+        """Whether the symmetry of the crystal shows that the components of the spin are x, y, z; see
+        `check_axes`, also for what raises InputError.
+        """
+        assert self.gauge is not None
+        phases = np.exp(2j * np.pi * (self.gauge.kpoints @ self.hamiltonian.translations.T))
+        hamiltonian = np.tensordot(phases, self.hamiltonian.matrices, axes=1)
+        return check_axes(self.files["spn"], hamiltonian, self._spin_at_kpoints, self.gauge)
 
     @cached_property
     def trial_overlap(self) -> NDArray[np.complex128] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from spinscreen.kernels import InputError
 
 from ..files import is_folder
 from .discovery import pairs_of_names, seednames_in
-from .win import read_win
+from .win import WinFile, read_win
 
 #: Words for one spin, and what the partner is called; phases of a material are called alpha and beta too.
 _PARTNERS = {
@@ -25,6 +25,7 @@ _PARTNERS = {
 _WORD = "|".join(_PARTNERS)
 _AT_THE_END = re.compile(rf"(.+)({_WORD})()", re.IGNORECASE)
 _AT_THE_FRONT = re.compile(rf"()({_WORD})([._-].*)", re.IGNORECASE)
+_WHOLE = re.compile(rf"()({_WORD})()", re.IGNORECASE)
 _ONE_SPIN = re.compile(r"(.*[._-])?(spin[._-]?)?(up|dn|down|dw)|(up|dn|down|dw)[._-].*", re.IGNORECASE)
 
 
@@ -79,21 +80,34 @@ def is_named_like_one_spin(stem: Path) -> bool:
     """True where seedname or folder are called up or down, or the partner by name is in the folder."""
     if _ONE_SPIN.fullmatch(stem.name) or _ONE_SPIN.fullmatch(stem.parent.name):
         return True
-    matches = [found for form in (_AT_THE_END, _AT_THE_FRONT) if (found := form.fullmatch(stem.name))]
-    if not matches or not is_folder(stem.parent):
+    if not is_folder(stem.parent):
         return False
     known = {name.lower() for name in seednames_in(stem.parent)}
-    return any(
-        f"{head}{partner}{tail}".lower() in known
-        for head, word, tail in (found.groups() for found in matches)
+    return any(name.lower() in known for name in _names_of_partners(stem.name))
+
+
+def is_of_one_spin(stem: Path) -> bool:
+    """True where the .win of the partner by name says that its calculation is of one spin."""
+    wins = (stem.with_name(f"{name}.win") for name in _names_of_partners(stem.name))
+    return any(_says(path, lambda win: win.spin is not None) for path in wins)
+
+
+def _names_of_partners(seedname: str) -> list[str]:
+    matches = (form.fullmatch(seedname) for form in (_AT_THE_END, _AT_THE_FRONT, _WHOLE))
+    return [
+        f"{head}{partner}{tail}"
+        for head, word, tail in (found.groups() for found in matches if found)
         for partner in _PARTNERS[word.lower()]
-    )
+    ]
 
 
 def _has_spinors(stem: Path) -> bool:
-    path = stem.with_name(f"{stem.name}.win")
+    return _says(stem.with_name(f"{stem.name}.win"), lambda win: bool(win.logical("spinors")))
+
+
+def _says(path: Path, question: Callable[[WinFile], bool]) -> bool:
     try:
-        return path.is_file() and bool(read_win(path).logical("spinors"))
+        return path.is_file() and question(read_win(path))
     except InputError:
         # Whoever reads the material is told.
         return False

@@ -5,7 +5,6 @@ For R and T vectors see `mesh_consistency`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from spinscreen.kernels import InputError
 
 from ..matrices import opposite_rows, spans
 from .checkpoint import Checkpoint
+from .equivalence import EQUAL, UNEQUAL, check_orbits, isometries, related
 from .tight_binding_files import RawMatrices
 from .wigner_seitz import WignerSeitz
 from .win import WinFile
@@ -39,9 +39,8 @@ _REMOVED, _REMOVED_SHARE, _REMOVED_OUTLIER = 0.02, 0.5, 3.0
 #: eV: bands stand in the order of energy; corrections that are added to them swap near ones.
 _FALLING = 0.5
 
-#: eV: levels at k and -k, of so many pairs at least, where they are equal but at one place; the highest bands
-#: may not be converged.
-_EQUAL, _UNEQUAL, _FEWEST_PAIRS = 2e-3, 0.3, 4
+#: Pairs of k points of which most have equal levels.
+_FEWEST_PAIRS = 4
 
 #: eV: so much one number of at least so many differs, where all others are equal.
 _WRONG, _FEWEST_BANDS = 0.05, 4
@@ -50,10 +49,6 @@ _WRONG, _FEWEST_BANDS = 0.05, 4
 #: after that. Those of Fe that are not kept lie 0.4 eV outside, with a shifted mesh 7 to 10 eV inside, in
 #: rydberg 13 eV.
 _WINDOW_MARGIN, _FROZEN_SHARE = 2.0, 0.99
-
-#: Matrices of whole numbers with determinant +-1.
-_UNIMODULAR = np.array(list(itertools.product((-1, 0, 1), repeat=9))).reshape(-1, 3, 3)
-_UNIMODULAR = _UNIMODULAR[np.abs(np.round(np.linalg.det(_UNIMODULAR))) == 1]
 
 #: Spin matrices differ from their mean over k by up to 0.3 (Pt), those of another k point by 1.5.
 _SPIN_VARIATION = 0.7
@@ -97,9 +92,9 @@ def check_energies(path: Path, energies: NDArray[np.float64], checkpoint: Checkp
             "expected bands in the order of energy; the file is damaged."
         )
     share = (np.abs(checkpoint.gauge) ** 2).sum(axis=2)
-    _check_orbits(path, energies[:, : checkpoint.gauge.shape[2]], checkpoint)
-    for rotation in _isometries(checkpoint.lattice):
-        first, second = _related(checkpoint.kpoints, rotation)
+    check_orbits(path, energies[:, : checkpoint.gauge.shape[2]], checkpoint)
+    for rotation in isometries(checkpoint.lattice):
+        first, second = related(checkpoint.kpoints, rotation)
         if not len(first):
             continue
         apart = np.abs(energies[first] - energies[second]) * np.maximum(share[first], share[second])
@@ -108,7 +103,7 @@ def check_energies(path: Path, energies: NDArray[np.float64], checkpoint: Checkp
             pair, band = np.unravel_index(int(apart.argmax()), apart.shape)
             raise InputError(
                 f"{path}: k points {first[pair] + 1} and {second[pair] + 1}, equivalent by symmetry, differ "
-                f"by {apart.max():.3g} eV in band {band + 1}, others by less than {_EQUAL:g} eV; the file is "
+                f"by {apart.max():.3g} eV in band {band + 1}, others by less than {EQUAL:g} eV; the file is "
                 "damaged, or its k points are in another order than in the .chk."
             )
 
@@ -155,55 +150,10 @@ def check_windows(
         )
 
 
-def _check_orbits(path: Path, energies: NDArray[np.float64], checkpoint: Checkpoint) -> None:
-    """Raises InputError where energies (k, band) eV are equal as often as the lattice asks, but elsewhere.
-
-    That H(R) decays says too little: on meshes of a calculation what is beyond the first cells is as large as
-    with k points in another order (of Pt 0.63 and 0.60 to 0.66 as differences of neighbours over twice the
-    variance, of GaAs 0.49 and 0.51 to 0.56). Equivalent levels of Pt and GaAs differ by 2e-8 eV, those of any
-    other two k points in a band by 1.2 eV and more.
-    """
-    orbits = _orbits(checkpoint)
-    if len(orbits) - len(np.unique(orbits)) < _FEWEST_PAIRS or energies.shape[1] < _FEWEST_BANDS:
-        return
-    levels = _equal_rows(energies)
-    sizes = [np.sort(np.unique(labels, return_counts=True)[1]) for labels in (orbits, levels)]
-    if not np.array_equal(sizes[0], sizes[1]):
-        # The crystal has less symmetry than its lattice, or levels are equal by chance.
-        return
-    apart = np.abs(energies - energies[orbits]).max(axis=1)
-    if apart.max() > _UNEQUAL:
-        point = int(apart.argmax())
-        raise InputError(
-            f"{path}: k points {orbits[point] + 1} and {point + 1}, equivalent by symmetry, differ by "
-            f"{apart[point]:.3g} eV, expected equal bands, which as many others have that are not "
-            "equivalent; its k points are in another order than in the .chk: write both with one .nnkp."
-        )
-
-
-def _orbits(checkpoint: Checkpoint) -> NDArray[np.int64]:
-    """For each k point the first one that the lattice makes equivalent to it, (k,)"""
-    first_of = np.arange(len(checkpoint.kpoints))
-    for rotation in _isometries(checkpoint.lattice):
-        first, second = _related(checkpoint.kpoints, rotation)
-        np.minimum.at(first_of, second, first)
-        np.minimum.at(first_of, first, second)
-    return first_of
-
-
-def _equal_rows(energies: NDArray[np.float64]) -> NDArray[np.int64]:
-    """A number for each k point, the same where all bands are equal, (k,)"""
-    order = np.argsort(energies.mean(axis=1), kind="stable")
-    changes = np.abs(np.diff(energies[order], axis=0)).max(axis=1) > _EQUAL
-    labels = np.empty(len(energies), dtype=np.int64)
-    labels[order] = np.r_[0, np.cumsum(changes)]
-    return labels
-
-
 def _are_mostly_equal(apart: NDArray[np.float64]) -> bool:
     """True where most pairs (pair, band) are equal, and one is not."""
     most = apart.max(axis=1)
-    return len(most) >= _FEWEST_PAIRS and np.quantile(most, 0.75) < _EQUAL and bool(most.max() > _UNEQUAL)
+    return len(most) >= _FEWEST_PAIRS and np.quantile(most, 0.75) < EQUAL and bool(most.max() > UNEQUAL)
 
 
 def _is_one_number(apart: NDArray[np.float64], first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
@@ -211,40 +161,13 @@ def _is_one_number(apart: NDArray[np.float64], first: NDArray[np.int64], second:
 
     A symmetry that is broken, or is none, moves many bands.
     """
-    unequal = apart > _EQUAL
+    unequal = apart > EQUAL
     pairs, bands = unequal.any(axis=1), unequal.any(axis=0)
     if pairs.all() or bands.sum() != 1 or apart.shape[1] < _FEWEST_BANDS:
         return False
     ends = np.stack([first, second])[:, pairs]
     has_one_point = any((ends == point).any(axis=0).all() for point in ends[:, 0])
     return has_one_point and bool(apart[pairs].max(axis=1).min() > _WRONG)
-
-
-def _isometries(lattice: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rotations and reflections of a lattice that have elements up to 1 in its vectors, (n, 3, 3)."""
-    metric = lattice @ lattice.T
-    turned = np.einsum("nij,jk,nlk->nil", _UNIMODULAR, metric, _UNIMODULAR)
-    apart = np.abs(turned - metric).max(axis=(1, 2))
-    found: NDArray[np.int64] = _UNIMODULAR[apart < 2 * SAME_CELL * np.diag(metric).max()]
-    return found
-
-
-def _related(
-    kpoints: NDArray[np.float64], rotation: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the k points (k, 3), reduced, that an operation takes to others of them, and of those."""
-    # Points of a mesh have few digits in a file.
-    cells = 10_000
-    weight = np.array([cells**2, cells, 1])
-    here = np.round(kpoints * cells).astype(np.int64) % cells @ weight
-    there = np.round(kpoints @ np.linalg.inv(rotation).T * cells).astype(np.int64) % cells @ weight
-    order = np.argsort(here)
-    place = order[np.searchsorted(here[order], there).clip(max=len(here) - 1)]
-    first = np.arange(len(here))
-    moved = (here[place] == there) & (place != first)
-    # Where it takes two points to each other they are one pair.
-    once = (place[place] != first) | (first < place)
-    return first[moved & once], place[moved & once]
 
 
 def check_position(

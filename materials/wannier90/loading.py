@@ -119,7 +119,9 @@ def _notes(files: Wannier90Files, has_spin: bool, lattice: ArrayLike | None) -> 
     elif "wsvec" not in files.files:
         notes.append("no _wsvec.dat: minimal images made of mesh, unit cell and Wannier centres")
     if has_spin:
-        notes.append(f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}")
+        unconfirmed = "" if files.has_told_axes() else "; that its components are x, y, z no symmetry shows"
+        spin = f"spin: ab initio, from {files.files['chk'].name} and {files.files['spn'].name}"
+        notes.append(f"{spin}{unconfirmed}")
     return notes
 
 

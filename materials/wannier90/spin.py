@@ -23,12 +23,8 @@ from .win import WinFile
 SAME_CALCULATION = 1e-3
 
 
-def ab_initio_spin(
-    checkpoint: Checkpoint, spn_file: Path, wigner_seitz: WignerSeitz
-) -> NDArray[np.complex128]:
-    """S(R) = 1/N sum_k e^{-ik.R} V^dagger(k) s(k) V(k), (R, 3, wannier, wannier) hbar.
-
-    On the R vectors of the Hamiltonian's file, degeneracies not divided out.
+def ab_initio_spin(checkpoint: Checkpoint, spn_file: Path) -> NDArray[np.complex128]:
+    """V^dagger(k) s(k) V(k) of the k points of the .chk, (k, 3, wannier, wannier) hbar.
 
     Raises InputError where the .spn has other numbers of bands or k points than the .chk, or is not the
     spin of local functions, see `check_spin`.
@@ -48,15 +44,17 @@ def ab_initio_spin(
             "the spin matrix of normalized Bloch states."
         )
     gauge = checkpoint.gauge[:, None]
-    wannier = gauge.conj().swapaxes(2, 3) @ (spin / 2) @ gauge
+    wannier: NDArray[np.complex128] = gauge.conj().swapaxes(2, 3) @ (spin / 2) @ gauge
     check_spin(spn_file, wannier, checkpoint)
-    return to_lattice(wannier, checkpoint, wigner_seitz)
+    return wannier
 
 
 def to_lattice(
     matrices: NDArray[np.complex128], checkpoint: Checkpoint, wigner_seitz: WignerSeitz
 ) -> NDArray[np.complex128]:
-    """X(R) = 1/N sum_k e^{-ik.R} X(k), (R, ..., wannier, wannier), degeneracies not divided out."""
+    """X(R) = 1/N sum_k e^{-ik.R} X(k), (R, ..., wannier, wannier), on the R vectors of the Hamiltonian's
+    file, degeneracies not divided out.
+    """
     phases = np.exp(-2j * np.pi * (wigner_seitz.translations @ checkpoint.kpoints.T))
     lattice_sum: NDArray[np.complex128] = np.tensordot(phases, matrices, axes=1)
     return lattice_sum / len(checkpoint.kpoints)

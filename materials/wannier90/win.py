@@ -128,6 +128,13 @@ class WinFile:
         return ()
 
     @property
+    def spin(self) -> str | None:
+        """Either up or down of a calculation of one spin, None where the file does not say it."""
+        line = self.keywords.get("spin")
+        word = line.text.lower().strip("'\"") if line else ""
+        return word if word in ("up", "down") else None
+
+    @property
     def kpoint_path(self) -> tuple[PathSegment, ...]:
         """Segments of the kpoint_path block."""
         segments = []

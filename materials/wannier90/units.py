@@ -1,0 +1,77 @@
+"""Whether energies of an .eig can be in eV, where no written Hamiltonian and no window says so."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from spinscreen.kernels import InputError, KMesh, band_energies
+
+from ..model import WannierModel
+from ..observable import SPIN
+from .calculation import Wannier90Files
+
+#: hbar^2/2m in eV angstrom^2.
+_KINETIC = 3.80998
+
+#: Width of the bands over that of as many bands of free electrons: 0.85 (Fe, Pt) to 1.3 (GaAs), 0.3 of d
+#: shells alone; in rydberg 0.06 to 0.1, in hartree 0.03 to 0.05, in meV 850 and more.
+_NARROW, _WIDE = 0.15, 8.0
+
+#: eV: a level may be that far from all bands, or as far as they are wide: one in the gap above them.
+_FARTHEST_LEVEL = 5.0
+
+#: Distance (1/angstrom) of the points at which the width is looked at.
+_SPACING = 0.4
+
+_WINDOWS = ("dis_win_min", "dis_win_max", "dis_froz_min", "dis_froz_max")
+
+
+class EnergyUnitWarning(UserWarning):
+    """Bands of an .eig are far narrower or wider than those of electrons of their density in eV."""
+
+
+def with_units_told(model: WannierModel, files: Wannier90Files, level_is_given: bool) -> WannierModel:
+    """A model made of .chk and .eig with a note on the unit of its energies, where nothing says it.
+
+    Raises InputError where the Fermi level of another file is far from all bands. A width that electrons in
+    so large a cell do not have is told by an `EnergyUnitWarning`: narrow bands exist.
+    """
+    if files.is_text or _are_in_windows(files):
+        return model
+    path = files.files["eig"]
+    energies = band_energies(
+        model.operators, KMesh.of_spacing(model.lattice, model.periodic, _SPACING).points()
+    )
+    lowest, highest = float(energies.min()), float(energies.max())
+    level, width = model.fermi_level, highest - lowest
+    if level is not None and not level_is_given:
+        away = max(lowest - level, level - highest)
+        if away > max(width, _FARTHEST_LEVEL):
+            raise InputError(
+                f"{path}: its bands are from {lowest:.4g} to {highest:.4g} eV, {away:.3g} eV away from the "
+                f"Fermi level {level:.4g} eV of the files beside it; it is in other units than eV (rydberg "
+                "is 13.6057 eV, hartree 27.2114 eV), or the level is of another calculation: mend one, or "
+                "give fermi_level."
+            )
+    has_spinors = bool(files.spinors) or bool(set(SPIN) & set(model.observables))
+    density = model.size / (2 if has_spinors else 1) / abs(float(np.linalg.det(model.lattice)))
+    free = _KINETIC * (6 * np.pi**2 * density) ** (2 / 3)
+    told = f"energies: those of {path.name} taken for eV, which no window of a .win and no _hr.dat confirms"
+    if not _NARROW * free < width < _WIDE * free:
+        told += (
+            f"; its bands are {width:.3g} eV wide, those of free electrons of that density {free:.3g} eV: "
+            "look whether it is in rydberg (13.6057 eV), hartree (27.2114 eV) or another unit"
+        )
+        warnings.warn(f"model {model.name!r}: {told}", EnergyUnitWarning, stacklevel=5)
+    return model.noted(told)
+
+
+def _are_in_windows(files: Wannier90Files) -> bool:
+    """True where the energies passed `check_windows`."""
+    win, gauge = files.win, files.gauge
+    if win is None or gauge is None or gauge.band_count == gauge.gauge.shape[2]:
+        return False
+    has_windows = any(win.real(name) is not None for name in _WINDOWS)
+    return has_windows and not win.integer("dis_spheres_num") and not win.logical("site_symmetry")
