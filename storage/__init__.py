@@ -43,6 +43,7 @@ from .functions import (
     read_rows,
     record_campaign,
     record_failure,
+    update_catalog,
     verify,
 )
 from .kept_sums import KeptSums
@@ -131,6 +132,7 @@ __all__ = [
     "screen",
     "shown_units",
     "unit_registry",
+    "update_catalog",
     "verify",
     "write_bxsf",
     "write_frmsf",

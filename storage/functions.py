@@ -11,7 +11,7 @@ import xarray as xr
 from .catalog import Run
 from .migration import Migration, Renaming, same_name
 from .place import MATERIALS, StoreLike
-from .results import CatalogRow
+from .results import CatalogRow, EachOf
 from .store import Store
 from .verification import Damage
 
@@ -41,9 +41,9 @@ def published(store: StoreLike) -> tuple[str, ...]:
     return Store.at(store).results
 
 
-def published_stamps(store: StoreLike) -> frozenset[str]:
-    """`Store.source_stamps` of the store at a path."""
-    return Store.at(store).source_stamps
+def published_stamps(store: StoreLike, run: EachOf = map) -> frozenset[str]:
+    """`Store.stamps` of the store at a path."""
+    return Store.at(store).stamps(run)
 
 
 def publish(dataset: xr.Dataset, store: StoreLike, material_id: str) -> bool:
@@ -96,6 +96,11 @@ def record_campaign(store: StoreLike, settings: Mapping[str, Any]) -> str:
 def campaigns(store: StoreLike) -> dict[str, dict[str, Any]]:
     """`Store.campaigns` of the store at a path."""
     return Store.at(store).campaigns
+
+
+def update_catalog(store: StoreLike, run: Run = map) -> list[str]:
+    """`Store.update_catalog` of the store at a path."""
+    return Store.at(store).update_catalog(run)
 
 
 def build_catalog(store: StoreLike, run: Run = map) -> xr.Dataset:

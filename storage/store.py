@@ -28,7 +28,7 @@ from .merging import Merge
 from .migration import Migration, Renaming, same_name
 from .page import Report
 from .place import Place, StoreLike, group_names
-from .results import CatalogRow
+from .results import CatalogRow, EachOf
 from .verification import Damage
 
 if TYPE_CHECKING:
@@ -57,7 +57,14 @@ class Store(Place):
     @property
     def source_stamps(self) -> frozenset[str]:
         """Fact `source_stamp` of all results that are whole, to know materials again without loading them."""
-        return results.published_stamps(self)
+        return self.stamps()
+
+    def stamps(self, run: EachOf = map) -> frozenset[str]:
+        """The same, the results read by whatever computes.
+
+        run : calls a function with each of many items; what it returns comes in their order
+        """
+        return results.published_stamps(self, run)
 
     def file(self, material_id: str) -> Path:
         """The file of a result: `xr.open_zarr("zip::<this path>")` opens it without spinscreen."""
@@ -170,13 +177,17 @@ class Store(Place):
     def build_catalog(self, run: Run = map) -> xr.Dataset:
         """Bring the catalog up to date with the results and return it, lazily.
 
-        Rows that it has already are not read again but for the last few, and memory does not grow with the
-        number of materials but for their scalars. A material that is damaged is left out and named in the
+        Rows that it has already are not read again but for the last few; of each material its id is held in
+        memory, no number. A material that is damaged is left out and named in the
         attribute `damaged` of the result. The new catalog takes the place of the old one in one step; who has
         the old one open goes on reading it for an hour at least. Raises InputError where the store is empty.
         run : how pieces are computed, one after the other by default; they write into the store
         """
         return catalog.build_catalog(self, run)
+
+    def update_catalog(self, run: Run = map) -> list[str]:
+        """The same without opening it, for stores of any size: sentences of what is damaged."""
+        return catalog.update_catalog(self, run)
 
     def screen(
         self,

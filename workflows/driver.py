@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +18,14 @@ from spinscreen.materials import Source
 from spinscreen.storage import (
     Store,
     StoreError,
-    build_catalog,
     forget_absent,
     forget_failure,
     missing_of,
+    published,
     published_stamps,
     record_campaign,
     record_failure,
+    update_catalog,
 )
 
 from .campaign import Campaign, Outcome
@@ -36,7 +37,13 @@ from .portions import Finished, Portions, run_portion
 
 log = logging.getLogger("spinscreen.driver")
 
-_Piece = TypeVar("_Piece", bound=Hashable)
+#: Files up to which the driver looks at all of them itself, and how many a worker looks at together.
+_FEW, _TOGETHER = 10_000, 64
+
+#: Calls a function with each of some pieces; what it returns comes in their order.
+EachOf = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+
+_Piece = TypeVar("_Piece")
 _Found = TypeVar("_Found")
 
 
@@ -137,7 +144,7 @@ def run_campaign(
     tell_of = progress or _progress_of(campaign)
     job = _Job(engine, campaign.model_copy(update={"materials": ()}), root, name)
     outcomes, started = [], time.perf_counter()
-    known, unknown = _known(job.template, campaign.materials, root, name)
+    known, unknown = _known(job, campaign.materials)
     log.info(
         "campaign %s: %d materials, %d known, into %s", name, len(campaign.materials), len(known), root.path
     )
@@ -150,7 +157,7 @@ def run_campaign(
         seconds, threads = time.perf_counter() - started, engine.workers
         _check_published(root, outcomes)
         if any(outcome.status != "failed" for outcome in outcomes):
-            damaged = build_catalog(root, partial(_of_each, engine)).attrs.get("damaged", ())
+            damaged = update_catalog(root, partial(_of_each, engine))
     ended = tuple(sorted(outcomes, key=lambda outcome: outcome.id))
     report = CampaignReport(ended, seconds, threads, tuple(damaged))
     log.info("campaign %s: %s", name, report)
@@ -168,19 +175,26 @@ def _check_published(store: Store, outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def _known(
-    template: Campaign, materials: Sequence[Source], store: Store, name: str
-) -> tuple[list[Outcome], list[Source]]:
+def _known(job: _Job, materials: Sequence[Source]) -> tuple[list[Outcome], list[Source]]:
     """Materials that are published and unchanged since, which need not even be read; and the others."""
-    stamps = published_stamps(store)
+    stamps = published_stamps(job.store, job.each_of(len(published(job.store))))
+    if not stamps:
+        return [], list(materials)
     known, unknown = [], []
-    for source in materials:
-        if stamps and template.stamp(source) in stamps:
-            forget_failure(store, source.id, name)
+    on_disk = sum(source.path is not None for source in materials)
+    pieces = [materials[at : at + _TOGETHER] for at in range(0, len(materials), _TOGETHER)]
+    found = chain.from_iterable(job.each_of(on_disk)(partial(_stamps, job.template), pieces))
+    for source, stamp in zip(materials, found, strict=True):
+        if stamp in stamps:
+            forget_failure(job.store, source.id, job.record)
             known.append(Outcome(source.id, "present"))
         else:
             unknown.append(source)
     return known, unknown
+
+
+def _stamps(template: Campaign, materials: Sequence[Source]) -> list[str | None]:
+    return [template.stamp(source) for source in materials]
 
 
 @dataclass(frozen=True)
@@ -191,6 +205,12 @@ class _Job:
     template: Campaign
     store: Store
     record: str
+
+    def each_of(
+        self, files: int
+    ) -> Callable[[Callable[[_Piece], _Found], Sequence[_Piece]], Iterator[_Found]]:
+        """How so many files are looked at: few here, as workers may yet be waiting in a queue."""
+        return partial(_of_each, self.engine) if files > _FEW and self.engine.is_remote else map
 
     def outcomes(self, materials: Iterable[Source]) -> Iterator[Outcome]:
         """Raises StoreError, SchedulerLostError, WorkersLostError, InputError where all are refused."""
@@ -258,11 +278,22 @@ class _Job:
 
 
 def _of_each(
-    engine: Engine, function: Callable[[_Piece], _Found], pieces: Sequence[_Piece]
+    engine: Engine, function: Callable[[_Piece], _Found], pieces: Iterable[_Piece]
 ) -> Iterator[_Found]:
     """What a function makes of each piece, by whatever computes, in their order."""
-    found = {piece: done.result() for piece, done in engine.map(function, pieces)}
-    return (found[piece] for piece in pieces)
+    early: dict[int, _Found] = {}
+    wanted = 0
+    for _, done in engine.map(partial(_numbered, function), enumerate(pieces)):
+        number, found = done.result()
+        early[number] = found
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted += 1
+
+
+def _numbered(function: Callable[[_Piece], _Found], numbered: tuple[int, _Piece]) -> tuple[int, _Found]:
+    number, piece = numbered
+    return number, function(piece)
 
 
 @contextmanager

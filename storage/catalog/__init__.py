@@ -1,6 +1,6 @@
 """The catalog of a store: built from the rows of its results, opened, and screened."""
 
-from .building import Run, build_catalog
+from .building import Run, build_catalog, update_catalog
 from .building import _build as _build
 from .dimensions import of_dimension
 from .reading import open_catalog, scalar_columns
@@ -18,4 +18,5 @@ __all__ = [
     "screen",
     "select",
     "shown_units",
+    "update_catalog",
 ]

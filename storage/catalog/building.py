@@ -6,21 +6,17 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from spinscreen.kernels import InputError
 
-from ..files.encoding import CHECKSUMMED, consolidate, consolidating, copy_array
+from ..files.encoding import CHECKSUMMED, consolidate, consolidating, describe_like, lengthen
 from ..files.whole import StoreError, abandoned, link_to, make_folder, write_json, writing
 from ..observables import AXES, Facts, Observables
 from ..place import CATALOG as LINK
@@ -28,7 +24,6 @@ from ..place import Place
 from ..results import (
     RELATIVE_ENERGY,
     ROW_VERSION,
-    TENSORS,
     column_units,
     published,
     tensor_unit_of,
@@ -37,18 +32,17 @@ from ..results import (
 )
 from ..results.column_names import unused
 from ..schema import CATALOG, SCHEMA_VERSION, conventions, labels
+from .earlier import Earlier, EarlierDamagedError
 from .pieces import CHUNK, COMPONENTS, Asked, Piece, asked, write_piece
 from .reading import (
-    check_whole,
-    columns_of_headings,
     generation,
     open_catalog,
-    scalar_columns,
     sizes_of,
 )
+from .scalars import SCALAR_CHUNK, Scalars, write_chunk
 
-#: Materials in a chunk of a scalar column.
-_SCALAR_CHUNK = 4096
+#: By the type of a column, values that no array leaves out.
+_EXAMPLES: Mapping[type, NDArray] = {str: labels(["x"]), bool: np.ones(1, bool), float: np.ones(1)}
 
 #: Generations of the catalog; the link /catalog leads to the present one.
 _GENERATIONS = "catalogs"
@@ -63,42 +57,58 @@ Run = Callable[[Callable[[Asked], Piece], Sequence[Asked]], Iterable[Piece]]
 def build_catalog(place: Place, run: Run = map) -> xr.Dataset:
     """Bring /catalog up to date with the published materials and return it, lazily.
 
-    Rows that the catalog has already are not read again but for the last few, and memory does not grow with
-    the number of materials but for their scalars. A material that is damaged is left out and named in the
-    attribute `damaged` of the result. The new catalog takes the place of the old one in one step; who has the
-    old one open goes on reading it for an hour at least.
+    A material that is damaged is left out and named in the attribute `damaged` of the result. The new catalog
+    takes the place of the old one in one step; who has the old one open goes on reading it for an hour at
+    least. run, and what is raised : as for `update_catalog`
+    """
+    damaged = update_catalog(place, run)
+    found = open_catalog(place)
+    return found.assign_attrs(damaged=damaged) if damaged else found
+
+
+def update_catalog(place: Place, run: Run = map) -> list[str]:
+    """The same, not opened: the sentences of what is damaged.
+
+    Rows that the catalog has already are not read again but for the last few. Of a material stays its id in
+    memory, no number.
     run : how pieces are computed, one after the other by default; they write into the store
     Raises InputError where the store is empty, StoreError where it cannot be written.
     """
     names = set(published(place))
     if not names:
         raise InputError(f"{place.path}: holds no material yet, expected at least one for a catalog.")
-    old = _Old.of(generation(place))
+    old = Earlier.of(generation(place))
     known = set() if old is None else set(old.materials)
     if old is not None and known == names:
-        return open_catalog(place)
+        return []
     if not known <= names:
-        old, known = None, set()
+        old = None
     with writing(place.path):
-        damaged = _build(place, run, old, sorted(names - known))
-    found = open_catalog(place)
-    return found.assign_attrs(damaged=damaged) if damaged else found
+        if old is not None:
+            try:
+                return _build(place, run, old, sorted(names - known))
+            except EarlierDamagedError:
+                pass
+        return _build(place, run, None, sorted(names))
 
 
-def _build(store: Place, run: Run, old: _Old | None, missing: Sequence[str]) -> list[str]:
+def _build(store: Place, run: Run, old: Earlier | None, missing: Sequence[str]) -> list[str]:
     """Write a new generation and put it in place; the sentences of what could not be read."""
     beside = store.partial / f"catalog-{uuid.uuid4().hex}"
     make_folder(beside)
+    scalars = Scalars(beside.with_name(f"{beside.name}-rows"))
     try:
-        writer = _Writer(beside, old)
+        writer = _Writer(beside, scalars, old)
         # Chunks that are full stay what they are; rows of the last one are read again.
         names, damaged = [*writer.unfinished, *missing], dict[str, str]()
         while names:
-            pieces = list(run(write_piece, asked(store, beside, names, writer.chunks)))
-            lost = {name: said for piece in pieces for name, said in piece.damaged.items()}
-            whole = next((n for n, piece in enumerate(pieces) if piece.damaged), len(pieces))
-            for piece in pieces[:whole]:
-                writer.append(piece)
+            lost = dict[str, str]()
+            whole = 0
+            for piece in run(write_piece, asked(store, beside, names, writer.chunks)):
+                lost |= piece.damaged
+                if not lost:
+                    writer.append(piece)
+                    whole += 1
             # What comes behind a material that is left out moves up.
             names = [name for name in names[CHUNK * whole :] if name not in lost]
             damaged |= lost
@@ -115,51 +125,13 @@ def _build(store: Place, run: Run, old: _Old | None, missing: Sequence[str]) -> 
             raise StoreError(f"{store.path}: none of its materials can be read; the first: {first}")
         return list(damaged.values())
     finally:
+        scalars.close()
         store.remove(beside)
         store.tidy()
 
 
 def _name_of(generation: Path | None) -> str:
     return "" if generation is None else generation.name
-
-
-@dataclass(frozen=True, eq=False)
-class _Old:
-    """A catalog to be built on: its folder, its scalars and labels, and the dims of its tensors."""
-
-    folder: Path
-    scalars: xr.Dataset
-    tensors: Mapping[str, Sequence[Hashable]]
-
-    @classmethod
-    def of(cls, folder: Path | None) -> _Old | None:
-        """None where there is none, or where it is damaged in whatever way: it is then made anew."""
-        if folder is None:
-            return None
-        try:
-            check_whole(folder)
-            found = xr.open_zarr(folder, consolidated=True, chunks=None)
-            if found.attrs.get("schema_version") != SCHEMA_VERSION:
-                return None
-            if found.attrs.get("row_version") != ROW_VERSION:
-                return None
-            tensors = {v: found[v].dims for v in TENSORS.values() if v in found}
-            return cls(folder, found.drop_vars(list(tensors)).load(), tensors)
-        except Exception:
-            return None
-
-    @property
-    def materials(self) -> list[str]:
-        return [str(name) for name in self.scalars["material"].values]
-
-    @property
-    def observables(self) -> dict[str, Facts]:
-        return dict(Observables.in_dataset(self.scalars).facts)
-
-    @property
-    def headings(self) -> dict[str, str]:
-        """What the user called a column -> its name."""
-        return columns_of_headings(self.scalars)
 
 
 def _put_in_place(store: Place, fresh: Path) -> None:
@@ -181,9 +153,11 @@ def _put_in_place(store: Place, fresh: Path) -> None:
 
 
 def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield path.relative_to(folder).as_posix(), path.stat().st_size
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        inside = os.path.relpath(place, folder).replace(os.sep, "/")
+        for name in sorted(files):
+            yield name if inside == "." else f"{inside}/{name}", Path(place, name).stat().st_size
 
 
 def _outdated(generations: Path, present: Collection[str]) -> list[Path]:
@@ -195,11 +169,13 @@ def _outdated(generations: Path, present: Collection[str]) -> list[Path]:
 
 
 class _Writer:
-    """A catalog that grows by pieces whose tensors are on the disk; scalars are written at the end."""
+    """A catalog that grows by pieces whose tensors are on the disk; scalars are written at the end.
 
-    def __init__(self, folder: Path, old: _Old | None) -> None:
-        self._folder = folder
-        self._tables: list[pd.DataFrame] = []
+    Raises EarlierDamagedError where an older one cannot be read.
+    """
+
+    def __init__(self, folder: Path, scalars: Scalars, old: Earlier | None) -> None:
+        self._folder, self._scalars = folder, scalars
         self._materials: list[str] = []
         self._observables: dict[str, Facts] = {} if old is None else old.observables
         self._headings: dict[str, str] = {} if old is None else old.headings
@@ -208,7 +184,7 @@ class _Writer:
         if old is not None:
             self._take(old)
 
-    def _take(self, old: _Old) -> None:
+    def _take(self, old: Earlier) -> None:
         """The full chunks of an older catalog."""
         names = old.materials
         full = len(names) // CHUNK
@@ -219,9 +195,8 @@ class _Writer:
                 chunk = Path(variable) / "c" / str(number)
                 if (old.folder / chunk).exists():
                     shutil.copytree(old.folder / chunk, self._folder / chunk, copy_function=_link_or_copy)
-        scalars = old.scalars.isel(material=slice(CHUNK * full))
-        if full:
-            self._tables = [scalars[list(scalar_columns(scalars))].to_dataframe().reset_index(drop=True)]
+        for columns in old.rows(CHUNK * full):
+            self._scalars.append(columns)
 
     @property
     def count(self) -> int:
@@ -246,7 +221,8 @@ class _Writer:
             if heading not in self._headings:
                 self._headings[heading] = unused(name, set(self._headings.values()))
         names = {name: self._headings[heading] for heading, name in piece.headings.items()}
-        self._tables.append(piece.columns.rename(columns=names))
+        if piece.materials:
+            self._scalars.append({names.get(name, name): values for name, values in piece.columns.items()})
         self._materials += piece.materials
 
     def forget_unfinished(self) -> None:
@@ -278,14 +254,26 @@ class _Writer:
 
         replaces : name of the generation that this one takes the place of
         """
-        columns = {name: ("material", values) for name, values in self._columns().items()}
-        dimension = _only(columns["dimension"][1]) if "dimension" in columns else None
+        types = self._scalars.types
+        found = self._scalars.only_value("dimension")
+        dimension = int(found) if found in (1, 2, 3) else None
         self._describe_tensors(dimension)
+        self._describe_scalars(types, dimension, replaces)
+        self._scalars.write(self._folder)
+        for number, start in enumerate(range(0, self.count, SCALAR_CHUNK)):
+            names = self._materials[start : start + SCALAR_CHUNK]
+            write_chunk(self._folder / "material", number, labels(names))
+        consolidate(self._folder)
+
+    def _describe_scalars(self, types: Mapping[str, type], dimension: int | None, replaces: str) -> None:
+        """Metadata of the scalars as xarray makes them for one row, then for all of them."""
+        row = {name: ("material", _EXAMPLES[kind]) for name, kind in types.items()}
+        numbers = [name for name, kind in types.items() if kind is float]
         # Texts and truth values as coordinates: `where`, `reindex` and means leave them what they are.
-        texts = {name: column for name, column in columns.items() if column[1].dtype.kind != "f"}
-        scalars = xr.Dataset(
-            {name: column for name, column in columns.items() if name not in texts},
-            self._labels(self._materials) | texts,
+        texts = [name for name in types if name not in numbers]
+        example = xr.Dataset(
+            {name: row[name] for name in numbers},
+            self._labels(["x"]) | {name: row[name] for name in texts},
             {
                 "kind": CATALOG,
                 **conventions(CATALOG),
@@ -295,19 +283,20 @@ class _Writer:
                 "replaces": replaces,
             },
         )
-        for name in columns:
-            scalars[name].attrs |= self._described(name, dimension)
-        numbers = [str(name) for name in scalars.data_vars if scalars[name].dtype.kind == "f"]
+        for name in types:
+            example.variables[name].attrs |= self._described(name, dimension)
         # Chunks that do not depend on the number of rows: an older catalog that is still open in some session
         # goes on to read right while rows are added.
-        chunked = {"chunks": (_SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
+        chunked = {"chunks": (SCALAR_CHUNK,), "compressors": (CHECKSUMMED,)}
+        by_zarr = example.drop_vars(numbers[1:])
         with consolidating():
-            by_zarr = scalars.drop_vars(numbers[1:])
-            encoding = dict.fromkeys(("material", *texts, *by_zarr.data_vars), chunked)
+            encoding = dict.fromkeys(("material", *texts, *numbers[:1]), chunked)
             by_zarr.to_zarr(self._folder, mode="a", zarr_format=3, consolidated=False, encoding=encoding)
-        for name in numbers[1:]:
-            copy_array(self._folder / numbers[0], self._folder / name, scalars[name], _SCALAR_CHUNK)
-        consolidate(self._folder)
+        for name in ("material", *texts, *numbers[:1]):
+            lengthen(self._folder / name, self.count)
+        if numbers:
+            attributes = {name: example.variables[name].attrs for name in numbers[1:]}
+            describe_like(self._folder / numbers[0], attributes)
 
     def _described(self, column: str, dimension: int | None) -> dict[str, str]:
         """Attributes of a column: its unit, and what the user called it where that cannot be its name.
@@ -344,27 +333,6 @@ class _Writer:
         }
         return found | (Observables.of(self._observables).coordinates if self._observables else {})
 
-    def _columns(self) -> dict[str, NDArray]:
-        """Every scalar over all materials, text where any material has text, NaN or "" where one has none."""
-        table = pd.concat(self._tables, ignore_index=True)
-        return {str(name): plain_values(column) for name, column in table.items()}
-
-
-def plain_values(column: pd.Series) -> NDArray:
-    """A column as the catalog holds it: truth values, numbers, or texts; NaN or "" where one is missing."""
-    if is_bool_dtype(column):
-        return column.to_numpy(bool)
-    # Truth values that some materials lack are numbers, like all that can be missing.
-    if is_numeric_dtype(column) or all(isinstance(value, Real) for value in column):
-        return column.to_numpy(float)
-    return labels(_texts(column))
-
-
-def _only(dimensions: NDArray) -> int | None:
-    """The dimension of all materials, None where they have several or it is not known."""
-    found = set(dimensions.tolist())
-    return int(found.pop()) if len(found) == 1 and found <= {1, 2, 3} else None
-
 
 def _reorder(chunk: Path, places: Sequence[int]) -> None:
     """Give the observables of a chunk other numbers, place by place."""
@@ -380,7 +348,3 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _texts(column: pd.Series) -> list[str]:
-    return ["" if pd.isna(value) else str(value) for value in column]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from ..files.encoding import encoded
 from ..files.whole import make_folder
@@ -42,13 +43,13 @@ class Asked:
 class Piece:
     """What is left of some rows when their tensors are on the disk.
 
-    columns : scalars, one row for each material; headings : what the user called a column -> its name here
+    columns : scalars by name, see `columns_of`; headings : what the user called a column -> its name here
     observables : facts by name, in the order in which they were written
     tensors : variables that there are -> whether by observable; damaged : sentence for each that has no row
     """
 
     materials: tuple[str, ...]
-    columns: pd.DataFrame
+    columns: Mapping[str, NDArray]
     headings: Mapping[str, str]
     observables: Mapping[str, Facts]
     tensors: Mapping[str, bool]
@@ -84,12 +85,33 @@ def write_piece(piece: Asked) -> Piece:
             _write(array / "c" / str(piece.number) / str(number), values)
     return Piece(
         tuple(row.material for row in rows),
-        pd.DataFrame([dict(row.columns) for row in rows]),
+        columns_of([row.columns for row in rows]),
         headings,
         observables,
         tensors,
         {name: row for name, row in found.items() if isinstance(row, str)},
     )
+
+
+def columns_of(rows: Sequence[Mapping[str, float | str]]) -> dict[str, NDArray]:
+    """Column by column what rows say: numbers, or objects where one is something else; None where one says
+    nothing.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    if all(list(row) == names for row in rows):
+        columns: Iterable[Sequence[Any]] = zip(*(row.values() for row in rows), strict=True)
+    else:
+        columns = ([row.get(name) for row in rows] for name in names)
+    return {name: _column(values) for name, values in zip(names, columns, strict=True)}
+
+
+def _column(values: Sequence[Any]) -> NDArray:
+    if set(map(type, values)) == {float}:
+        return np.array(values)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    found = np.empty(len(plain), dtype=object)
+    found[:] = plain
+    return found
 
 
 def with_names(row: CatalogRow, headings: MutableMapping[str, str]) -> CatalogRow:

@@ -87,6 +87,8 @@ def columns_of_headings(catalog: xr.Dataset) -> dict[str, str]:
 def renamed(row: CatalogRow, columns: Mapping[str, str]) -> CatalogRow:
     """A row with the user's columns named as a catalog does; columns : heading -> name."""
     names = {name: columns.get(heading, name) for name, heading in row.headings.items()}
+    if all(name == other for name, other in names.items()):
+        return row
     return replace(
         row,
         columns={names.get(name, name): value for name, value in row.columns.items()},

@@ -7,6 +7,7 @@ materials differ in their attributes only: the rest is made once for each struct
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,21 +49,26 @@ def consolidating() -> Iterator[None]:
         yield
 
 
-def copy_array(example: Path, folder: Path, values: xr.DataArray, chunk: int) -> None:
-    """Write an array of numbers like one that Zarr has written, which for hundreds of them takes seconds.
+def lengthen(array: Path, length: int) -> None:
+    """Turn an array along one axis into one of another length, without chunks. Raises OSError."""
+    metadata = json.loads((array / _ROOT).read_bytes()) | {"shape": [length]}
+    (array / _ROOT).write_text(json.dumps(metadata, indent=1))
+    shutil.rmtree(array / "c")
 
-    example : folder of an array of the same shape, type and codecs (`CHECKSUMMED`), `chunk` numbers a chunk
+
+def describe_like(example: Path, others: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Metadata of arrays like one that Zarr has made, which for hundreds of them takes seconds.
+
+    example : folder of an array of the same shape, type and codecs; others : name -> attributes. Raises
+    OSError.
     """
     metadata = json.loads((example / _ROOT).read_bytes())
     kept = {name: metadata["attributes"][name] for name in ("_FillValue",) if name in metadata["attributes"]}
-    metadata["attributes"] = _plain(values.attrs) | kept
-    (folder / "c").mkdir(parents=True)
-    (folder / _ROOT).write_text(json.dumps(metadata, indent=1))
-    for number, start in enumerate(range(0, len(values), chunk)):
-        padded = np.full(chunk, np.nan, dtype="<f8")
-        part = values.values[start : start + chunk]
-        padded[: len(part)] = part
-        (folder / "c" / str(number)).write_bytes(encoded(padded))
+    for name, attributes in others.items():
+        folder = example.with_name(name)
+        folder.mkdir()
+        told = metadata | {"attributes": _plain(attributes) | kept}
+        (folder / _ROOT).write_text(json.dumps(told, indent=1))
 
 
 def consolidate(folder: Path) -> None:
@@ -121,8 +127,13 @@ def encode(dataset: xr.Dataset) -> dict[str, bytes]:
 def _chunk(variable: xr.Variable) -> bytes:
     values = variable.values
     if _is_text(variable):
-        return bytes(_CODEC.encode(_TEXTS.encode(values.astype(object))))
+        return encoded_texts(values.astype(object))
     return encoded(values)
+
+
+def encoded_texts(values: NDArray[np.object_]) -> bytes:
+    """A chunk of texts as Zarr keeps it (`CHECKSUMMED`)."""
+    return bytes(_CODEC.encode(_TEXTS.encode(values)))
 
 
 def encoded(values: NDArray[Any]) -> bytes:

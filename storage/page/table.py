@@ -12,8 +12,8 @@ import xarray as xr
 from spinscreen.kernels import InputError
 
 from ..catalog import open_catalog, scalar_columns
-from ..catalog.building import plain_values
 from ..catalog.reading import columns_of_headings, renamed
+from ..catalog.scalars import plain_values
 from ..observables import Facts, Observables
 from ..place import Place
 from ..results import ROW_VERSION, CatalogRow, published, read_rows

@@ -2,6 +2,7 @@
 
 from .published import (
     DamagedResultError,
+    EachOf,
     damaged,
     damaged_of,
     is_old_group,
@@ -28,6 +29,7 @@ __all__ = [
     "TENSORS",
     "CatalogRow",
     "DamagedResultError",
+    "EachOf",
     "column_units",
     "damaged",
     "damaged_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,10 +78,26 @@ def published(store: Place) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def published_stamps(store: Place) -> frozenset[str]:
-    """Fact `source_stamp` of all results that are whole, to know materials again without loading them."""
-    seals = (_seal(store, name) for name in published(store))
-    return frozenset(seal["source_stamp"] for seal in seals if seal and seal.get("source_stamp"))
+#: Calls a function with each of many items, by whatever computes; what it returns comes in their order.
+EachOf = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+
+#: Results whose seals are read by one call.
+_TOGETHER = 64
+
+
+def published_stamps(store: Place, run: EachOf = map) -> frozenset[str]:
+    """Fact `source_stamp` of all results that are whole, to know materials again without loading them.
+
+    run : how some results after the others are read, which takes their whole files
+    """
+    names = published(store)
+    pieces = [names[at : at + _TOGETHER] for at in range(0, len(names), _TOGETHER)]
+    return frozenset(stamp for stamps in run(partial(_stamps_of, store), pieces) for stamp in stamps)
+
+
+def _stamps_of(store: Place, names: Sequence[str]) -> list[str]:
+    seals = (_seal(store, name) for name in names)
+    return [seal["source_stamp"] for seal in seals if seal and seal.get("source_stamp")]
 
 
 def publish(dataset: xr.Dataset, store: Place, material_id: str) -> bool:
@@ -200,5 +217,8 @@ def damaged(place: Path, problem: DamagedError) -> DamagedResultError:
 
 def missing_of(store: Place, material_ids: Iterable[str]) -> list[str]:
     """Which of some materials are not in the store, although they should be; what they hold is not read."""
-    there = [(name, material_file(store, name)) for name in material_ids]
-    return [name for name, file in there if not (file.is_file() or is_old_group(store, name))]
+    return [
+        name
+        for name in material_ids
+        if not (material_file(store, name).is_file() or is_old_group(store, name))
+    ]

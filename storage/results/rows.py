@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,19 +131,51 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
 
 
 def packed_row(row: CatalogRow) -> bytes:
-    """A row as bytes that are kept beside the arrays it was made of: one line of JSON, then the tensors."""
-    shapes = {name: list(values.shape) for name, values in row.tensors.items()}
-    header = {
+    """A row as bytes that are kept beside the arrays it was made of.
+
+    A line of JSON with what equal settings make equal, one with texts and whole numbers, then numbers and
+    tensors as they are in memory.
+    """
+    numbers = {name: value for name, value in row.columns.items() if isinstance(value, float)}
+    structure = {
         "version": ROW_VERSION,
-        "columns": dict(row.columns),
-        "observables": row.observables.names,
-        "observable_units": row.observables.units,
-        "observable_facts": row.observables.facts,
+        "names": list(row.columns),
+        "others": [place for place, name in enumerate(row.columns) if name not in numbers],
+        "observables": row.observables.facts,
         "headings": dict(row.headings),
-        "tensors": shapes,
+        "tensors": {name: list(values.shape) for name, values in row.tensors.items()},
     }
-    tensors = b"".join(np.ascontiguousarray(v, dtype="<f8").tobytes() for v in row.tensors.values())
-    return json.dumps(header).encode() + b"\n" + bytes(Zstd(level=1).encode(tensors))
+    others = [value for name, value in row.columns.items() if name not in numbers]
+    arrays = [np.array(list(numbers.values())), *row.tensors.values()]
+    content = b"".join(np.ascontiguousarray(values, dtype="<f8").tobytes() for values in arrays)
+    lines = f"{json.dumps(structure)}\n{json.dumps(others)}\n".encode()
+    return lines + bytes(Zstd(level=1).encode(content))
+
+
+@dataclass(frozen=True, eq=False)
+class _Structure:
+    """What is equal in many rows. others : places of the columns that are no numbers; shapes : of tensors"""
+
+    names: tuple[str, ...]
+    others: tuple[int, ...]
+    observables: Observables
+    headings: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+@lru_cache(maxsize=64)
+def _structure_of(line: bytes) -> _Structure | None:
+    """None for a row of another version, or of a layout before this one."""
+    header = json.loads(line)
+    if header["version"] != ROW_VERSION or "names" not in header:
+        return None
+    return _Structure(
+        tuple(header["names"]),
+        tuple(header["others"]),
+        Observables.of({name: Facts(*facts) for name, facts in header["observables"].items()}),
+        header["headings"],
+        {str(name): tuple(shape) for name, shape in header["tensors"].items()},
+    )
 
 
 def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
@@ -150,25 +183,47 @@ def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
 
     Raises DamagedError for bytes that are no row.
     """
-    line, _, packed = content.partition(b"\n")
+    line, _, rest = content.partition(b"\n")
     try:
-        header = json.loads(line)
-        if header["version"] != ROW_VERSION:
-            return None
-        shapes = {str(name): tuple(shape) for name, shape in header["tensors"].items()}
-        values = np.frombuffer(Zstd().decode(packed), dtype="<f8") if shapes else np.empty(0)
-        ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=int)
-        pieces = np.split(values, ends[:-1]) if shapes else []
-        tensors = {n: v.reshape(shape) for (n, shape), v in zip(shapes.items(), pieces, strict=True)}
-        names, facts = header["observables"], header.get("observable_facts")
-        if facts is None:
-            # Of an earlier version, which knew names and units.
-            known = Observables(tuple(names), tuple(header["observable_units"]))
-        else:
-            known = Observables.of({name: Facts(*facts[name]) for name in names})
-        return CatalogRow(material_id, header["columns"], known, tensors, header["headings"])
+        structure = _structure_of(line)
+        if structure is None:
+            return _unpacked_before(line, rest, material_id)
+        others, _, packed = rest.partition(b"\n")
+        values = np.frombuffer(Zstd().decode(packed), dtype="<f8")
+        count = len(structure.names) - len(structure.others)
+        found = values[:count].tolist()
+        for place, value in zip(structure.others, json.loads(others), strict=True):
+            found.insert(place, value)
+        columns = dict(zip(structure.names, found, strict=True))
+        tensors = _tensors(values[count:], structure.shapes)
+        return CatalogRow(material_id, columns, structure.observables, tensors, structure.headings)
     except (ValueError, KeyError, TypeError, RuntimeError) as problem:
         raise DamagedError(f"its catalog row cannot be read ({problem})") from None
+
+
+def _tensors(values: NDArray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float64]]:
+    """Tensors that stand one behind the other. Raises ValueError where they are cut."""
+    ends = np.cumsum([0, *(math.prod(shape) for shape in shapes.values())], dtype=int)
+    return {
+        name: values[start:end].reshape(shape)
+        for (name, shape), start, end in zip(shapes.items(), ends[:-1], ends[1:], strict=True)
+    }
+
+
+def _unpacked_before(line: bytes, packed: bytes, material_id: str) -> CatalogRow | None:
+    """A row as earlier versions packed it: all columns in one line of JSON, then the tensors."""
+    header = json.loads(line)
+    if header["version"] != ROW_VERSION:
+        return None
+    shapes = {str(name): tuple(shape) for name, shape in header["tensors"].items()}
+    values = np.frombuffer(Zstd().decode(packed), dtype="<f8") if shapes else np.empty(0)
+    names, facts = header["observables"], header.get("observable_facts")
+    if facts is None:
+        # Of an earlier version, which knew names and units.
+        known = Observables(tuple(names), tuple(header["observable_units"]))
+    else:
+        known = Observables.of({name: Facts(*facts[name]) for name in names})
+    return CatalogRow(material_id, header["columns"], known, _tensors(values, shapes), header["headings"])
 
 
 def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
