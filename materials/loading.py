@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +22,10 @@ from .foreign import is_wannierberri, model_of_library, read_wannierberri
 from .matrices import centre_position, checked_centres
 from .model import Atom, Provenance, WannierModel
 from .observable import SPIN, Observable
-from .spin import check_orderings, find_ordering, spin_matrices
+from .spin import spin_matrices
 from .spin_orbit import read_couplings, with_spin_orbit
+from .spinors import SpinOrderingWarning as SpinOrderingWarning
+from .spinors import with_spinors
 from .structure import Structure
 from .symmetry import obeys_crystal
 from .wannier90 import (
@@ -34,6 +35,7 @@ from .wannier90 import (
     is_named_like_one_spin,
     is_of_one_spin,
     read_model,
+    said_of_spinors,
     sibling_of,
     with_fermi_level,
     with_level_of_channels,
@@ -42,10 +44,6 @@ from .wannier90 import (
 
 if TYPE_CHECKING:
     import tbmodels
-
-
-class SpinOrderingWarning(UserWarning):
-    """Spin was taken from an order of spinors that was found by a test, not from files."""
 
 
 @dataclass(frozen=True)
@@ -225,17 +223,21 @@ def _from_tbmodels(
         periodic=(source.dim > 0, source.dim > 1, source.dim > 2),
         provenance=provenance,
     )
-    model = _with_spinors(_apply(model, replace(wanted, lattice=None)), wanted, spinors=None)
+    model = with_spinors(_apply(model, replace(wanted, lattice=None)), wanted.spin_ordering, spinors=None)
     return _with_coupling(_with_degeneracy(model, wanted, one_spin=False), wanted)
 
 
 def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     model = _read(files, wanted)
-    model = _with_spinors(model, wanted, files.spinors)
-    if files.win and not files.spinors and wanted.spin_ordering is None:
-        model = model.noted(_spin_without_spinors(model, files.win.path.name))
+    spinors, told = said_of_spinors(files, model.lattice)
+    model = model if told is None else model.noted(told)
+    counts = wanted.electrons is not None and wanted.fermi_level is None and wanted.spin_degeneracy is None
     other = sibling_of(files.place)
-    one_spin = bool(files.spinors or files.channel or other or is_of_one_spin(files.place))
+    asks = counts and not (files.channel or other or is_of_one_spin(files.place))
+    model = with_spinors(model, wanted.spin_ordering, spinors, told or "spinors = .true.", asks)
+    if files.win and not spinors and wanted.spin_ordering is None:
+        model = model.noted(_spin_without_spinors(model, files.win.path.name))
+    one_spin = bool(spinors or files.channel or other or is_of_one_spin(files.place))
     if other is not None:
         model = model.noted(f"one spin channel; the other one is {other.name}")
     model = _with_degeneracy(model, wanted, one_spin)
@@ -313,53 +315,6 @@ def _spin_without_spinors(model: WannierModel, win: str) -> str:
     if model.provenance.spin_source == "none":
         return f"no spin: {win} does not say spinors = .true.; give spin_ordering if they are"
     return f"{win} does not say spinors = .true., whose default is false; the spin that was found counts"
-
-
-def _with_spinors(model: WannierModel, wanted: Overrides, spinors: bool | None) -> WannierModel:
-    """Add sigma/2 in the order of the spinors where nothing better gave a spin."""
-    if spinors is False or wanted.spin_ordering is not None or set(SPIN) & set(model.observables):
-        if wanted.spin_ordering not in (None, "none"):
-            return model.noted(f"spin: pure spinors, {wanted.spin_ordering} as given")
-        return model
-    if model.size % 2:
-        if spinors:
-            raise InputError(
-                f"model {model.name!r}: spinors = .true. but {model.size} Wannier functions, expected an "
-                "even number; check the .win."
-            )
-        return model
-    tests = check_orderings(model.hamiltonian, model.centres)
-    measured = "; ".join(str(test) for test in tests)
-    # Of two functions there is one order: that they are spinors is all to know.
-    found = tests[0] if model.size == 2 and spinors else find_ordering(tests)
-    trial = model.trial_orbitals
-    if found is None and trial is not None and trial.has_spin:
-        # Whatever became of the order of the functions, that of the trial orbitals is known.
-        note = "spin: pure spinors, those of the trial orbitals, whose order was found by test"
-        warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
-        spins = dict(zip(SPIN, trial.to_wannier(trial.pauli_matrices() / 2), strict=True))
-        return replace(model, observables={**model.observable_facts, **spins}).noted(
-            note, spin_source="tested"
-        )
-    if found is None and spinors:
-        raise InputError(
-            f"model {model.name!r}: neither spinor order fits ({measured}); put .chk and .spn beside the "
-            "Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
-        )
-    if found is not None and spinors is None and not found.symmetric:
-        # Two layers, or two groups of orbitals, that hardly mix look like the spins of a magnet.
-        note = (
-            "no spin: no file says spinors = .true., and without time reversal in either order "
-            f"({measured}) there need not be any; give spin_ordering={found.ordering!r} if there is"
-        )
-        warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
-        return model.noted(note)
-    if found is None:
-        return model.noted(f"no spin: neither spinor order fits ({measured})")
-    note = f"spin: pure spinors, {found.ordering}, found by test ({measured})"
-    warnings.warn(f"model {model.name!r}: {note}", SpinOrderingWarning, stacklevel=5)
-    spin = spin_matrices(model.size, found.ordering)
-    return replace(model, observables={**model.observable_facts, **spin}).noted(note, spin_source="tested")
 
 
 #: Ending of a file -> its reader, with the overrides; whatever is not here is a calculation of Wannier90.

@@ -62,10 +62,12 @@ def assumed_orbitals(
     model: WannierModel,
     wanted_for: str = "orbital",
     hint: str = "give the matrices with with_observable() instead",
+    spinors: bool | None = None,
 ) -> TrialOrbitals:
     """The projections of the .win as trial orbitals, in their order, whatever became of them.
 
     wanted_for, hint : how the sentence begins and ends that says why there are none
+    spinors : whether each is there for both spins; None: where the model has a spin
     Raises InputError where there are none or their number does not fit.
     """
     if not model.projections:
@@ -73,7 +75,8 @@ def assumed_orbitals(
             f"{wanted_for}: model {model.name!r} has no projections, expected a projections block in its "
             f".win; {hint}."
         )
-    spinors = set(SPIN) <= set(model.observables)
+    if spinors is None:
+        spinors = set(SPIN) <= set(model.observables)
     orbitals = expand_projections(
         model.parsed_projections, model.atoms, model.lattice, spinors, owner=f"model {model.name!r}"
     )

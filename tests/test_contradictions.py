@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from damage import refused
 from inputs import SEED, write_tb
+from support import values
 
 from spinscreen.materials import WannierModel, load_model, write_wannier90
+from spinscreen.materials.spin import PAULI
 from spinscreen.materials.wannier90.mesh_images import wigner_seitz_of_mesh
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
@@ -122,3 +124,82 @@ def test_a_file_and_its_packed_copy(tmp_path):
     packed.write_bytes(gzip.compress(path.read_bytes() + b"\n"))
     with refused("toy_tb.dat: holds something else than toy_tb.dat.gz beside it"):
         load_model(tmp_path)
+
+
+def hoppings(seed: int, exchange: float = 0.0) -> dict[tuple[int, int, int], np.ndarray]:
+    """Two orbitals with both spins, up and down in turn; time reversal holds without the exchange field."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for vector in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]:
+        matrix = np.kron(rng.normal(size=(2, 2)), np.eye(2)).astype(complex)
+        for sigma in PAULI:
+            matrix += 0.3j * np.kron(rng.normal(size=(2, 2)), sigma)
+        if not any(vector):
+            matrix = (matrix + matrix.conj().T) / 2 + exchange * np.kron(np.eye(2), PAULI[2])
+        found[vector] = matrix
+    return found
+
+
+def write_spinors(folder: Path, turn: np.ndarray, projections: str, exchange: float = 0.0) -> Path:
+    """Functions that are combinations (columns of `turn`) of up and down in turn, with their projections."""
+    matrices = {vector: turn.conj().T @ h @ turn for vector, h in hoppings(3, exchange).items()}
+    sites = np.array([[0.0, 0, 0], [0, 0, 0], [1.5, 1.5, 1.5], [1.5, 1.5, 1.5]])
+    model = WannierModel.from_hoppings(SEED, 3 * np.eye(3), matrices, sites)
+    write_wannier90(model, folder)
+    path = folder / f"{SEED}.win"
+    text = path.read_text().replace("spinors = .false.", "spinors = .true.")
+    path.write_text(
+        f"{text}begin projections\n{projections}end projections\n"
+        "begin atoms_frac\nFe 0 0 0\nTe 0.5 0.5 0.5\nend atoms_frac\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("projections", "turn"),
+    [
+        ("Fe:s(d)\nFe:s(u)\nTe:s(d)\nTe:s(u)\n", np.eye(4)[:, [1, 0, 3, 2]]),
+        ("Fe:s(u)\nTe:s(u)\nTe:s(d)\nFe:s(d)\n", np.eye(4)[:, [0, 2, 3, 1]]),
+        ("Fe:s(u,d)[1,0,0]\nTe:s(u,d)[1,0,0]\n", np.kron(np.eye(2), [[1, -1], [1, 1]]) / np.sqrt(2)),
+        ("Fe:s[0,0,-1]\nTe:s\n", np.eye(4)[:, [1, 0, 2, 3]]),
+    ],
+)
+def test_the_spins_of_the_projections_count(tmp_path, projections, turn):
+    """Order and axes that projections give; time reversal cannot tell up first from down first."""
+    plain = load_model(write_spinors(tmp_path / "plain", np.eye(4), "Fe:s\nTe:s\n"))
+    turned = load_model(write_spinors(tmp_path / "turned", turn, projections))
+    assert any("as the projections say" in note for note in turned.provenance.notes)
+    names = ["energy", "texture"]
+    points = np.array([[0.13, 0.27, 0.05], [0.4, 0.11, 0.33]])
+    expected, found = values(plain, points, names=names), values(turned, points, names=names)
+    for name in names:
+        # Six digits of the file, over the least distance of two levels.
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
+    wrong = tmp_path / "wrong"
+    write_spinors(wrong, np.eye(4)[:, [0, 2, 1, 3]], projections)
+    with refused("is not that of the spinors of the projections in their order", "spin_ordering"):
+        load_model(wrong)
+
+
+def test_spinors_of_a_magnet_that_no_file_announces(tmp_path):
+    folder = write_spinors(tmp_path, np.eye(4), "Fe:s\nTe:s\n", exchange=2.0)
+    (folder / f"{SEED}.win").unlink()
+    model = load_model(folder)
+    assert (model.spin_degeneracy, dict(model.observables)) == (2, {})
+    assert "give spin_degeneracy=1 if they are spinors" in model.provenance.notes[-1]
+    with refused(
+        "electrons: no file says whether its 4 functions are spinors", "give spin_degeneracy=1 or 2"
+    ):
+        load_model(folder, electrons=2)
+    assert load_model(folder, electrons=2, spin_degeneracy=1).spin_degeneracy == 1
+    assert load_model(folder, electrons=2, spin_ordering="interlaced").spin_degeneracy == 1
+    # WannierTools says it.
+    cell = "\n".join(" ".join(map(str, vector)) for vector in (3.0 * np.eye(3)).tolist())
+    wt = folder / "wt.in"
+    wt.write_text(f"&SYSTEM\nSOC = 1\n/\nLATTICE\nAngstrom\n{cell}\nPROJECTORS\n1 1\nFe s\nTe s\n")
+    with refused("spinors: wt.in says SOC = 1, but neither spinor order fits"):
+        load_model(folder, electrons=2)
+    assert load_model(folder, electrons=2, spin_ordering="none").spin_degeneracy == 1
+    (folder / f"{SEED}.win").write_text("num_wann = 4\n")
+    with refused("wt.in says SOC = 1, which counts; toy.win does not say spinors = .true., but neither"):
+        load_model(folder)

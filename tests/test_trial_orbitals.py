@@ -166,7 +166,10 @@ def test_scattered_spinors_without_a_spin_file(tmp_path, reference_data, platinu
         (lambda f: edit_win(f, "Fe: sp3d2;", "Fe: sp4;"), "'sp4' in projection"),
         (lambda f: edit_win(f, "Fe: sp3d2;dxy;dxz;dyz", "random"), "automatic or random"),
         (lambda f: edit_win(f, "num_iter          =  200", "auto_projections = T"), "automatic or random"),
-        (lambda f: edit_win(f, "num_iter ", "select_projections = 1-17\nnum_iter "), "takes 17, expected 18"),
+        (
+            lambda f: edit_win(f, "\nnum_iter ", "\nselect_projections = 1-17\nnum_iter "),
+            "takes 17, expected 18",
+        ),
     ],
 )
 def test_what_does_not_belong_together_is_one_sentence(iron_folder, change, told):
@@ -186,7 +189,7 @@ def test_what_does_not_belong_together_is_one_sentence(iron_folder, change, told
 def test_selected_projections(iron_folder, iron):
     """Wannier90 takes some of the columns of the .amn, in the order that is asked for."""
     edit_win(iron_folder, "Fe: sp3d2;dxy;dxz;dyz", "Fe: sp3d2;dxy;dxz;dyz\nf=0.5,0.5,0.5:s")
-    edit_win(iron_folder, "num_iter ", "select_projections = 1-12, 15:18 13 14\nnum_iter ")
+    edit_win(iron_folder, "\nnum_iter ", "\nselect_projections = 1-12, 15:18 13 14\nnum_iter ")
     path = without(iron_folder, "Fe.nnkp") / "Fe.amn"
     lines = path.read_text().splitlines()
     more = [f"{m} {n} {k} 0.0 0.0" for m in range(1, 29) for n in (19, 20) for k in range(1, 9)]

@@ -265,9 +265,9 @@ class TrialOrbitals:
 
     def angular_momentum(self) -> NDArray[np.complex128]:
         """L_x, L_y, L_z (hbar) about each site between trial orbitals, (3, trial, trial)."""
-        return np.where(self._same_shell, self._harmonics @ angular_momenta() @ self._harmonics.T, 0) * (
-            self._spin_overlap
-        )
+        shapes = self.cartesian_coefficients
+        momenta = shapes @ angular_momenta() @ shapes.T
+        return np.where(self._same_shell, momenta, 0) * self._spin_overlap
 
     def pauli_matrices(self) -> NDArray[np.complex128]:
         """sigma_x, sigma_y, sigma_z between trial orbitals, (3, trial, trial). Raises InputError without."""
@@ -275,7 +275,8 @@ class TrialOrbitals:
         return self._shape_overlap * (spinors.conj() @ _PAULI @ spinors.T)
 
     @cached_property
-    def _harmonics(self) -> NDArray[np.float64]:
+    def cartesian_coefficients(self) -> NDArray[np.float64]:
+        """(trial, 16) over `HARMONICS` in Cartesian axes."""
         return np.array([orbital.cartesian_coefficients for orbital in self.orbitals])
 
     @property
@@ -285,7 +286,7 @@ class TrialOrbitals:
 
     @property
     def _shape_overlap(self) -> NDArray[np.float64]:
-        return np.where(self._same_shell, self._harmonics @ self._harmonics.T, 0)
+        return np.where(self._same_shell, self.cartesian_coefficients @ self.cartesian_coefficients.T, 0)
 
     @property
     def _spin_overlap(self) -> NDArray[np.complex128]:

@@ -5,7 +5,13 @@ from .channels import Channels, channels_of, is_named_like_one_spin, is_of_one_s
 from .discovery import OUTPUTS, SourceFiles, companions, find_files, hamiltonians_below, seednames_of
 from .export import write_wannier90
 from .hermitian import HermitianMatrices
-from .loading import TrialOrbitalWarning, read_model, with_fermi_level, with_level_of_channels
+from .loading import (
+    TrialOrbitalWarning,
+    read_model,
+    said_of_spinors,
+    with_fermi_level,
+    with_level_of_channels,
+)
 from .units import EnergyUnitWarning, with_units_told
 from .wannier_tools import read_wannier_tools
 from .win import read_win
@@ -30,6 +36,7 @@ __all__ = [
     "read_wannier_tools",
     "read_win",
     "read_wout",
+    "said_of_spinors",
     "seednames_of",
     "sibling_of",
     "with_fermi_level",

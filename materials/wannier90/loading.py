@@ -24,7 +24,7 @@ from .consistency import SAME_CELL
 from .hermitian import HermitianMatrices
 from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
-from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs
+from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs, soc_of_wannier_tools
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
 
@@ -195,6 +195,27 @@ def _periodic(
     repeats = [n > 1 for n in mesh] if mesh else [bool(column.any()) for column in translations.T]
     x, y, z = repeats if any(repeats) else (True, True, True)
     return x, y, z
+
+
+def said_of_spinors(files: Wannier90Files, lattice: NDArray[np.float64]) -> tuple[bool | None, str | None]:
+    """Whether the functions are spinors, by the .win, else SOC of a wt.in, None where neither says it; a note
+    where the latter counts or contradicts the former.
+
+    lattice : (3, 3) angstrom, of the model
+    """
+    soc = soc_of_wannier_tools(
+        files.place.parent, files.seedname, files.raw.size, lattice, files.hamiltonian_file.name
+    )
+    win, switch = files.win, f"spinors: wt.in says SOC = {int(bool(soc))}"
+    if soc is None or soc == files.spinors:
+        return files.spinors, None
+    if win is None:
+        return soc, switch
+    said = win.logical("spinors")
+    if said is None:
+        # SOC of the wt.in is on; the .win leaves the default.
+        return True, f"{switch}, which counts; {win.path.name} does not say spinors = .true."
+    return said, f"{switch}, {win.path.name} spinors = .{str(said).lower()}., which counts"
 
 
 def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int | None = None) -> WannierModel:

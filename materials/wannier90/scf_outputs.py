@@ -91,6 +91,21 @@ def level_of_inputs(
     return None
 
 
+def soc_of_wannier_tools(
+    folder: Path, seedname: str, size: int, lattice: NDArray[np.float64], hamiltonian: str
+) -> bool | None:
+    """What SOC of a wt.in beside a seedname says, None without; parameters as of `level_of_inputs`."""
+    for file in companions(folder, seedname):
+        if file.name.lower() == "wt.in":
+            try:
+                given = read_wannier_tools(file)
+            except InputError:
+                continue
+            if given.is_for(size, lattice, hamiltonian):
+                return given.spinors
+    return None
+
+
 def _level_in_json(file: Path) -> float | None:
     text = bytes(read_bytes(file, lambda head: _LARGEST_JSON))
     if b'"efermi"' not in text:

@@ -24,6 +24,7 @@ _SAME_CELL = 2e-3
 
 _VALUE = {
     "fermi_level": re.compile(r"(?im)^\s*E_FERMI\s*=\s*([-+.\deEdD]+)"),
+    "spinors": re.compile(r"(?im)^\s*SOC\s*=\s*([-+.\w]+)"),
     "file": re.compile(r"(?im)^\s*HRFILE\s*=\s*['\"]([^'\"\n]*)['\"]"),
 }
 
@@ -31,7 +32,8 @@ _VALUE = {
 @dataclass(frozen=True, eq=False)
 class WannierToolsInput:
     """lattice (3, 3) angstrom; atoms; fermi_level (eV) or None; hamiltonian : the file that it names, ""
-    where it names none; projectors : number of orbitals, of which spinors are two each, None if not said.
+    where it names none; projectors : number of orbitals, of which spinors are two each, None if not said;
+    spinors : whether SOC is on, None if not said
     """
 
     lattice: NDArray[np.float64]
@@ -39,6 +41,7 @@ class WannierToolsInput:
     fermi_level: float | None
     hamiltonian: str
     projectors: int | None
+    spinors: bool | None = None
 
     def fits(self, size: int) -> bool:
         """True where a Hamiltonian of so many functions can be the one that it is for."""
@@ -71,7 +74,13 @@ def read_wannier_tools(path: Path) -> WannierToolsInput:
         None if level is None else _numbers(level, path, 1)[0],
         found.get("file", ""),
         sum(_counts(projectors[0], path)) if projectors else None,
+        _is_on(found.get("spinors")),
     )
+
+
+def _is_on(word: str | None) -> bool | None:
+    """Whether a switch is on, a number of WannierTools; None where it is not given or no number."""
+    return None if word is None or not word.strip("+-").isdigit() else int(word) > 0
 
 
 def _card(lines: list[str], name: str, count: int, path: Path) -> list[str]:
