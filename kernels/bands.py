@@ -27,6 +27,9 @@ DEFAULT_DEGENERACY_THRESHOLD = 5e-3
 _ROUNDING = 64 * np.finfo(float).eps
 
 
+#: A window that no level lies outside of.
+_ALL_LEVELS = (-np.inf, np.inf)
+
 #: Properties of `BlochBands` that other multiplets leave as they are.
 _INDEPENDENT_OF_MULTIPLETS = ("half_rotated", "slopes_and_positions", "observable")
 
@@ -129,6 +132,8 @@ class BlochBands:
     states : (k, wannier, band), columns are eigenvectors
     operators : Bloch operators in the Wannier gauge
     doubt : how levels near the threshold are grouped, where that is asked for
+    window : eV; all sums to come fill levels alike that lie below, and leave out those above: what pairs of
+        levels on one side of it give each other may be left out of T3, which adds up to nothing
     """
 
     energy: Real
@@ -136,6 +141,7 @@ class BlochBands:
     operators: BlochOperators
     resolution: Resolution
     doubt: Doubt | None = None
+    window: tuple[float, float] = _ALL_LEVELS
 
     @property
     def lanes(self) -> LaneBands | None:
@@ -336,8 +342,13 @@ def field_matrices(
     return coupled, -1j * inverse[:, :, None] * coupled
 
 
-def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands:
-    """Diagonalize H(k). Raises InputError if an eigenproblem does not converge."""
+def solve_bands(
+    operators: BlochOperators, resolution: Resolution, window: tuple[float, float] = _ALL_LEVELS
+) -> BlochBands:
+    """Diagonalize H(k). Raises InputError if an eigenproblem does not converge.
+
+    window : see `BlochBands`, where bands are for sums over levels only
+    """
     lanes = None
     try:
         if isinstance(operators, SummedOperators):
@@ -349,5 +360,5 @@ def solve_bands(operators: BlochOperators, resolution: Resolution) -> BlochBands
             "the eigenproblem of H(k) does not converge, expected finite matrix elements of some eV; look "
             "for damaged numbers in the file of the Hamiltonian."
         ) from None
-    bands = BlochBands(frozen(energy), frozen(states), operators, resolution)
+    bands = BlochBands(frozen(energy), frozen(states), operators, resolution, window=window)
     return bands if lanes is None else bands.in_lanes(lanes)

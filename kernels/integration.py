@@ -26,6 +26,10 @@ CACHE_BYTES = 8 * 2**20
 #: Lanes of the widest vectors.
 _LANES = 8
 
+#: K points of a block, and the times their matrices may exceed the cache for it: with fewer, a block costs
+#: more in Python than the cache saves.
+_ENOUGH, _BEYOND_CACHE = 48, 4
+
 #: Matrices of a k point that loops come back to: states, what is rotated, products.
 _MATRICES_IN_CACHE = 15
 
@@ -99,8 +103,9 @@ def block_size(operators: LatticeOperators, budget: float = np.inf) -> int:
 
     Whole vectors of lanes where the budget allows it.
     """
-    in_cache = 16 * operators.size**2 * _MATRICES_IN_CACHE
-    cached = max(1, CACHE_BYTES // in_cache // _LANES) * _LANES
+    cached = CACHE_BYTES / (16 * operators.size**2 * _MATRICES_IN_CACHE)
+    points = max(cached, min(_ENOUGH, _BEYOND_CACHE * cached))
+    cached = max(1, int(points / _LANES)) * _LANES
     return max(1, int(min(cached, budget // bytes_per_kpoint(operators))))
 
 
@@ -121,7 +126,7 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
     with np.errstate(all="ignore"):
         mesh, order = task.mesh.full, task.mesh.order
         for bloch in mesh_blocks(operators, mesh, points, task.block_size, slopes, order):
-            blocks.append(_Levels.of(solve_bands(bloch, resolution), task.terms))
+            blocks.append(_Levels.of(solve_bands(bloch, resolution, task.scan.window), task.terms))
             waiting = sum(len(block.energy) for block in blocks)
             if waiting < task.points_summed and done + waiting < len(points.weight):
                 continue
@@ -186,14 +191,13 @@ class _Levels:
 def _add_levels(sums: dict[Term, Real], levels: _Levels, task: Task, numbers: Integer, weight: Real) -> None:
     """Add some k points to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
     bands, count = levels.energy.shape[1], task.split.count
-    group, share = np.repeat(numbers, bands), np.repeat(weight, bands)[:, None]
+    group = np.repeat(numbers, bands)
     occupations = {
         cold: Occupations(levels.energy, scan, group, count)
         for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
     }
     for (cold, kind), terms in _by_weight(task.terms).items():
-        rows = np.concatenate([levels.rows(term).reshape(len(group), -1) for term in terms], axis=1)
-        found = occupations[cold].sum(np.multiply(rows, share, out=rows), kind)
+        found = occupations[cold].sum(_weighted(levels, terms, weight), kind)
         stop = 0
         for term in terms:
             shape = levels.values[term.kernel].shape[1:-1]
@@ -202,6 +206,16 @@ def _add_levels(sums: dict[Term, Real], levels: _Levels, task: Task, numbers: In
             sums[term] = sums[term] + part if term in sums else part
     if levels.electrons is not None:
         _add_filled_electrons(sums, levels.electrons, numbers, weight)
+
+
+def _weighted(levels: _Levels, terms: Sequence[Term], weight: Real) -> Real:
+    """Values of terms side by side, as often as their k points count, (k and band, component)."""
+    parts = [levels.rows(term) for term in terms]
+    edges = np.cumsum([0, *(part.shape[2] for part in parts)])
+    rows = np.empty((*levels.energy.shape, edges[-1]))
+    for part, start, stop in zip(parts, edges, edges[1:], strict=False):
+        np.multiply(part, weight[:, None, None], out=rows[:, :, start:stop])
+    return rows.reshape(-1, edges[-1])
 
 
 def _by_weight(terms: Sequence[Term]) -> dict[tuple[bool, Weight], list[Term]]:

@@ -88,6 +88,12 @@ class FermiScan:
         """k_B T in eV."""
         return BOLTZMANN * self.temperature
 
+    @property
+    def window(self) -> tuple[float, float]:
+        """Energies below which a level is filled, and above which it is empty, at all of the scan (eV)."""
+        reach = FULLY_OCCUPIED * self.thermal_energy
+        return float(self.energies[0]) - reach, float(self.energies[-1]) + reach
+
 
 @dataclass(frozen=True, eq=False)
 class Occupations:

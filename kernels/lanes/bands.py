@@ -68,14 +68,18 @@ class LaneBands:
             found.__dict__[name] = layout.gathered(getattr(self, name), rows)
         return found
 
-    def conventional(self, label: Integer, broadening: float) -> Real:
-        """T3 with the velocity of a bare vertex, (k, band, observable, a, b); label : (k, band)."""
+    def conventional(self, label: Integer, broadening: float, window: tuple[float, float]) -> Real:
+        """T3 with the velocity of a bare vertex, (k, band, observable, a, b); label : (k, band).
+
+        window : energies, eV, below which all levels count alike and above which none does; pairs of levels
+            on one side of it are left out, as what they give adds up to nothing
+        """
         size, lanes, observables = self.size, width(), self.operators.observable_count
         values = aligned(len(self.energy), size, observables, 3, 3, lanes)
         vectors = (3, size, size, 2, lanes)
-        work = scratch(vectors, vectors, vectors[1:])
-        packed = self.packed(label)
-        response.conventional(self.energy, packed, self.rotated, float(broadening) ** 2, values, *work)
+        work = scratch(vectors, (size, lanes), vectors, vectors[1:])
+        given = self.packed(label), self.rotated, float(broadening) ** 2, *window
+        response.conventional(self.energy, *given, values, *work)
         return self.shared(values, label)
 
     def curvature(self, label: Integer) -> tuple[Real, Real]:

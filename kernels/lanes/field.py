@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..compiled import lane_helper, lane_loop
 from ..lattice import Real
 from .products import hermitian_product, rows_times_rows
-from .response import damped_velocities, pair_sums, positions
+from .response import add_conventional, positions
 from .traces import add, begin_of_members, end_of_members, overlap
 from .vectors import Vector, fill, load, pick, store
 
@@ -83,7 +83,10 @@ def couplings(
     velocity="real g 3 n n 2 w",
     field="real g 3 n n 2 w",
     squared_broadening="real",
+    lowest="real",
+    highest="real",
     values="out real g n s 3 3 w",
+    side="out real n w",
     damped="out real 3 n n 2 w",
     product="out real n n 2 w",
 )
@@ -94,20 +97,31 @@ def field_conventional(
     velocity: Real,
     field: Real,
     squared_broadening: float,
+    lowest: float,
+    highest: float,
     values: Real,
+    side: Real,
     damped: Real,
     product: Real,
 ) -> None:
     """T3 with V_b in the place of v_b, see `response.conventional`."""
-    groups, n, observables = values.shape[:3]
+    groups, n = energy.shape[:2]
     for g in range(groups):
-        for place in range(9 * n * observables):
-            store(values[g], place, fill(0.0))
-        damped_velocities(n, energy[g], label[g], squared_broadening, field[g], damped)
-        for s in range(observables):
-            for a in range(3):
-                rows_times_rows(n, rotated[g, 6 + s], velocity[g, a], product, 2 * n, 2)
-                pair_sums(n, product, damped, values[g], 3 * (3 * s + a), 9 * observables)
+        add_conventional(
+            n,
+            energy[g],
+            label[g],
+            rotated[g],
+            squared_broadening,
+            lowest,
+            highest,
+            velocity[g],
+            field[g],
+            values[g],
+            side,
+            damped,
+            product,
+        )
 
 
 @lane_helper

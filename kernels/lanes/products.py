@@ -12,9 +12,11 @@ from .vectors import fill, load, product_tile, store
 
 
 @lane_helper
-def strip(n: int, left: Real, i: int, right: Real, end: int, out: Real, down: int, across: int) -> None:
-    """Three rows i, i + 1, i + 2 of `rows_times_rows`, columns before `end`."""
-    j = 0
+def strip(
+    n: int, left: Real, i: int, right: Real, begin: int, end: int, out: Real, down: int, across: int
+) -> None:
+    """Three rows i, i + 1, i + 2 of `rows_times_rows`, columns from `begin` on before `end`."""
+    j = begin
     while j + 3 <= end:
         product_tile(3, 3, n, left, i, right, j, out, i * down + j * across, down, across)
         j += 3
@@ -24,9 +26,11 @@ def strip(n: int, left: Real, i: int, right: Real, end: int, out: Real, down: in
 
 
 @lane_helper
-def row(n: int, left: Real, i: int, right: Real, end: int, out: Real, down: int, across: int) -> None:
-    """Row i of `rows_times_rows`, columns before `end`."""
-    j = 0
+def row(
+    n: int, left: Real, i: int, right: Real, begin: int, end: int, out: Real, down: int, across: int
+) -> None:
+    """Row i of `rows_times_rows`, columns from `begin` on before `end`."""
+    j = begin
     while j + 3 <= end:
         product_tile(1, 3, n, left, i, right, j, out, i * down + j * across, down, across)
         j += 3
@@ -40,10 +44,24 @@ def rows_times_rows(n: int, left: Real, right: Real, out: Real, down: int, acros
     """Sums over l of conj(left[i, l]) right[j, l]; down, across : vectors from i to i + 1, j to j + 1."""
     i = 0
     while i + 3 <= n:
-        strip(n, left, i, right, n, out, down, across)
+        strip(n, left, i, right, 0, n, out, down, across)
         i += 3
     while i < n:
-        row(n, left, i, right, n, out, down, across)
+        row(n, left, i, right, 0, n, out, down, across)
+        i += 1
+
+
+@lane_helper
+def product_across(n: int, lower: int, upper: int, left: Real, right: Real, out: Real) -> None:
+    """The same, (i, j, 2, lane), but for i and j both before `lower`, or both from `upper` on."""
+    i = 0
+    while i + 3 <= n:
+        begin = lower if i + 3 <= lower else 0
+        strip(n, left, i, right, begin, upper if i >= upper else n, out, 2 * n, 2)
+        i += 3
+    while i < n:
+        begin = lower if i < lower else 0
+        row(n, left, i, right, begin, upper if i >= upper else n, out, 2 * n, 2)
         i += 1
 
 
@@ -52,10 +70,10 @@ def hermitian_product(n: int, left: Real, right: Real, out: Real) -> None:
     """The same, where it is known to be Hermitian: half of it is computed."""
     i = 0
     while i + 3 <= n:
-        strip(n, left, i, right, i + 3, out, 2 * n, 2)
+        strip(n, left, i, right, 0, i + 3, out, 2 * n, 2)
         i += 3
     while i < n:
-        row(n, left, i, right, i + 1, out, 2 * n, 2)
+        row(n, left, i, right, 0, i + 1, out, 2 * n, 2)
         i += 1
     mirror(n, out)
 

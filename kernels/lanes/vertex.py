@@ -64,13 +64,13 @@ class LaneVertex:
     def _observables(self) -> int:
         return self.bands.operators.observable_count
 
-    def conventional(self, broadening: float) -> Real:
-        """T3, (k, band, observable, a, b)."""
+    def conventional(self, broadening: float, window: tuple[float, float]) -> Real:
+        """T3, (k, band, observable, a, b), see `LaneBands.conventional`."""
         if not self.on_charges:
-            return self.bands.conventional(self.label, broadening)
+            return self.bands.conventional(self.label, broadening, window)
         bands, values, size = self.bands, self._values(self._observables, 3, 3), self.bands.size
-        work = scratch((3, size, size, 2, width()), (size, size, 2, width()))
-        given = self._bare[0], self._field[0], float(broadening) ** 2
+        work = scratch((size, width()), (3, size, size, 2, width()), (size, size, 2, width()))
+        given = self._bare[0], self._field[0], float(broadening) ** 2, *window
         field.field_conventional(bands.energy, self._label, bands.rotated, *given, values, *work)
         return self._shared(values)
 

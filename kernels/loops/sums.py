@@ -59,15 +59,20 @@ def weighted(weights: Real, table: Real, sums: Real) -> None:
 
 @loop(weights="real k n e", values="real k n c", found="out real k e")
 def sizes(weights: Real, values: Real, found: Real) -> None:
-    """Square root of the sum over c of (sum over levels of weights * values)^2, for each point and energy."""
+    """Square root of the sum over c of (sum over levels of weights * values)^2, for each point and energy.
+
+    From one energy to the next only levels are added whose weights change, most of which do not.
+    """
     points, levels, energies = weights.shape
     components = values.shape[2]
     total = np.empty(components)
     for k in range(points):
+        total[:] = 0.0
         for e in range(energies):
-            total[:] = 0.0
             for n in range(levels):
                 weight = weights[k, n, e]
+                if e > 0:
+                    weight -= weights[k, n, e - 1]
                 if weight != 0.0:
                     row = values[k, n]
                     for c in range(components):

@@ -130,7 +130,7 @@ def conventional_curvature(bands: BlochBands) -> Real:
 def conventional_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T3 per band with the velocity of a vertex, (k, band, observable, a, b)."""
     if (lanes := bands.lane_vertex(vertex)) is not None:
-        return lanes.conventional(bands.resolution.broadening)
+        return lanes.conventional(bands.resolution.broadening, bands.window)
     return contractions.conventional(
         bands.observable_velocity,
         vertex.velocity,
