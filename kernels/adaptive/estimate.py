@@ -104,7 +104,8 @@ class Estimate:
 class Standing:
     """How far each integral is, (integral,), whatever the tolerance.
 
-    bar : largest over energies and components; least : what it never needs to be below
+    bar : largest over energies and components; least : what is as good as zero
+    value : largest; an integral whose largest value is below `least`, by its bar, is as good as zero
     scale : largest value, of those that have settled where any have: one that grows with each round sets no
         scale for the others
     size : largest mean of the sizes of all cells' values, of those that all states below an energy make
@@ -113,6 +114,7 @@ class Standing:
 
     bar: Real
     least: Real
+    value: Real
     scale: Real
     size: Real
     share: Real
@@ -120,11 +122,12 @@ class Standing:
     @property
     def reached(self) -> Real:
         """The smallest tolerance that each bar is within."""
-        return np.where(self.bar <= self.least, 0.0, self.bar / np.maximum(self.scale, np.finfo(float).tiny))
+        vanishes = self.value + self.bar <= self.least
+        return np.where(vanishes, 0.0, self.bar / np.maximum(self.scale, np.finfo(float).tiny))
 
     def goal(self, tolerance: float) -> Real:
         """What each bar has to reach."""
-        return np.maximum(self.least, tolerance * self.scale)
+        return np.maximum(self.least - self.value, tolerance * self.scale)
 
     def converged(self, tolerance: float) -> NDArray[np.bool_]:
         """Which integrals are within a tolerance, and have no cell that carries much of them."""
@@ -139,9 +142,10 @@ class Standing:
         leaves: Leaves,
         least: Sequence[float],
     ) -> Standing:
-        """Least : for each integral, what its bar never needs to be below"""
+        """Least : for each integral, what is as good as zero"""
         count = range(len(chosen))
         bars = np.array([channels.bounds(q, estimate.bar).max(initial=0.0) for q in count])
+        values = [float(np.abs(channels.values(q, estimate.value)).max(initial=0.0)) for q in count]
         scales = [_scale(channels, estimate, q) for q in count]
         names = [integral.name for integral in chosen]
         judged = [scales[names.index(q.judged_by)] if q.judged_by in names else 0.0 for q in chosen]
@@ -150,7 +154,9 @@ class Standing:
         most = leaves.size.max(axis=0, initial=0.0)
         counts = (most > np.asarray(least)) & (size > 0)
         share = np.where(counts, most / np.where(counts, size, 1.0), 0.0)
-        return cls(bars, np.asarray(least, dtype=float), np.maximum(scales, judged), size, share)
+        return cls(
+            bars, np.asarray(least, dtype=float), np.array(values), np.maximum(scales, judged), size, share
+        )
 
 
 def _scale(channels: Channels, estimate: Estimate, index: int) -> float:

@@ -20,7 +20,7 @@ Kernel = Callable[[BlochBands], Real]
 CONDUCTANCE = constants.e**2 / constants.hbar
 
 #: Mesh average, in eV, angstrom and hbar, that is as good as zero where a unit says nothing of it.
-_SMALL_AVERAGE = 1e-3
+_SMALL_AVERAGE = 1e-5
 
 HALL_DIMS = ("current_axis", "field_axis")
 THETA_HALL_DIMS = ("observable", *HALL_DIMS)
