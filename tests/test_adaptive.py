@@ -23,6 +23,7 @@ from spinscreen.workflows.alarms import ToleranceWarning
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
 from spinscreen.workflows.engine import engine_of
+from spinscreen.workflows.integrated import is_within
 from spinscreen.workflows.publication import Work
 
 T4, T6, T14 = "conventional_hall_conductivity", "conserved_hall_conductivity", "proper_hall_conductivity"
@@ -356,6 +357,24 @@ def test_densities_at_the_edge_of_a_band(distance):
     exact = np.clip(0.5 + distance / RESOLUTION, 0.0, 1.0) / (4 * np.pi)
     # The density rises by 1/(64 pi) per eV.
     assert abs(found[name].values[0] - exact) <= found[f"{name}_error"].values[0] + 1e-6
+
+
+def test_few_electrons_are_known_to_their_own_size():
+    """A share of a number however small: what it is below must be below what is as good as zero."""
+    above = 1e-3
+    model = WannierModel.from_hoppings(
+        "square", np.eye(3),
+        {(0, 0, 0): np.zeros((1, 1), complex), (1, 0, 0): -np.eye(1) + 0j, (0, 1, 0): -np.eye(1) + 0j},
+        np.zeros((1, 3)), periodic=(True, True, False), fermi_level=-4.0 + above,
+    )  # fmt: skip
+    found = compute(model, quantities=["carrier_density"], fermi_energy=[-4.0 + above])
+    value, bar = found["carrier_density"].values[0], found["carrier_density_error"].values[0]
+    assert found.attrs["converged"]
+    assert bar <= 0.01 * value
+    # 1/(4 pi) per eV, which rises by 1/(64 pi) per eV.
+    assert abs(value - above / (4 * np.pi)) <= bar + above**2 / (128 * np.pi)
+    assert not is_within(np.array([2e-3]), np.array([9e-4]), 1e-3)
+    assert is_within(np.array([1e-4]), np.array([8e-4]), 1e-3)
 
 
 def far_chain(distance: int) -> WannierModel:

@@ -6,7 +6,7 @@ Start meshes and shifts are drawn; `pytest tests/test_honesty.py --honesty 200` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ellipk
@@ -59,6 +59,16 @@ def chain(dimension: int, distance: int = 1) -> WannierModel:
     return WannierModel.from_hoppings(
         "chain", np.eye(3), {(0, 0, 0): np.zeros((1, 1), complex), **hoppings}, np.zeros((1, 3)),
         periodic=tuple(a < dimension for a in range(3)), fermi_level=0.0,
+    )  # fmt: skip
+
+
+def flat_and_cone() -> WannierModel:
+    """The Lieb lattice, t = 1 eV: a flat band at 0 and a cone about (1/2, 1/2)."""
+    centre, right, up = (np.zeros((3, 3), complex) for _ in range(3))
+    centre[0, 1:] = centre[1:, 0] = right[1, 0] = up[2, 0] = 1
+    return WannierModel.from_hoppings(
+        "Lieb", np.eye(3), {(0, 0, 0): centre, (1, 0, 0): right, (0, 1, 0): up}, np.zeros((3, 3)),
+        periodic=(True, True, False), fermi_level=0.0,
     )  # fmt: skip
 
 
@@ -153,6 +163,18 @@ def cases() -> list[Case]:
                 uncertain=2e-5,
             )
         )
+    # The end of a cone, that straight levels would go beyond: E^2/(4 pi) to the fourth order.
+    tip = np.array([0.003, 0.01, 0.03])
+    found.append(
+        Case(
+            "cone",
+            flat_and_cone(),
+            quantity("carrier_density"),
+            tip,
+            2 + tip**2 / (4 * np.pi),
+            uncertain=2e-7,
+        )
+    )
     # Straight contours along the diagonals of a coarse mesh deceive two grids at once.
     density = quantity("density_of_states")
     found.append(Case("square lattice", chain(2), density, metal, -square_density(metal), least_start=16))
@@ -236,3 +258,17 @@ def test_bars_are_honest(request):
             assert found.max() < WORST, f"{case.name}, draw {draw}: {found.max():.2f} bars"
             shares.append((found <= 1).mean())
     assert np.mean(shares) >= WITHIN
+
+
+def test_bars_know_components_apart():
+    """Of three observables (observable, axis) is no (current, field): the bar of spin_z alone is the same."""
+    model = library.kane_mele(spin_orbit=1e-4 / (6 * np.sqrt(3)), rashba=0.0, staggered=0.0)
+    alone = replace(model, observables={"spin_z": model.observables["spin_z"]})
+    chosen, energies = quantity("circulation_magnetization"), np.array([2e-3])
+    bars = []
+    for other, place in ((model, (2, 2, 2)), (alone, (2, 0, 2))):
+        case = Case("tip", other, chosen, energies, np.zeros(1), place, threshold=1e-9)
+        bars.append(next(rounds(case, 18, np.array([0.02, 0.03])))[1])
+    assert bars[0] > 0
+    # The same numbers, added up in another order.
+    assert np.allclose(bars[0], bars[1], rtol=1e-10)

@@ -88,7 +88,7 @@ def integrated_on_mesh(
 def is_within(
     values: NDArray, errors: NDArray, smallest: float, tolerance: float = DEFAULT_TOLERANCE
 ) -> bool:
-    """Whether the largest bar is at most that share of the largest value, or value and bar below `smallest`."""
+    """Whether the largest bar is at most that share of the largest value, or both together `smallest`."""
     largest = np.abs(values).max(initial=0.0, where=np.isfinite(values))
     bar = errors.max(initial=0.0, where=np.isfinite(errors))
     return bool(bar <= max(tolerance * largest, smallest - largest))

@@ -65,6 +65,15 @@ class Neighbours:
         reach = linear + np.minimum(np.abs(np.diff(bend, axis=1)), _BENT * linear)
         return cls(np.diff(energy, axis=1), reach, spread)
 
+    def repulsion(self, label: Integer) -> Real:
+        """By how much levels that may meet differ from straight ones, which would cross, (k, band) eV.
+
+        label : of multiplets, within which nothing is repelled
+        """
+        past = np.where(np.diff(label, axis=1) != 0, np.maximum(self.reach - self.gap, 0.0) / 2, 0.0)
+        below, above = np.pad(past, ((0, 0), (0, 1))), np.pad(past, ((0, 0), (1, 0)))
+        return np.where(above >= below, above, -below)
+
     def crossing(self, threshold: float) -> NDArray[np.bool_]:
         """Pairs whose distance may pass the threshold."""
         return np.abs(self.gap - threshold) < self.reach
@@ -130,9 +139,10 @@ class Meetings:
             found = self.overlap[..., :, None] * (self.speed * self.bound[..., None])[..., None, :]
         else:
             found = self.speed[..., :, None] * self.speed[..., None, :] * self.bound[..., None, None]
-            if shape[-2:] != (3, 3):
+            indices = term.transformation.indices
+            if "axial" in indices:
                 found = np.stack([found[..., a, b] for a, b in CYCLIC], axis=-1)
-            if len(shape) > found.ndim - 2:
+            if "observable" in indices:
                 sizes = self.size.reshape(*self.size.shape, *[1] * (found.ndim - 2))
                 found = sizes * found[:, :, None]
         return found.reshape(*self.bound.shape, count).swapaxes(1, 2)

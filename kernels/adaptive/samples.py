@@ -135,12 +135,14 @@ class _Occupied:
 
     unsure : by how much the occupation may be wrong, as bands are not straight, and what it is biased by;
         None: not at all
+    repelled : what the occupation changes by where levels repel each other that straight ones would cross
     between : occupation that decides about what meeting levels hide, in units of the mix
     """
 
     mix: Mix
     weight: Real
     unsure: tuple[Real, Real] | None
+    repelled: Real | None
     between: Real
     values: Mapping[Kernel, Real]
     doubtful: Jumps | None
@@ -155,8 +157,10 @@ def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real 
     touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.int64)
     for part in parts:
         loops.mark_steps(part.weight, touched)
-        for other in (*(part.unsure or ()), *(() if part.meeting is None else (part.between,))):
-            loops.mark_steps(other, touched)
+        others = (*(part.unsure or ()), part.repelled, None if part.meeting is None else part.between)
+        for other in others:
+            if other is not None:
+                loops.mark_steps(other, touched)
     point, energy = (np.ascontiguousarray(index) for index in np.nonzero(touched))
     slot = touched
     slot[point, energy] = np.arange(len(point))
@@ -172,19 +176,27 @@ def _of_bands(
 ) -> Iterator[_Occupied]:
     scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
-    doubtful, meeting = None, None
+    doubtful, meeting, repulsion = None, None, None
     if expected is not None:
         neighbours = Neighbours.of(bands.energy, slopes, bands.energy - expected)
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
         meeting = meetings(bands, neighbours, lowest, highest)
+        repulsion = neighbours.repulsion(bands.multiplet_label).ravel()
     widths = np.abs(slopes).reshape(-1, slopes.shape[2])
     levels = bands.energy.ravel()
     shape = (*bands.energy.shape, len(scan.energies))
     for (weight, cold), mix in task.channels.mixes.items():
         own_scan = replace(scan, temperature=0.0) if cold else scan
-        unsure = None
+        unsure, repelled = None, None
+        if repulsion is not None and any(_is_repelled(term) for term, _ in mix.terms):
+            apart = np.flatnonzero(repulsion)
+            repelled = np.zeros((len(levels), len(scan.energies)))
+            repelled[apart] = unsure_weights(
+                levels[apart], widths[apart], repulsion[apart], own_scan, weight
+            )[2]
+            repelled = repelled.reshape(shape)
         if expected is not None and weight is not Weight.GRAND_POTENTIAL:
             bend = (bands.energy - expected).ravel()
             occupied, wrong, shifted = unsure_weights(levels, widths, bend, own_scan, weight)
@@ -196,7 +208,11 @@ def _of_bands(
             # Where both levels have one entropy, only sums over occupied states know of what they hide.
             factor = MOMENTS[weight] * scan.thermal_energy ** POWER[weight]
             between = factor * cell_weights(levels, widths, own_scan, Weight.SEA).reshape(shape)
-        yield _Occupied(mix, occupied, unsure, between, values, doubtful, meeting)
+        yield _Occupied(mix, occupied, unsure, repelled, between, values, doubtful, meeting)
+
+
+def _is_repelled(term: Term) -> bool:
+    return term.hidden is Hidden.NOTHING or term.weight is Weight.GRAND_POTENTIAL
 
 
 def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bool) -> Iterator[_Occupied]:
@@ -211,7 +227,7 @@ def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bo
     for weight, mix in task.channels.filled_mixes.items():
         if weight in filled:
             occupied = np.ascontiguousarray(np.broadcast_to(filled[weight][..., None], shape))
-            yield _Occupied(mix, occupied, None, occupied, values, doubtful, None)
+            yield _Occupied(mix, occupied, None, None, occupied, values, doubtful, None)
 
 
 def _slopes(bands: BlochBands, edges: Real) -> Real:
@@ -250,6 +266,11 @@ def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) ->
             rows = np.arange(len(shifted))
             loops.add_sizes(rows, np.ones(len(rows)), slot, shifted, own, mix.first, jump)
         loops.add_levels(slot, shifted, own, mix.first, bias)
+    if part.repelled is not None:
+        # What meeting levels hide of a curvature is far more than this.
+        plain = [part.values[term.kernel] * float(_is_repelled(term)) for term, _ in mix.terms]
+        rows = np.arange(len(slot))
+        loops.add_sizes(rows, np.ones(len(rows)), slot, part.repelled, mix.channels(plain), mix.first, jump)
     doubtful, meeting = part.doubtful, part.meeting
     if doubtful is not None and len(doubtful.rows):
         own = mix.channels([doubtful.values[term.kernel] for term, _ in mix.terms])

@@ -71,7 +71,7 @@ class Sample:
 class Unit:
     """Unit of an integral in 1, 2 and 3 dimensions, and the factor from a mesh average to it.
 
-    smallest : by dimension, what is as good as zero in that unit; by default a mesh average of 1e-3
+    smallest : by dimension, what is as good as zero in that unit; by default a mesh average of 1e-5
     per_kelvin : what is as good as zero is that at 1 K and grows with the temperature
     counts_electrons : the factor has the spin degeneracy of the model in it
     """
