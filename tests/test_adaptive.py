@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import IN_QUANTA
+from support import IN_QUANTA, degenerate_bands, random_unitary
 
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
 from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, RESOLUTION, Box, cell_weights
+from spinscreen.kernels.adaptive.samples import level_slopes
 from spinscreen.kernels.symmetry import SymmetryGroup
 from spinscreen.materials import MaterialSource, WannierModel, library
 from spinscreen.materials.spin import PAULI
@@ -333,13 +334,19 @@ def test_a_density_that_diverges_is_a_mean_over_a_kelvin():
         assert (np.abs(found[name].values - fine[name].values) <= bars).all()
 
 
-def test_a_mesh_on_lines_of_degenerate_levels_converges():
-    """States of levels that meet are any mixture: what was added of a cell must be found again."""
-    model, start = library.load("MoS2"), {1: 40, 2: 20, 3: 10}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spinscreen.kernels.adaptive.box._START", start)
-        found = compute(model, tolerance=0.003, budget=40_000, quantities=[T4], scan_points=5)
-    assert found.attrs["converged"]
+@given(pattern=st.lists(st.integers(1, 3), min_size=2, max_size=4), seed=st.integers(0, 1000))
+def test_levels_that_meet_have_slopes_whatever_their_states(pattern, seed):
+    """Their states are any mixture: what was added of a cell must be found again when it is replaced."""
+    rng = np.random.default_rng(seed)
+    bands, label = degenerate_bands(rng, pattern)
+    mixing = np.zeros((len(label), len(label)), dtype=complex)
+    for number in range(len(pattern)):
+        members = np.flatnonzero(label == number)
+        mixing[np.ix_(members, members)] = random_unitary(rng, len(members))
+    edges = rng.normal(size=(2, 3))
+    expected, found = (level_slopes(b, edges) for b in (bands, replace(bands, states=bands.states @ mixing)))
+    # Matrices of order one.
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("distance", [-1e-4, -1e-6, 0.0, 1e-6, 1e-4])

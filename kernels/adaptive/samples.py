@@ -150,7 +150,7 @@ class _Occupied:
 
 
 def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real | None) -> Samples:
-    slopes = _slopes(bands, edges)
+    slopes = level_slopes(bands, edges)
     parts = list(_of_bands(bands, task, slopes, expected))
     if bands.electrons is not None:
         parts += _of_filled(bands.electrons, task, edges, expected is not None)
@@ -217,7 +217,7 @@ def _is_repelled(term: Term) -> bool:
 
 def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bool) -> Iterator[_Occupied]:
     """To half of a Bogoliubov sum belongs half of what electrons give with all bands filled (section 6)."""
-    slopes = _slopes(electrons, edges)
+    slopes = level_slopes(electrons, edges)
     neighbours = Neighbours.of(electrons.energy, slopes, np.zeros_like(electrons.energy))
     terms = [term for term in task.channels.terms if term.filled_constant]
     values = {kernel: kernel(electrons) for kernel in dict.fromkeys(term.kernel for term in terms)}
@@ -230,7 +230,7 @@ def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bo
             yield _Occupied(mix, occupied, None, None, occupied, values, doubtful, None)
 
 
-def _slopes(bands: BlochBands, edges: Real) -> Real:
+def level_slopes(bands: BlochBands, edges: Real) -> Real:
     """What each level changes by along the edges (d, 3) of a cell, (k, band, d) eV.
 
     In ascending order where levels meet: their states are any mixture there, and what is found of a cell must
