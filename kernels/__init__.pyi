@@ -21,7 +21,7 @@ from .integration import (
     whole_zone,
 )
 from .interleaved import WHOLE, Submeshes, submeshes
-from .interpolation import bloch_operators
+from .interpolation import bloch_operators, points_side_by_side
 from .irreducible import IrreducibleMesh
 from .lattice import (
     BlochOperators,
@@ -126,6 +126,7 @@ __all__ = [
     "k_slice",
     "mesh_blocks",
     "plane_axes",
+    "points_side_by_side",
     "reciprocal_vectors",
     "short",
     "solve_bands",

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import contractions
+from .compiled import log
 from .errors import InputError, checked_number
-from .lanes import LaneBands, LaneVertex, SummedOperators, eigh, solved
+from .lanes import LARGEST, LaneBands, LaneVertex, SummedOperators, eigh, solved
 from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
@@ -342,6 +343,14 @@ def field_matrices(
     return coupled, -1j * inverse[:, :, None] * coupled
 
 
+@cache
+def _announce_matrices(size: int) -> None:
+    """Let the log say once for a process and a size that another path is taken."""
+    log.info(
+        "%d Wannier functions, more than %d: one k point after the other, with LAPACK and BLAS", size, LARGEST
+    )
+
+
 def solve_bands(
     operators: BlochOperators, resolution: Resolution, window: tuple[float, float] = _ALL_LEVELS
 ) -> BlochBands:
@@ -350,6 +359,8 @@ def solve_bands(
     window : see `BlochBands`, where bands are for sums over levels only
     """
     lanes = None
+    if operators.size > LARGEST:
+        _announce_matrices(operators.size)
     try:
         if isinstance(operators, SummedOperators):
             energy, states, lanes = solved(operators)

@@ -179,6 +179,19 @@ def spread(first: Integer, weights: Real, values: Real, slots: int, end: Integer
     return sums
 
 
+def partly_occupied(
+    energy: Real, scan: Real, thermal_energy: float, first: Integer, last: Integer, width: int
+) -> Real:
+    """Fermi functions of levels (eV) at Fermi energies first ... last - 1 of each, (level, width), then 0.
+
+    energy, first, last : (level,); scan : ascending (eV); thermal_energy : k_B T in eV
+    """
+    occupation = np.empty((len(energy), width))
+    steps = np.exp(-np.diff(scan, prepend=scan[:1]) / thermal_energy)
+    loops.partly_occupied(np.ascontiguousarray(energy), scan, steps, thermal_energy, first, last, occupation)
+    return occupation
+
+
 def sizes(weights: Real, values: Real) -> Real:
     """|sum over levels of weights * values|, components taken together, (k, energy).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .compiled import fast_path
 from .lanes import LARGEST, operators_at
 from .lattice import (
     CYCLIC,
@@ -14,6 +15,11 @@ from .lattice import (
     RealSpaceOperator,
     stacked_count,
 )
+
+
+def points_side_by_side(operators: LatticeOperators) -> int:
+    """K points treated side by side: lanes, or 1 where matrices are too large for a group of them."""
+    return fast_path().lanes if operators.size <= LARGEST else 1
 
 
 def bloch_operators(

@@ -128,6 +128,11 @@ class BlochOperators:
     field_charge: Real | None = None
 
     @property
+    def size(self) -> int:
+        """Number of Wannier functions."""
+        return self.hamiltonian.shape[-1]
+
+    @property
     def rotated_count(self) -> int:
         """Operators that are needed between all pairs of bands (all but curl A)."""
         return 6 + self.observable_count

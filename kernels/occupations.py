@@ -7,11 +7,10 @@ from enum import Enum
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import constants
 from scipy.special import expit, spence
 
-from .contractions import scatter, spread
+from .contractions import partly_occupied, scatter, spread
 from .errors import InputError, checked_number, short
 from .lattice import Integer, Real
 
@@ -127,7 +126,7 @@ class Occupations:
                 )
             return self._occupied(self._first_occupied, values, weight)
         window, slots = self._window, len(self.scan.energies)
-        first, end = self._offset + window.first, self._offset + slots
+        first, end = self._offset + window.first, self._offset + window.last
         found = spread(first, self._window_weights(weight), values, self.groups * slots, end)
         partly = found.reshape(self.groups, slots, values.shape[1])
         if weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY, Weight.ENTROPY):
@@ -135,8 +134,17 @@ class Occupations:
         return partly + self._occupied(window.last, values, weight)
 
     def _window_weights(self, weight: Weight) -> Real:
-        window = self._window
-        return window.inside * _weight_of(window.x, window.occupation, self.scan.thermal_energy, weight)
+        window, thermal_energy = self._window, self.scan.thermal_energy
+        if weight in (Weight.SEA, Weight.SURFACE):
+            return _weight_of(window.occupation, window.occupation, thermal_energy, weight)
+        return _weight_of(self._distances, window.occupation, thermal_energy, weight)
+
+    @cached_property
+    def _distances(self) -> Real:
+        """Distances eps - mu (eV) within the window, (level, width)."""
+        window, energies = self._window, self.scan.energies
+        slot = window.first[:, None] + np.arange(window.occupation.shape[1])
+        return self.energy.reshape(-1, 1) - energies[np.minimum(slot, len(energies) - 1)]
 
     def _occupied(self, first: Integer, values: Real, weight: Weight) -> Real:
         """Levels count fully from their `first` Fermi energy on: with 1, eps - mu, or (pi k_B T)^2/3."""
@@ -171,23 +179,20 @@ class Occupations:
         reach = FULLY_OCCUPIED * self.scan.thermal_energy
         first = np.searchsorted(fermi_energies, energy - reach)
         last = np.searchsorted(fermi_energies, energy + reach)
-        slot = first[:, None] + np.arange(int((last - first).max(initial=0)))
-        x = energy[:, None] - fermi_energies[np.minimum(slot, len(fermi_energies) - 1)]
-        occupation = expit(-x / self.scan.thermal_energy)
-        return _Window(first, last, slot < last[:, None], x, occupation)
+        width = int((last - first).max(initial=0))
+        occupation = partly_occupied(energy, fermi_energies, self.scan.thermal_energy, first, last, width)
+        return _Window(first, last, occupation)
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
     """The Fermi energies at which each level is partly occupied: first <= index < last.
 
-    inside, x = eps - mu (eV), occupation f : (level, width)
+    occupation : f, (level, width), 0 beyond `last`
     """
 
     first: Integer
     last: Integer
-    inside: NDArray[np.bool_]
-    x: Real
     occupation: Real
 
 

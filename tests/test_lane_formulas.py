@@ -16,6 +16,8 @@ from spinscreen.kernels import (
     BlochBands,
     Resolution,
     bloch_operators,
+    fast_path,
+    points_side_by_side,
     solve_bands,
 )
 from spinscreen.kernels.adaptive import doubt
@@ -140,3 +142,16 @@ def test_the_source_of_the_loops_runs_as_plain_python(uncompiled, pairs_up):
     operators = bloch_operators(model.operators, POINTS[:2], True)
     kernels = [kernel for kernel in KERNELS if not pairs_up or kernel is not hall.occupied_curvature]
     assert_same(solve_bands(operators, Resolution(0.5, 0.1)), kernels)
+
+
+def test_that_matrices_take_the_place_of_lanes_is_told_once(caplog):
+    """Beyond 128 functions."""
+    model = random_model(0, size=129, radius=0)
+    assert points_side_by_side(model.operators) == 1
+    assert points_side_by_side(random_model(0, size=4).operators) == fast_path().lanes
+    with caplog.at_level("INFO", logger="spinscreen.kernels"):
+        for _ in range(2):
+            bands = solve_bands(bloch_operators(model.operators, POINTS[:1]), Resolution())
+    assert bands.lanes is None
+    told = [record.getMessage() for record in caplog.records if "129" in record.getMessage()]
+    assert told == ["129 Wannier functions, more than 128: one k point after the other, with LAPACK and BLAS"]

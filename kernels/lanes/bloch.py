@@ -26,6 +26,10 @@ class SummedOperators(BlochOperators):
     def of(cls, sums: Sums, operators: LatticeOperators) -> SummedOperators:
         return cls(sums, operators.observable_count, not operators.position.onsite, operators.field_charge)
 
+    @property
+    def size(self) -> int:
+        return self.sums.size
+
     @cached_property
     def hamiltonian(self) -> Complex:
         return self.sums.matrices([(0, 0, 1)])[:, :, 0]

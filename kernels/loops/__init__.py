@@ -6,7 +6,7 @@ from .flows import flow_traces, moment_traces, texture_flow
 from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps
 from .matrices import conventional, interband
 from .proper import proper
-from .sums import scatter, sizes, spread, weighted
+from .sums import partly_occupied, scatter, sizes, spread, weighted
 
 __all__ = [
     "add_leaves",
@@ -22,6 +22,7 @@ __all__ = [
     "meeting_levels",
     "moment_traces",
     "occupied_increments",
+    "partly_occupied",
     "proper",
     "scatter",
     "sizes",

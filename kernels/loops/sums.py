@@ -26,6 +26,40 @@ def spread(first: Integer, end: Integer, weights: Real, values: Real, sums: Real
                 target[c] += weight * row[c]
 
 
+@loop(
+    energy="real n",
+    scan="real t",
+    steps="real t",
+    thermal="real",
+    first="integer n",
+    last="integer n",
+    occupation="out real n w",
+)
+def partly_occupied(
+    energy: Real,
+    scan: Real,
+    steps: Real,
+    thermal: float,
+    first: Integer,
+    last: Integer,
+    occupation: Real,
+) -> None:
+    """Fermi functions at scan[first[n]] ... before last[n], then zeros.
+
+    One exponential for each level: from one Fermi energy to the next, steps[t] = exp(-(mu_t - mu_t-1)/kT).
+    """
+    for n in range(len(energy)):
+        row = occupation[n]
+        row[:] = 0.0
+        boltzmann = 0.0
+        for t in range(first[n], last[n]):
+            if t == first[n]:
+                boltzmann = np.exp((energy[n] - scan[t]) / thermal)
+            else:
+                boltzmann *= steps[t]
+            row[t - first[n]] = 1.0 / (1.0 + boltzmann)
+
+
 @loop(slot="integer n", values="real n c", sums="out real t c")
 def scatter(slot: Integer, values: Real, sums: Real) -> None:
     """Add values[n] to sums[slot[n]]. Raises IndexError for a negative slot."""

@@ -12,7 +12,7 @@ import typer
 import xarray as xr
 from rich.table import Table
 
-from spinscreen.kernels import KMesh, fast_path, k_path
+from spinscreen.kernels import KMesh, fast_path, k_path, points_side_by_side
 from spinscreen.materials import (
     library,
 )
@@ -112,8 +112,8 @@ def info(
     if model.trial_orbitals is not None:
         out.print(trial_orbitals_table(model.trial_orbitals))
     out.print(symmetry_table(model))
-    path = fast_path()
-    compiled = f"compiled, {path.lanes} k points at a time"
+    path, points = fast_path(), points_side_by_side(model.operators)
+    compiled = f"compiled, {points} k points at a time" if points > 1 else "matrices of one k point at a time"
     told = compiled if path.compiled else "plain Python, some hundred times slower"
     out.say(one_line(f"kernels: {told} ({path.reason})"))
 
