@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -14,9 +13,10 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from . import report
 from .campaigns import many_tiny_materials
-from .cases import models
+from .cases import models, processor
 from .peers import peers
 from .scaling import cost_of_mesh, many_materials, peak_memory, workers_and_overhead
+from .small import small_materials
 from .stages import pipeline_and_floor, stages
 
 SIZES = (2, 6, 18, 36, 64, 128)
@@ -27,6 +27,10 @@ _PARTS = {
     "stages": lambda options: {size: stages(model) for size, model in models(SIZES[1:]).items()},
     "workers": lambda options: workers_and_overhead(models((18,))[18]),
     "materials": lambda options: many_materials(),
+    "small": lambda options: small_materials(),
+    "mesh": lambda options: cost_of_mesh(models((18,))[18]),
+    "memory": lambda options: {points: peak_memory(18, points, 5.0) for points in (24, 96, 384)},
+    "large memory": lambda options: peak_memory(128, 200),
     "campaign": lambda options: many_tiny_materials(),
     "peers": lambda options: peers(options.wannierberri_python),
 }
@@ -36,21 +40,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wannierberri-python", default=sys.executable, help="interpreter with WannierBerri")
     parser.add_argument("--quick", action="store_true", help="small sizes, no peers, nothing written")
-    parser.add_argument("--only", choices=sorted(_PARTS), help="measure one part anew, keep the rest")
+    parser.add_argument(
+        "--only", choices=sorted(_PARTS), action="append", help="measure this part anew, keep the rest"
+    )
     options = parser.parse_args()
     docs = Path(__file__).resolve().parents[1] / "docs"
     if options.only:
-        kept = json.loads((docs / "performance.json").read_text())
-        report.write(kept | {options.only: _PARTS[options.only](options)}, docs)
+        for name in options.only:
+            kept = json.loads((docs / "performance.json").read_text())
+            report.write(kept | {name: _PARTS[name](options), "machine": processor()}, docs)
         return
     if options.quick:
         for size, model in models(SIZES[:3]).items():
             print(size, pipeline_and_floor(model), flush=True)
         return
-    found: dict[str, object] = {"machine": platform.processor() or platform.machine()}
-    found["mesh"] = cost_of_mesh(models((18,))[18])
-    found["memory"] = {points: peak_memory(18, points, 5.0) for points in (24, 96, 384)}
-    found["large memory"] = peak_memory(128, 200)
+    found: dict[str, object] = {"machine": processor()}
     for name, measure in _PARTS.items():
         found[name] = measure(options)
     for name, value in found.items():

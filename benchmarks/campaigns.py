@@ -36,7 +36,7 @@ if __name__ == "__main__":
 """
 
 
-def many_tiny_materials(count: int = 10_000) -> dict[str, float]:
+def many_tiny_materials(count: int = 2_000) -> dict[str, float]:
     """Run a campaign of `count` four-band models on two workers, then open and screen its store."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -156,6 +158,20 @@ def side_by_side(functions: Mapping[str, Callable[[], None]], rounds: int = 7) -
             function()
             best[name] = min(best[name], time.process_time() - started)
     return best
+
+
+def children_seconds() -> float:
+    """Processor time of all processes that were started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def processor() -> str:
+    """What this machine says its processor is, how many of its cores are ours, and its vectors."""
+    told = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    facts = {name.strip(): text.strip() for name, text in told.items()}
+    vectors = "AVX-512" if "avx512f" in facts.get("flags", "").split() else "no AVX-512"
+    return f"{facts.get('model name', platform.machine())}, {cores()} cores, {vectors}"
 
 
 def cores() -> int:

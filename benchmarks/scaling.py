@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from spinscreen.workflows.plan import make_plan
 
 from .cases import FERMI_ENERGIES, SEA, side_by_side
 
-MATERIALS = 1000
+MATERIALS = 300
 
 
 def cost_of_mesh(model: WannierModel, points: tuple[int, ...] = (12, 24, 48)) -> dict[int, float]:
@@ -68,29 +67,61 @@ def peak_memory(size: int, points: int, seconds: float = 20.0) -> float:
     return float(shown.stdout.split()[-1]) / 1024
 
 
-def workers_and_overhead(model: WannierModel, points: int = 48) -> dict[str, float]:
-    """Seconds of one mesh: kernel alone, and through Dask on one and on two worker processes."""
+#: A mesh on so many cores, in a fresh process that sees no others.
+_ON_CORES = """
+import os, sys, time
+os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:int(sys.argv[1])]))
+from benchmarks.cases import SEA, models
+from benchmarks.scaling import _energies
+from spinscreen.workflows import compute
+model = models((18,))[18]
+compute(model, 8, _energies(model), quantities=SEA)
+started = time.perf_counter()
+compute(model, int(sys.argv[2]), _energies(model), quantities=SEA)
+print(time.perf_counter() - started)
+"""
+
+
+def workers_and_overhead(model: WannierModel, points: int = 48, rounds: int = 2) -> dict[str, float]:
+    """Seconds by the clock of one mesh: kernel alone, threads, worker processes; the best of some rounds."""
     energies = _energies(model)
     settings = make_settings(model, points, energies, quantities=SEA)
     plan = make_plan(model.operators, settings)
 
-    def kernel() -> None:
+    def kernel() -> float:
+        started = time.perf_counter()
         with threadpool_limits(1):
             for span in plan.spans:
                 sum_span(model.operators, plan.task, span)
+        return time.perf_counter() - started
 
-    found = {}
-    for workers in (1, 2):
-        with Client(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        found.setdefault("kernel", []).append(kernel())
+        for count in (1, 2):
+            found.setdefault(f"{count} threads", []).append(_with_threads(count, points))
+            found.setdefault(f"{count} workers", []).append(_with_workers(count, model, points))
+    return {name: min(seconds) for name, seconds in found.items()}
 
-            def through_dask(client: Client = client) -> None:
-                compute(model, points, energies, quantities=SEA, client=client)
 
-            functions: dict[str, Callable[[], None]] = {f"{workers} workers": through_dask}
-            if workers == 1:
-                functions["kernel"] = kernel
-            found |= side_by_side(functions, 3)
-    return found
+def _with_threads(count: int, points: int) -> float:
+    shown = subprocess.run(
+        [sys.executable, "-c", _ON_CORES, str(count), str(points)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).resolve().parents[1],
+    )
+    return float(shown.stdout.split()[-1])
+
+
+def _with_workers(count: int, model: WannierModel, points: int) -> float:
+    energies = _energies(model)
+    with Client(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
+        compute(model, 8, energies, quantities=SEA, client=client)
+        started = time.perf_counter()
+        compute(model, points, energies, quantities=SEA, client=client)
+        return time.perf_counter() - started
 
 
 def many_materials(count: int = MATERIALS, workers: int = 2) -> dict[str, float]:
@@ -119,7 +150,7 @@ def many_materials(count: int = MATERIALS, workers: int = 2) -> dict[str, float]
         started = time.perf_counter()
         client.gather(client.map(_one_material, range(count), store=store, pure=False))
         published = time.perf_counter() - started
-    return {"pure kernels": pure, "through Dask": computed, "with a Zarr store": published}
+    return {"count": count, "pure kernels": pure, "through Dask": computed, "with a Zarr store": published}
 
 
 def _one_material(number: int, store: str | None) -> int:

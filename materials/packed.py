@@ -57,6 +57,10 @@ def archive_stem(name: str) -> str | None:
 
 def inside(path: Path) -> tuple[Path, str] | None:
     """The archive that a path names or leads into, and the rest ("" for the archive itself); None without."""
+    text = str(path).lower()
+    if not any(ending in text for ending in _ENDINGS):
+        # Asked for every file that may be beside a model, which is rarely in an archive.
+        return None
     for parent in (path, *path.parents):
         if archive_stem(parent.name) is not None and parent.is_file():
             rest = path.relative_to(parent).as_posix()

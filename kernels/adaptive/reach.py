@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
 from ..errors import InputError
 from ..lattice import Integer, LatticeOperators, Real, RealSpaceOperator
@@ -71,5 +70,8 @@ def repetitions(operators: LatticeOperators) -> int:
     strength: Real = np.zeros(tuple(counts))
     np.add.at(strength, tuple((translations % counts).T), size)
     alike = np.fft.fftn(strength).real / size.sum()
+    # Imported where it is needed: plain meshes start without it.
+    from scipy.ndimage import maximum_filter
+
     peaks = (alike >= maximum_filter(alike, size=3, mode="wrap") - 1e-12) & (alike > _ALIKE)
     return max(1, int(peaks.sum()))

@@ -85,6 +85,8 @@ class TrialOrbital:
     @cached_property
     def cartesian_coefficients(self) -> NDArray[np.float64]:
         """(16,) over `HARMONICS` in Cartesian axes."""
+        if (self.axes == np.eye(3)).all():
+            return self._local
         return rotation_of_harmonics(self.axes.T) @ self._local
 
     @property

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from spinscreen.kernels import InputError
 
@@ -168,6 +167,7 @@ def _colored(
     outline: Any,
 ) -> None:
     from matplotlib.collections import LineCollection
+    from scipy.ndimage import map_coordinates
 
     on_grid = plane.values(values)
     segments, colors = [], []
