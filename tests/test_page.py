@@ -25,11 +25,13 @@ from pages import HOSTILE, mixed_store, result
 from spinscreen.materials import library
 from spinscreen.storage import PageServer, Store, write_report
 from spinscreen.storage.page import report as report_module
+from spinscreen.storage.page.columns import told_columns
 from spinscreen.storage.page.document import page_html
 from spinscreen.storage.page.material import material_page
 from spinscreen.storage.page.packing import json_bytes, packed_column, packed_material
 from spinscreen.storage.page.report import _fair_share
 from spinscreen.storage.page.table import ResultTable
+from spinscreen.storage.results.units import TENSORS
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +160,34 @@ def test_room_is_shared_fairly(sizes, room):
     assert taken <= room * (1 + 1e-12)
     # Nothing is wasted while any of them is cut.
     assert all(size <= most for size in sizes) or taken == pytest.approx(room)
+
+
+def test_what_some_materials_have_is_there_whatever_others_have(store):
+    table = ResultTable(store).now()
+    crystals = (table["dimension"] == 3).values
+    names = [n for n in table.data_vars if str(n).startswith(tuple(TENSORS))]
+    # As large as in metals, beside which numbers of layers, in siemens, look like rounding.
+    large = table.assign({n: table[n].where(~crystals, 1e6 * table[n]) for n in names})
+    of_layers = set(told_columns(table.isel(material=np.flatnonzero(~crystals))))
+    assert len(of_layers) > 60
+    assert of_layers <= set(told_columns(large))
+
+
+def test_columns_of_rounding_are_left_out(store):
+    table = ResultTable(store).now()
+    # Of chains nobody knows what is rounding.
+    table = table.isel(material=np.flatnonzero(table["dimension"] > 1))
+    # Below what is rounding in the smallest unit, siemens.
+    zero = {n: table[n].where(table[n].isnull(), 1e-20) for n in _beside("conserved_xy_z")}
+    told = told_columns(table.assign(zero))
+    assert not set(zero) & set(told)
+    assert "conserved_xy_z_max" in told
+    # An error above it says that the number may be anything.
+    assert set(zero) <= set(told_columns(table.assign(zero | {"conserved_xy_z_error": table["gap"] + 1})))
+
+
+def _beside(column: str) -> list[str]:
+    return [column, f"{column}_error", f"{column}_sensitivity"]
 
 
 def test_the_table_needs_no_catalog_and_says_what_is_damaged(tmp_path):

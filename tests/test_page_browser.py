@@ -9,7 +9,8 @@ from threading import Thread
 import pandas as pd
 import pytest
 from command_line import spinscreen
-from pages import FORMULA, HOSTILE, chromium, mixed_store, requested, result
+from pages import FORMULA, HOSTILE, chromium, mixed_store, requested, result, without_errors
+from support import random_model
 
 from spinscreen.materials import library
 from spinscreen.storage import PageServer, Store, screen, write_report
@@ -202,6 +203,29 @@ def test_crystals_layers_and_chains_are_not_mixed(page, store):
     page.open("#/map")
     page.choose("Materials", "all")
     page.wait(lambda: len(page.all(".charts > figure")) == 3)
+
+
+def test_no_number_is_taken_for_rounding_beside_a_larger_one(browser, tmp_path):
+    store = Store.at(tmp_path / "r.zarr")
+    crystal = result(random_model(1), "crystal", fermi_level=0.1)
+    # A million S/cm beside a hundredth of a quantum, which is 1e-6 S.
+    store.publish(crystal.map(lambda values: 1e6 * values, keep_attrs=True), "crystal-0000000001")
+    store.publish(result(library.load("MoS2"), "MoS2"), "MoS2-0000000002")
+    store.publish(without_errors(result(library.load("kane_mele"), "old")), "old-0000000003")
+    write_report(store, tmp_path / "report.html")
+    store.build_catalog()
+    page = View(browser, (tmp_path / "report.html").as_uri())
+    page.open("#/")
+    page.choose("Materials", "all")
+    page.wait(lambda: page.kept() == 3)
+    columns = [f"{kind}_xy_z" for kind in ("conventional", "conserved", "proper")]
+    shown = spinscreen("screen", str(store.path), "--columns", ",".join(["name", *columns]), "--sort", "-dimension",
+                       env={"COLUMNS": "300"}).stdout  # fmt: skip
+    rows = [[cell.strip() for cell in line.split("│")[2:-1]] for line in shown.splitlines() if "│" in line]
+    expected = {row[0]: row[1:] for row in rows}
+    found = zip(page.names(), *(page.cells(column) for column in columns), strict=True)
+    assert {name: list(cells) for name, *cells in found} == expected
+    assert all("0 " not in cell for cell in expected["MoS2"])
 
 
 def test_the_keyboard_is_enough(page):

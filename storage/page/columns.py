@@ -28,13 +28,10 @@ _BY_COMPONENT = (*TENSORS, "ratio", "spin_hall_angle", "magnetization")
 #: Endings of columns that stand and fall with the value that they are about.
 _BESIDE = ("_error", "_sensitivity")
 
-#: Share of the largest of its kind up to which a column is no more than rounding in every material.
-_ROUNDING = 1e-9
-
 
 def described_columns(table: xr.Dataset, names: Sequence[str]) -> list[dict[str, Any]]:
     """Of each column: name, heading of the user, whether it is a text, name of its error column, units as
-    [factor, unit] by dimension of the material.
+    [factor, unit, size that may be rounding] by dimension of the material.
     """
     units = shown_units_of(table, names)
     return [
@@ -76,30 +73,30 @@ def usual_component(table: xr.Dataset) -> str:
 
 
 def told_columns(table: xr.Dataset) -> list[str]:
-    """All columns but those of components that vanish in every material."""
+    """All columns but those of components that are rounding, with their errors, in every material."""
     found = list(scalar_columns(table))
-    sizes = {name: _size(table[name].values) for name in found if _kind_of(name)}
-    largest: dict[str, float] = {}
-    for name, size in sizes.items():
-        if not name.endswith(_BESIDE):
-            largest[_kind_of(name)] = max(largest.get(_kind_of(name), 0.0), size)
+    kinds = tuple(f"{kind}_" for kind in _BY_COMPONENT)
+    ours = [name for name in found if name.startswith(kinds) and "heading" not in table[name].attrs]
+    units = shown_units_of(table, ours)
+    dimensions = table["dimension"].values if "dimension" in table else np.zeros(table.sizes["material"])
 
     def vanishes(name: str) -> bool:
-        stem = name
-        for ending in _BESIDE:
-            stem = stem.removesuffix(ending)
-        return stem in sizes and sizes[stem] <= _ROUNDING * largest[_kind_of(stem)]
+        floors = {d: shown.rounding / abs(shown.factor) for d, shown in units.get(name, {}).items()}
+        limits = np.array([floors.get(d, 0.0) for d in dimensions])
+        return bool((np.nan_to_num(np.abs(table[name].values)) <= limits).all())
 
-    return [name for name in found if not vanishes(name)]
+    beside: dict[str, list[str]] = {}
+    for name in ours:
+        beside.setdefault(_stem_of(name), []).append(name)
+    gone = {name for names in beside.values() if all(map(vanishes, names)) for name in names}
+    return [name for name in found if name not in gone]
 
 
-def _kind_of(name: str) -> str:
-    return next((kind for kind in _BY_COMPONENT if name.startswith(f"{kind}_")), "")
-
-
-def _size(values: NDArray) -> float:
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else np.zeros(0)
-    return float(np.abs(finite).max(initial=0.0))
+def _stem_of(name: str) -> str:
+    """The column that one stands beside, or itself."""
+    for ending in _BESIDE:
+        name = name.removesuffix(ending)
+    return name
 
 
 def column_values(table: xr.Dataset, name: str) -> NDArray[np.float64] | list[str]:

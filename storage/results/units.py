@@ -50,12 +50,15 @@ def column_units(name: str) -> str | None:
     """Unit of a scalar column, None for texts and for columns of the user."""
     if name in _UNITS:
         return _UNITS[name]
-    kind = name.partition("_")[0]
-    if kind in TENSORS:
-        return tensor_units(TENSORS[kind])
-    if kind == "magnetization":
-        return tensor_units("circulation_magnetization")
+    variable = _variable_of(name.partition("_")[0])
+    if variable is not None:
+        return tensor_units(variable)
     return "1" if name.startswith(("ratio_", "spin_hall_angle_")) else None
+
+
+def _variable_of(kind: str) -> str | None:
+    """The tensor of which columns are components, by what their names begin with."""
+    return "circulation_magnetization" if kind == "magnetization" else TENSORS.get(kind)
 
 
 def tensor_units(variable: str) -> str:
@@ -81,8 +84,7 @@ def unit_of(column: str, dimension: int, known: Observables) -> str | None:
     stem = column
     for ending in _ENDINGS:
         stem = stem.removesuffix(ending)
-    kind = stem.partition("_")[0]
-    variable = "circulation_magnetization" if kind == "magnetization" else TENSORS.get(kind)
+    variable = _variable_of(stem.partition("_")[0])
     if variable is None:
         return None
     # Of two that fit, such as "z" and "my_z", the longer.
@@ -110,6 +112,7 @@ def rounding_of(kind: str, dimension: Any) -> float:
 
     kind : as in the names of columns; dimension : of the material
     """
-    quantity = find_quantity(TENSORS[kind]) if kind in TENSORS else None
+    variable = _variable_of(kind)
+    quantity = None if variable is None else find_quantity(variable)
     smallest = quantity.unit.smallest if isinstance(quantity, Integral) else {}
     return ROUNDING * smallest.get(dimension, 0.0)

@@ -2,7 +2,7 @@
 
 const EXACT = 1e-10;
 
-// Share of the largest beside it up to which a number, and its error, are shown as 0.
+// Share of the largest component of its tensor up to which one, and its error, are shown as 0.
 const ROUNDING = 1e-9;
 
 function scientific(text) {

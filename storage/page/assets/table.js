@@ -81,9 +81,6 @@ class TableView {
     const values = Object.fromEntries(
       await Promise.all(names.map(async (name) => [name, await this.source.column(name)])),
     );
-    this.largest = Object.fromEntries(
-      this.columns.map((name) => [name, this.source.described(name)?.text ? 0 : d3.max(values[name], Math.abs) || 0]),
-    );
     const sorters = this.grid.getSorters().map(({ field, dir }) => ({ column: field, dir }));
     // Without rows: columns do not fit those that are there.
     this.grid.clearData();
@@ -133,12 +130,12 @@ class TableView {
       if (name !== "quality") return document.createTextNode(value);
       return make("span", { class: `quality ${value}` }, value);
     }
-    const [factor, unit] = this.source.unit(name, data.dimension) ?? [1, ""];
-    const error = told.error ? data[told.error] : undefined;
+    const [factor, unit, rounding = 0] = this.source.unit(name, data.dimension) ?? [1, ""];
+    const error = told.error ? data[told.error] * factor : undefined;
     const mixed = this.source.unit(name, this.filters.dimension) === null;
-    const rounding = ROUNDING * this.largest[name];
-    const zero = Math.abs(value) <= rounding && !(error > rounding) && !(told.error && Number.isNaN(error));
-    const text = zero ? "0" : withError(value * factor, error === undefined ? undefined : error * factor);
+    // As `spinscreen screen`: what is rounding in the unit of the row, whatever other materials have.
+    const zero = [value * factor, error ?? 0].every((number) => Math.abs(number) <= rounding);
+    const text = zero ? "0" : withError(value * factor, error);
     return make("span", zero && value !== 0 ? { title: String(value) } : {}, mixed && unit && text !== "–" ? `${text} ${unit}` : text);
   }
 
