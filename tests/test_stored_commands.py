@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from command_line import spinscreen
 from figures import assert_drawn
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import find_materials
+from spinscreen.materials import find_materials, library
 from spinscreen.storage import Store, open_catalog, screen
+from spinscreen.workflows import compute
 from spinscreen.workflows.configuration import read_campaign_file
 
 SMALL = ("--fermi-energy", "0", "--quantities", "conventional_hall_conductivity,conserved_hall_conductivity")
@@ -38,6 +40,28 @@ def test_a_result_is_shown_by_its_name(folder):
     assert f"materials/{newest}.zip" in shown.stdout
     assert "6x6x1" in spinscreen("show", "r.zarr", older[:-4], cwd=folder).stdout
     assert Store.at(folder / "r.zarr").read("kane_mele").attrs["k_mesh"] == [8, 8, 1]
+
+
+def test_what_the_user_gave_is_never_shown_as_computed(tmp_path):
+    given = {"gap": 9.75, "conserved_xy_z": 7.0, "quality": "perfect", "k mesh": "none", "E_hull (eV)": 0.5}
+    found = compute(library.load("kane_mele"), 6, [0.0], quantities=["conserved_hall_conductivity"])
+    store = Store.at(tmp_path / "r.zarr")
+    store.publish(found.assign_attrs(material="KM", columns=json.dumps(given)), "KM-0000000001")
+    store.build_catalog()
+    shown = spinscreen("show", "r.zarr", "KM", cwd=tmp_path).stdout
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "│" in line]
+    told = {row[0]: row[1] for row in rows if len(row) == 2}
+    expected = {
+        "gap_given": "9.75",
+        "conserved_xy_z_given": "7",
+        "quality_given": "perfect",
+        "k_mesh_given": "none",
+        "E_hull_eV": "0.5",
+    }
+    assert expected.items() | {("k mesh", "6x6x1")} <= told.items()
+    assert set(expected) <= set(screen(store, columns=["all"]).columns)
+    assert not {"gap", "conserved_xy_z"} & set(told)
+    assert told["quality"] != "perfect"
 
 
 def test_a_result_is_drawn_by_its_name(folder):

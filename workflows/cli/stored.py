@@ -14,8 +14,16 @@ import xarray as xr
 from rich.table import Table
 
 from spinscreen.kernels import InputError, Sample
-from spinscreen.storage import Store, check_figure, draw_curve, figure_of, save_figure
-from spinscreen.storage.attributes import mapping_of, texts_of, vectors_of
+from spinscreen.storage import (
+    CatalogRow,
+    Store,
+    check_figure,
+    draw_curve,
+    figure_of,
+    read_row,
+    save_figure,
+)
+from spinscreen.storage.attributes import texts_of, vectors_of
 from spinscreen.storage.results.rows import quality_of
 
 from ..text import names_of_text, window_of_text
@@ -46,7 +54,7 @@ def show(store: StorePath, name: Name) -> None:
     place = _opened(store)
     found = _newest(place, name)
     dataset = place.read(found)
-    out.print(_settings_table(dataset, found))
+    out.print(_settings_table(dataset, read_row(place, found)))
     for note in texts_of(dataset.attrs.get("model_notes")):
         out.say(one_line(f"assumed: {note}"))
     here = shown_energy(dataset) if "fermi_energy" in dataset.dims else "no integrals in it"
@@ -116,13 +124,14 @@ def _newest(place: Store, name: str) -> str:
     return found
 
 
-def _settings_table(dataset: xr.Dataset, material_id: str) -> Table:
+def _settings_table(dataset: xr.Dataset, row: CatalogRow) -> Table:
     attributes = dataset.attrs
-    table = Table(title=one_line(material_id), title_justify="left", show_header=False)
+    table = Table(title=one_line(row.material), title_justify="left", show_header=False)
     level = attributes.get("fermi_level")
     rows = {
         "material": attributes.get("material", attributes.get("model_name")),
-        **{name: _plain(value) for name, value in mapping_of(attributes.get("columns")).items()},
+        # As `screen` calls them: what the user gave never stands for what was computed.
+        **{name: _plain(row.columns[name]) for name in row.headings},
         "Fermi level": "unknown" if level is None else f"{float(level):.4f} eV",
         "k mesh": "x".join(map(str, attributes.get("k_mesh", ("adaptive",)))),
         "quality": quality_of(attributes),
