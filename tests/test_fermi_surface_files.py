@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from command_line import spinscreen
 from support import random_model
 
 from spinscreen.kernels import InputError, KMesh
-from spinscreen.materials import library
+from spinscreen.materials import library, save_model
 from spinscreen.workflows import evaluate
 
 LEVEL = 0.3
@@ -116,6 +118,25 @@ def test_xcrysden_needs_gamma(tmp_path):
         on_mesh(shift=(0.5,) * 3).spinscreen.to_bxsf(tmp_path / "f.bxsf", LEVEL)
 
 
+def test_commands_say_how_the_level_is_given(tmp_path):
+    save_model(replace(random_model(1), fermi_level=None), tmp_path / "Pt.npz")
+    with patch("spinscreen.workflows.cli.fermi.evaluate") as evaluated:
+        for output in ("f.png", "f.frmsf"):
+            failed = spinscreen("fermi", "Pt.npz", "--output", output, cwd=tmp_path)
+            assert failed.returncode == 2
+            assert "give --energy or --fermi-level in eV, or --electrons" in failed.stderr
+            assert failed.stderr.count("\n") == 1
+    evaluated.assert_not_called()
+    path = ("--path", "G 0 0 0, X 0.5 0 0", "--points", "5")
+    failed = spinscreen("bands", "Pt.npz", *path, "--window", "90:91", cwd=tmp_path)
+    assert failed.returncode == 2
+    warned, said = failed.stderr.splitlines()
+    assert "give --fermi-level or --electrons" in warned
+    assert "--window: expected one with bands" in said
+    given = spinscreen("bands", "Pt.npz", *path, "--window", "-9:9", "--electrons", "1", cwd=tmp_path)
+    assert (given.returncode, given.stderr) == (0, "")
+
+
 def test_the_command_draws_and_writes(tmp_path):
     words = ("fermi", "rashba_ferromagnet", "--energy", "2.1", "--points", "30")
     drawn = spinscreen(*words, "--map", "berry_curvature:z", "--color", "texture:spin_z", cwd=tmp_path)
@@ -125,7 +146,7 @@ def test_the_command_draws_and_writes(tmp_path):
         (("--output", "f.bxsf", "--kmesh", "4"), "bxsf: expected a whole mesh of a crystal"),
         (("--normal", "0,0"), "--normal: expected three numbers"),
         (("--normal", "0,0,1"), "normal: expected none for a layer"),
-        (("--energy", "99"), "no band crosses 99 eV"),
+        (("--energy", "99"), "--energy: no band crosses 99 eV"),
         (("--output", "f.xyz"), "--output: expected a file ending in"),
     ):
         failed = spinscreen(*words, *more, cwd=tmp_path)

@@ -213,6 +213,16 @@ def test_a_window_is_about_the_fermi_level(bands):
     assert len(ax.collections[0].get_segments()) == 2 * int(within.sum())
 
 
+def test_a_window_without_bands_is_refused(bands):
+    with pytest.raises(
+        InputError, match=r"window: expected one with bands, which reach from .* eV, found 90 to"
+    ):
+        bands.spinscreen.draw_bands(window=(90, 91))
+    unknown = bands.drop_vars("fermi_level").drop_attrs(deep=False)
+    with pytest.raises(InputError, match="they count from 0, the Fermi level is unknown"):
+        unknown.spinscreen.draw_bands(window=(90, 91))
+
+
 def test_rounding_has_no_colour(bands):
     flat = bands.assign(berry_curvature=bands["berry_curvature"] * 1e-15)
     flat["berry_curvature"].attrs = bands["berry_curvature"].attrs

@@ -105,7 +105,9 @@ def _written(path: str | Path) -> Iterator[TextIO]:
 def _grid_of(dataset: xr.Dataset, energy: float | None, kind: str) -> _Grid:
     level = energy if energy is not None else level_of(dataset)
     if level is None:
-        raise InputError(f"{kind}: the Fermi level of this dataset is unknown, expected energy=.")
+        raise InputError(
+            f"energy: the Fermi level of this dataset is unknown, {kind} expects one in eV, found none."
+        )
     names = ("k1", "k2", "k3")
     if "energy" not in dataset or not set(names) <= set(dataset.coords) or "lattice" not in dataset.attrs:
         raise InputError(f"{kind}: expected `energy` on a mesh of k points, found {_found(dataset)}.")
@@ -122,7 +124,7 @@ def _grid_of(dataset: xr.Dataset, energy: float | None, kind: str) -> _Grid:
     energies = dataset["energy"].transpose("band", "k").values
     bands = np.flatnonzero((energies.min(1) <= level) & (energies.max(1) >= level))
     if not len(bands):
-        raise InputError(f"{kind}: no band crosses {float(level):g} eV.")
+        raise InputError(f"energy: no band crosses {float(level):g} eV.")
     reciprocal = reciprocal_vectors(vectors_of(dataset.attrs["lattice"]))
     return _Grid(dataset, order, round(float(shifts.mean()), 4) + 0.0, float(level), bands, reciprocal)
 

@@ -78,7 +78,8 @@ def told_columns(table: xr.Dataset) -> list[str]:
     kinds = tuple(f"{kind}_" for kind in _BY_COMPONENT)
     ours = [name for name in found if name.startswith(kinds) and "heading" not in table[name].attrs]
     units = shown_units_of(table, ours)
-    dimensions = table["dimension"].values if "dimension" in table else np.zeros(table.sizes["material"])
+    known = table["dimension"].values if "dimension" in table else np.zeros(table.sizes["material"])
+    dimensions = np.nan_to_num(known).astype(int).tolist()
 
     def vanishes(name: str) -> bool:
         floors = {d: shown.rounding / abs(shown.factor) for d, shown in units.get(name, {}).items()}

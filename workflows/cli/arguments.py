@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import xarray as xr
@@ -69,6 +69,22 @@ def attempts(kept: str) -> Iterator[Callable[..., None]]:
         if isinstance(problem, InputError):
             raise InputError(f"{str(problem).rstrip('.')}{kept}.") from None
         raise problem
+
+
+@contextmanager
+def as_options() -> Iterator[None]:
+    """Errors about what was given by the name of the option that gave it."""
+    try:
+        yield
+    except InputError as problem:
+        if str(problem).startswith(("component:", "energy:", "quantity:", "window:")):
+            raise InputError(f"--{problem}") from None
+        raise
+
+
+def knows_level(model: WannierModel, settings: Mapping[str, Any]) -> bool:
+    """Whether values per band will have a Fermi level: of a file, or of an option."""
+    return model.fermi_level is not None or not settings.keys().isdisjoint(("fermi_level", "electrons"))
 
 
 def _corner(part: str, whole: str) -> Corner:

@@ -25,7 +25,7 @@ from ..calculation import PER_BAND, Calculation
 from ..evaluating import evaluate
 from ..settings import complete_kmesh
 from ..text import mesh_of_text, numbers_of_text
-from .arguments import color_labels, confirm_cost
+from .arguments import as_options, color_labels, confirm_cost, knows_level
 from .options import takes_settings
 from .reading import Coupling, Lattice, Settings, Source, SpinDegeneracy, SpinOrdering, Yes, read_source
 from .terminal import out
@@ -83,15 +83,23 @@ def fermi(
         check_figure(output, "--output")
     names = list(dict.fromkeys(["energy", *(word.partition(":")[0] for word in (color, map_of) if word)]))
     _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
+    if energy is None and not knows_level(model, settings):
+        raise InputError(
+            f"{source}: no file says the Fermi level; give --energy or --fermi-level in eV, or --electrons."
+        )
     if is_surface:
         mesh = KMesh(complete_kmesh(model, None if kmesh is None else mesh_of_text(kmesh)))
         confirm_cost(model, mesh.size, yes)
-        _write(evaluate(model, mesh, names, **settings), output, energy, color)
+        dataset = evaluate(model, mesh, names, **settings)
     else:
         plane = k_slice(model.lattice, direction, start, points, model.periodic)
         confirm_cost(model, len(plane.points), yes, "points")
         dataset = evaluate(model, plane, _with_spins(names, model), **settings)
-        _draw(dataset, output, energy, color, map_of)
+    with as_options():
+        if is_surface:
+            _write(dataset, output, energy, color)
+        else:
+            _draw(dataset, output, energy, color, map_of)
     out.say(f"{'written' if is_surface else 'drawn'}: {output}")
 
 

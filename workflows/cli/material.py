@@ -35,7 +35,15 @@ from ..publication import Targets, Work
 from ..settings import complete_kmesh
 from ..streaming import stream_bands
 from ..text import mesh_of_text, names_of_text, window_of_text
-from .arguments import Window, attempts, color_labels, confirm_cost, path_corners
+from .arguments import (
+    Window,
+    as_options,
+    attempts,
+    color_labels,
+    confirm_cost,
+    knows_level,
+    path_corners,
+)
 from .campaign import add_commands
 from .console import (
     model_table,
@@ -238,6 +246,12 @@ def bands(
     check_figure(output, "--output")
     energies = window_of_text(window)
     _, model = read_source(source, spin_ordering, lattice, soc, spin_degeneracy)
+    if energies is not None and not knows_level(model, settings):
+        err.complain(
+            f"no file says the Fermi level of {model.name}, --window is about 0 eV; give --fermi-level or "
+            "--electrons to have it about the level",
+            "warning",
+        )
     name = color.partition(":")[0]
     corners = path_corners(path, model)
     dataset = evaluate(
@@ -247,7 +261,8 @@ def bands(
         **settings,
     )
     labels = None if name == color else color_labels(dataset[name], color)
-    ax = draw_bands(dataset, name, labels, window=energies)
+    with as_options():
+        ax = draw_bands(dataset, name, labels, window=energies)
     save_figure(figure_of(ax), output)
     out.say(f"drawn: {output}")
 

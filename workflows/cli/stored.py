@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +25,7 @@ from spinscreen.storage.attributes import texts_of, vectors_of
 from spinscreen.storage.results.rows import quality_of
 
 from ..text import names_of_text, window_of_text
-from .arguments import Window
+from .arguments import Window, as_options
 from .results import answers_table, result_table, shown_energy
 from .terminal import one_line, out
 
@@ -92,22 +90,11 @@ def plot(
     check_figure(output, "--output")
     place = _opened(store)
     dataset = place.read(_newest(place, name))
-    with _as_options():
+    with as_options():
         chosen = None if quantity is None else names_of_text(quantity)
         ax = draw_curve(dataset, chosen, component, window=window_of_text(window))
     save_figure(figure_of(ax), output)
     out.say(f"drawn: {output}")
-
-
-@contextmanager
-def _as_options() -> Iterator[None]:
-    """Errors about what was given by the name of the option that gave it."""
-    try:
-        yield
-    except InputError as problem:
-        if str(problem).startswith(("component:", "quantity:", "window:")):
-            raise InputError(f"--{problem}") from None
-        raise
 
 
 def _opened(store: Path) -> Store:

@@ -59,6 +59,12 @@ def draw_bands(
     shown = np.ones(energy.shape[1], bool)
     if window is not None:
         shown = (energy.max(0) >= window[0]) & (energy.min(0) <= window[1])
+        if not shown.any():
+            unknown = "; they count from 0, the Fermi level is unknown" if level is None else ""
+            raise InputError(
+                f"window: expected one with bands, which reach from {energy.min():.4g} to "
+                f"{energy.max():.4g} eV{unknown}, found {window[0]:g} to {window[1]:g} eV."
+            )
     with styled_axes(ax, 2.7) as drawn:
         if color is None or color == "energy":
             _plain_lines(drawn, path, energy[:, shown])

@@ -60,7 +60,7 @@ def draw_fermi_surface(
     plane = plane_of(dataset, k3)
     lines = _lines(plane, level)
     if not lines:
-        raise InputError(f"plot_fermi_surface: no band crosses {level:g} eV in this plane.")
+        raise InputError(f"energy: no band crosses {level:g} eV in this plane.")
     spins = _spins(plane) if arrows or (arrows is None and color is None) else None
     if arrows and spins is None:
         raise InputError("plot_fermi_surface: expected `texture` of spin_x, spin_y and spin_z for arrows.")
@@ -132,7 +132,9 @@ def plot_fermi_surface(dataset: xr.Dataset, energy: float | None = None, k3: flo
 def _level(dataset: xr.Dataset, energy: float | None) -> float:
     level = energy if energy is not None else level_of(dataset)
     if level is None:
-        raise InputError("plot_fermi_surface: the Fermi level of this dataset is unknown, expected energy=.")
+        raise InputError(
+            "energy: the Fermi level of this dataset is unknown, expected one in eV, found none."
+        )
     return float(level)
 
 
