@@ -12,7 +12,7 @@ from command_line import spinscreen
 from support import random_model
 
 from spinscreen.kernels import InputError, KMesh
-from spinscreen.materials import library, save_model
+from spinscreen.materials import library
 from spinscreen.workflows import evaluate
 
 LEVEL = 0.3
@@ -119,21 +119,21 @@ def test_xcrysden_needs_gamma(tmp_path):
 
 
 def test_commands_say_how_the_level_is_given(tmp_path):
-    save_model(replace(random_model(1), fermi_level=None), tmp_path / "Pt.npz")
+    replace(random_model(1), fermi_level=None).save(tmp_path / "Pt.hdf5")
     with patch("spinscreen.workflows.cli.fermi.evaluate") as evaluated:
         for output in ("f.png", "f.frmsf"):
-            failed = spinscreen("fermi", "Pt.npz", "--output", output, cwd=tmp_path)
+            failed = spinscreen("fermi", "Pt.hdf5", "--output", output, cwd=tmp_path)
             assert failed.returncode == 2
             assert "give --energy or --fermi-level in eV, or --electrons" in failed.stderr
             assert failed.stderr.count("\n") == 1
     evaluated.assert_not_called()
     path = ("--path", "G 0 0 0, X 0.5 0 0", "--points", "5")
-    failed = spinscreen("bands", "Pt.npz", *path, "--window", "90:91", cwd=tmp_path)
+    failed = spinscreen("bands", "Pt.hdf5", *path, "--window", "90:91", cwd=tmp_path)
     assert failed.returncode == 2
     warned, said = failed.stderr.splitlines()
     assert "give --fermi-level or --electrons" in warned
     assert "--window: expected one with bands" in said
-    given = spinscreen("bands", "Pt.npz", *path, "--window", "-9:9", "--electrons", "1", cwd=tmp_path)
+    given = spinscreen("bands", "Pt.hdf5", *path, "--window", "-9:9", "--electrons", "1", cwd=tmp_path)
     assert (given.returncode, given.stderr) == (0, "")
 
 
