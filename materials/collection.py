@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import itertools
+import math
 import os
 import re
 import warnings
@@ -255,7 +256,10 @@ def _from_manifest(path: Path) -> Iterator[FileSource]:
         overrides = {key: content.pop(key) for key in _LOADING if key in content}
         if "lattice" in overrides:
             overrides["lattice"] = _cell(overrides["lattice"], path.parent)
-        columns = {key: _plain(key, value) for key, value in content.items()}
+        try:
+            columns = {key: _plain(key, value) for key, value in content.items()}
+        except InputError as problem:
+            raise InputError(f"{path}, entry {number}: {problem}") from None
         where = f"{path.name}, entry {number}"
         yield FileSource(printable(name), str(path.parent / place), overrides, columns, entry=where)
 
@@ -292,14 +296,20 @@ def _told(problem: ValidationError, given: Mapping[str, Any]) -> str:
 
 
 def _plain(name: str, value: object) -> str | float:
-    """A number where it is one; names of things stay text, also where they look like numbers."""
+    """A number where it is one; names of things stay text, also where they look like numbers.
+
+    Raises InputError for digits beyond the range of numbers.
+    """
     text = printable(str(value))
     if name in ("formula", "space_group"):
         return text
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    if math.isinf(number) and any(letter.isdigit() for letter in text):
+        raise InputError(f"{quoted(name)}: {quoted(text)} is larger than any number, expected below 1.8e308.")
+    return number
 
 
 @dataclass(frozen=True)

@@ -668,6 +668,22 @@ def test_headings_that_come_out_the_same_stay_apart(tmp_path, dataset):
     assert verify(store) == ()
 
 
+def test_words_for_nothing_are_missing_numbers(tmp_path, dataset):
+    store = tmp_path / "results.zarr"
+    hulls: list = [0.25, "n/a", "NA", " - ", "none", 1.5]
+    for n, hull in enumerate(hulls):
+        columns = {"hull": hull, "order": ["FM", "none"][n % 2], "mixed": ["about 3", 2.0][n % 2]}
+        publish(dataset.assign_attrs(columns=columns), store, f"m{n}")
+    found = build_catalog(store)
+    np.testing.assert_equal(found["hull"].values, [0.25, *[np.nan] * 4, 1.5])
+    assert screen(store, "hull < 1").index.tolist() == ["m0"]
+    # Of a column of words they are words.
+    assert found["order"].values.tolist() == ["FM", "none"] * 3
+    for condition in ("mixed < 3", "3 > mixed", "abs(mixed) < 3"):
+        with pytest.raises(InputError, match=r"'about 3' of m0 is no number"):
+            screen(store, condition)
+
+
 def test_a_catalog_is_held_over_many_rebuilds(tmp_path, dataset):
     store = tmp_path / "results.zarr"
     publish(dataset, store, "m0")

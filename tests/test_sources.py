@@ -142,6 +142,7 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
         ),
         ("list.csv", "id,path,fermi_level\na,x,1e300\n", "fermi_level .* less than 1000000, found '1e300'"),
         ("list.csv", "id,path,electrons\na,x,inf\n", "electrons .* less than 1000000, found 'inf'"),
+        ("list.csv", "id,path,hull\na,x,1e400\n", "entry 1: 'hull': '1e400' is larger than any number"),
         # What has no end.
         ("list.json", "[" * 100_000, "cannot be read as json .nested too deeply"),
         ("list.yaml", "[" * 100_000, "cannot be read as yaml .nested too deeply"),

@@ -77,6 +77,10 @@ class Columns:
     def __len__(self) -> int:
         return int(self._catalog.sizes["material"])
 
+    def material(self, row: int) -> str:
+        """What the store calls a row."""
+        return str(self._catalog["material"].values[row])
+
     def values(self, name: str, argument: str) -> NDArray:
         """Numbers, truth values, or texts as an array of objects."""
         check_column(name, self._known, argument)
@@ -230,10 +234,22 @@ class _Evaluation:
     def _as_number(self, node: ast.expr, value: NDArray) -> NDArray:
         if value.dtype == object:
             raise InputError(
-                f"{self._argument}: {_source(node)} is a text, expected a number there; numbers and texts do "
-                "not go together, texts are only compared, for example formula == 'MoS2'."
+                f"{self._argument}: {_source(node)} is a text{self._why_text(node)}, expected a number "
+                "there; numbers and texts do not go together, texts are only compared, for example "
+                "formula == 'MoS2'."
             )
         return value.astype(float)
+
+    def _why_text(self, node: ast.expr) -> str:
+        """The cell that makes texts of a column of numbers."""
+        cells = self(node).tolist() if isinstance(node, ast.Name) else []
+        numbers = [bool(cell) and _is_number(cell) for cell in cells]
+        if not any(numbers):
+            return ""
+        row = next(
+            n for n, (cell, number) in enumerate(zip(cells, numbers, strict=True)) if cell and not number
+        )
+        return f" ({short(cells[row])} of {self._table.material(row)} is no number)"
 
     def _truth(self, node: ast.expr) -> NDArray:
         value = self(node)
@@ -258,13 +274,22 @@ class _Evaluation:
                 sides[i] = self._as_number(node, side)
             elif side.dtype != object:
                 raise InputError(
-                    f"{self._argument}: {_source(node)} is a number, expected a text; numbers and texts do "
+                    f"{self._argument}: {_source(node)} is a number, expected a text, as "
+                    f"{_source(nodes[0])} is one{self._why_text(nodes[0])}; numbers and texts do "
                     "not go together, for example formula == 'MoS2' and gap < 0.05."
                 )
         found = np.asarray(True)
         for first, op, second in zip(sides, ops, sides[1:], strict=False):
             found = np.asarray(np.logical_and(found, _COMPARISONS[type(op)](first, second).astype(bool)))
         return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _source(node: ast.expr) -> str:

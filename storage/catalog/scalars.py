@@ -26,11 +26,22 @@ SCALAR_CHUNK = 4096
 Columns = Mapping[str, NDArray]
 
 
+#: What people and spreadsheets write for a number that nobody knows, in small letters.
+_NOTHING = frozenset(("n/a", "#n/a", "na", "nan", "none", "null", "-", "--", "?"))
+
+
+def _is_nothing(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in _NOTHING
+
+
 @dataclass
 class _Kind:
-    """What the values of a column are. texts, numbers : whether there are any; truths : how many are that"""
+    """What the values of a column are. texts, numbers : whether there are any; truths : how many are that;
+    nothing : whether there are words that among numbers say that one is missing
+    """
 
     texts: bool = False
+    nothing: bool = False
     numbers: bool = False
     truths: int = 0
 
@@ -44,6 +55,8 @@ class _Kind:
                 self.truths += 1
             elif isinstance(value, Real):
                 self.numbers = True
+            elif _is_nothing(value):
+                self.nothing = True
             elif value is not None:
                 self.texts = True
 
@@ -84,7 +97,7 @@ class Scalars:
         return {name: self._type(kind) for name, kind in self._kinds.items()}
 
     def _type(self, kind: _Kind) -> type:
-        if kind.texts:
+        if kind.texts or (kind.nothing and not kind.numbers):
             return str
         # Truth values that some materials lack are numbers, like all that can be missing.
         return bool if kind.truths == self.count and not kind.numbers else float
@@ -150,7 +163,8 @@ def _plain(values: NDArray | None, kind: type, rows: int) -> NDArray:
         texts = ["" if value is None or value != value else str(value) for value in values.tolist()]
         return np.array(texts, dtype=object)
     if kind is float and values.dtype == object:
-        return np.array([np.nan if value is None else float(value) for value in values.tolist()])
+        known = (value if isinstance(value, Real) else np.nan for value in values.tolist())
+        return np.fromiter(known, float, len(values))
     return values.astype(kind)
 
 
@@ -166,6 +180,9 @@ def write_chunk(array: Path, number: int, values: NDArray) -> None:
 
 def plain_values(column: pd.Series) -> NDArray:
     """A column as the catalog holds it: truth values, numbers, or texts; NaN or "" where one is missing."""
+    numbers = column.mask(list(map(_is_nothing, column)))
+    if numbers.notna().any() and all(isinstance(value, Real) for value in numbers):
+        column = numbers
     if is_bool_dtype(column):
         return column.to_numpy(bool)
     # Truth values that some materials lack are numbers, like all that can be missing.
