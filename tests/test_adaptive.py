@@ -20,7 +20,7 @@ from spinscreen.materials import MaterialSource, WannierModel, library
 from spinscreen.materials.spin import PAULI
 from spinscreen.storage import KeptSums, Store
 from spinscreen.workflows import compute
-from spinscreen.workflows.alarms import ToleranceWarning
+from spinscreen.workflows.alarms import CoarseMeshWarning, ToleranceWarning
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
 from spinscreen.workflows.engine import engine_of
@@ -401,6 +401,11 @@ def test_far_hoppings_are_seen():
     assert (abs(found[name].values - exact) <= found[f"{name}_error"].values).all()
     with pytest.raises(InputError, match=r"reach 5,000 cells far.*kmesh"):
         compute(far_chain(5000), quantities=[name])
+    with pytest.warns(CoarseMeshWarning, match=r"kmesh 128x1x1 .* reach 128 cells far.* at least 512x1x1"):
+        plain = compute(far_chain(128), kmesh=(128, 1, 1), quantities=[name], temperature=300.0)
+    # Neither the value nor its bar know of the band.
+    assert not plain.attrs["converged"]
+    assert not plain[name].attrs["converged"]
 
 
 def test_cells_follow_how_far_matrix_elements_reach():

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from spinscreen.kernels import Dominance
-from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT
+from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, reach_of
 from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage.analysis import natural_unit
@@ -110,6 +110,32 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
             DominantPointWarning,
             stacklevel=4,
         )
+
+
+class CoarseMeshWarning(UserWarning):
+    """A plain mesh whose points cannot tell far hoppings from near ones."""
+
+
+#: Matrix elements that reach farther than this ask for more than any usual mesh has.
+_FAR = 4
+
+
+def warn_of_reach(dataset: xr.Dataset, model: WannierModel, kmesh: Sequence[int]) -> None:
+    """Where exp(i k R) is the same on all points of a sub-mesh, so that no bar knows what is missed."""
+    reach = reach_of(model.operators, np.eye(3, dtype=np.int64))
+    needed = [int(count) if r < _FAR else 4 * int(r) for count, r in zip(kmesh, reach, strict=True)]
+    if all(count >= least for count, least in zip(kmesh, needed, strict=True)):
+        return
+    for attributes in (dataset.attrs, *(variable.attrs for variable in dataset.variables.values())):
+        if "converged" in attributes:
+            attributes["converged"] = False
+    found, wanted = ("x".join(map(str, mesh)) for mesh in (kmesh, needed))
+    warnings.warn(
+        f"{model.name}: kmesh {found} is too coarse for matrix elements that reach {reach.max()} cells far, "
+        f"which no error bar tells; expected at least {wanted}, or tolerance instead of kmesh.",
+        CoarseMeshWarning,
+        stacklevel=4,
+    )
 
 
 class ScanWarning(UserWarning):

@@ -31,6 +31,7 @@ from .adaptive_plan import make_adaptive_plan
 from .alarms import (
     warn_of_equilibrium,
     warn_of_points,
+    warn_of_reach,
     warn_of_scan,
     warn_of_threshold,
     warn_of_tolerance,
@@ -166,6 +167,8 @@ def _on_mesh(request: _Request) -> xr.Dataset:
     sums = run_plan(model.operators, plan, request.engine, request.progress, request.checkpoints)
     found = integrated_on_mesh(settings.integrals, sums, plan, sample)
     dataset = _labelled(model, settings, found)
+    assert settings.kmesh is not None
+    warn_of_reach(dataset, model, settings.kmesh)
     if note := mesh_note(plan.task.mesh, model.symmetry_group):
         dataset.attrs["mesh_note"] = note
     _check_torque(model, dataset, found, whole_sums(sums), settings.mesh.size, sample)

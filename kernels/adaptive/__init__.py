@@ -8,6 +8,7 @@ threshold between them) make the bar; docs/convergence.md tells how.
 from .box import Box
 from .channels import Channels, channels_of
 from .estimate import MOST_OF_ONE_POINT, Estimate, History, Standing, marked, spread
+from .reach import reach_of
 from .refinement import Cells, Leaves, Refined, add_refined, refine
 from .samples import AdaptiveTask, component_shapes
 from .weights import RESOLUTION, cell_weights
@@ -29,6 +30,7 @@ __all__ = [
     "channels_of",
     "component_shapes",
     "marked",
+    "reach_of",
     "refine",
     "spread",
 ]

@@ -29,8 +29,7 @@ def least_counts(operators: LatticeOperators, axes: Integer) -> Integer:
 
     Raises InputError where these are too many.
     """
-    kinds = ((operators.hamiltonian, 2), (operators.position, 0), (operators.observables, 0))
-    reach = np.max([_reach(part, axes, power) for part, power in kinds], axis=0)
+    reach = reach_of(operators, axes)
     counts = _CELLS[len(axes)] * reach
     if float(np.prod(np.maximum(counts, 1).astype(float))) > _MOST_CELLS:
         raise InputError(
@@ -38,6 +37,12 @@ def least_counts(operators: LatticeOperators, axes: Integer) -> Integer:
             "adaptive integration resolves; expected less, or a plain mesh of more points than that (kmesh)."
         )
     return counts
+
+
+def reach_of(operators: LatticeOperators, axes: Integer) -> Integer:
+    """Oscillations of the matrices along edges (d, 3), reduced k, (d,); what is small is left out."""
+    kinds = ((operators.hamiltonian, 2), (operators.position, 0), (operators.observables, 0))
+    return np.asarray(np.max([_reach(part, axes, power) for part, power in kinds], axis=0), dtype=np.int64)
 
 
 def _reach(operator: RealSpaceOperator, axes: Integer, power: int) -> Integer:
