@@ -24,7 +24,7 @@ from spinscreen.kernels import InputError, SpinscreenError, short
 from .configuration import DEFAULT_WORKER_TIMEOUT
 from .flight import IN_FLIGHT, Source, in_flight
 from .liveness import Finished, OverdueError, Tell, Watch, finished, warn
-from .workers import is_worker, quietly, result_of, set_up_workers, share, topic, within
+from .workers import is_worker, keep_freed_memory, quietly, result_of, set_up_workers, share, topic, within
 
 log = logging.getLogger("spinscreen.engine")
 
@@ -411,7 +411,11 @@ class _Answer:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """The BLAS that NumPy and SciPy have loaded: looking for it costs more than a small material."""
+    """The BLAS that NumPy and SciPy have loaded: looking for it costs more than a small material.
+
+    Called once before this process computes, when memory is made ready as well.
+    """
+    keep_freed_memory()
     return ThreadpoolController()
 
 
