@@ -16,7 +16,7 @@ from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, stacked_count
 from .mesh import KMesh, LineSpan
 from .occupations import FermiScan, Occupations, Weight, level_weights
-from .quantities import BandQuantity, Integral, Kernel, Sample, Term, band_quantities
+from .quantities import BandQuantity, Integral, Kernel, Sample, Term, antisymmetric, band_quantities
 from .separable import mesh_blocks
 from .symmetry import SymmetryGroup
 
@@ -136,7 +136,16 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
             for term, found in _shares(levels, kpoints[part], weight, task).items():
                 shares[term] = _larger_shares(shares[term], found) if term in shares else found
             blocks.clear()
-    return PartialSums(values, shares)
+    return PartialSums({term: _whole(term, operators, sums) for term, sums in values.items()}, shares)
+
+
+def _as_pseudovector(term: Term, operators: LatticeOperators | BlochOperators) -> bool:
+    return term.pseudovector is not None and operators.field_charge is None
+
+
+def _whole(term: Term, operators: LatticeOperators, sums: Real) -> Real:
+    """All components of the sums of a term."""
+    return antisymmetric(sums) if _as_pseudovector(term, operators) else sums
 
 
 def whole_zone(sums: PartialSums, group: SymmetryGroup) -> PartialSums:
@@ -155,7 +164,8 @@ def whole_zone(sums: PartialSums, group: SymmetryGroup) -> PartialSums:
 class _Levels:
     """Levels of some k points and what each term makes of them.
 
-    energy : (k, band); values : (k, components ..., band) of each kernel; electrons : of a superconductor
+    energy : (k, band); values : (k, components ..., band) of each kernel, a pseudovector where that will do
+    electrons : of a superconductor
     """
 
     energy: Real
@@ -164,11 +174,17 @@ class _Levels:
 
     @classmethod
     def of(cls, bands: BlochBands, terms: Sequence[Term]) -> _Levels:
-        values = {kernel: kernel(bands) for kernel in _kernels(terms)}
+        values: dict[Kernel, Real] = {}
+        for term in terms:
+            if term.kernel not in values:
+                brief = term.pseudovector if _as_pseudovector(term, bands.operators) else None
+                values[term.kernel] = (brief or term.kernel)(bands)
         if bands.electrons is None:
             return cls(bands.energy, values)
-        constant = [term for term in terms if term.filled_constant]
-        return cls(bands.energy, values, cls.of(bands.electrons, constant))
+        # Whole tensors, as those they are added to.
+        constant = {term.kernel for term in terms if term.filled_constant}
+        filled = {kernel: kernel(bands.electrons) for kernel in constant}
+        return cls(bands.energy, values, cls(bands.electrons.energy, filled))
 
     def rows(self, term: Term) -> Real:
         """Values of a term, (k, band, component)."""
@@ -247,10 +263,6 @@ def _add_filled_electrons(sums: dict[Term, Real], electrons: _Levels, numbers: I
         if term.filled_constant and term.weight in filled:
             constant = np.einsum("k...n,kn->k...", electrons.values[term.kernel], filled[term.weight])
             np.add.at(sums[term], numbers, constant[..., None])
-
-
-def _kernels(terms: Sequence[Term]) -> tuple[Kernel, ...]:
-    return tuple(dict.fromkeys(term.kernel for term in terms))
 
 
 def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:

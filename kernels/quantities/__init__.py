@@ -13,7 +13,17 @@ from difflib import get_close_matches
 from ..errors import InputError
 from . import equilibrium, field_induced, hall, levels, nernst, proper, surface, texture
 from .field_induced import has_net_torque
-from .record import CONDUCTANCE, BandQuantity, Integral, Kernel, Quantity, Sample, Term, Unit
+from .record import (
+    CONDUCTANCE,
+    BandQuantity,
+    Integral,
+    Kernel,
+    Quantity,
+    Sample,
+    Term,
+    Unit,
+    antisymmetric,
+)
 
 #: Families in the order in which tables show them.
 FAMILIES = (levels, texture, hall, proper, surface, nernst, field_induced, equilibrium)
@@ -82,6 +92,7 @@ __all__ = [
     "Sample",
     "Term",
     "Unit",
+    "antisymmetric",
     "band_quantities",
     "find_quantity",
     "has_net_torque",

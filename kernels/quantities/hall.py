@@ -18,6 +18,7 @@ from .record import (
     BandQuantity,
     Hidden,
     Integral,
+    Kernel,
     Term,
     negative_antisymmetric,
     unchanged,
@@ -57,6 +58,8 @@ def conserved_curvature(bands: BlochBands) -> Real:
 
     The antisymmetric part, as a pseudovector; where electrons and holes stand side by side there is another.
     """
+    if bands.field is bands.bare:
+        return np.moveaxis(bands.curvature_traces[1], 1, -1)
     tensor = bands.once(conserved_traces, bands.field)
     pseudovector = [(tensor[..., a, b] - tensor[..., b, a]) / 2 for a, b in CYCLIC]
     return np.moveaxis(np.stack(pseudovector, axis=-1), 1, -1)
@@ -143,10 +146,20 @@ def conventional_traces(bands: BlochBands, vertex: Vertex) -> Real:
 @transforms("observable", "polar", "polar", time_reversal=-1)
 def sensitivity(bands: BlochBands) -> Real:
     """T5 at `SENSITIVITY_FACTOR` times the degeneracy threshold minus T5, as `conserved_tensor`."""
+    return _change(bands, conserved_tensor)
+
+
+@transforms("observable", "axial", time_reversal=-1)
+def sensitivity_of_curvature(bands: BlochBands) -> Real:
+    """The same as `conserved_curvature`."""
+    return _change(bands, conserved_curvature)
+
+
+def _change(bands: BlochBands, kernel: Kernel) -> Real:
     coarse = bands.at_threshold(SENSITIVITY_FACTOR * bands.resolution.degeneracy_threshold)
     if np.array_equal(coarse.multiplet_label, bands.multiplet_label):
-        return np.zeros_like(conserved_tensor(bands))
-    return conserved_tensor(coarse) - conserved_tensor(bands)
+        return np.zeros_like(kernel(bands))
+    return kernel(coarse) - kernel(bands)
 
 
 @transforms("observable", "polar", "polar", time_reversal=-1)
@@ -192,7 +205,10 @@ _GAP_VARIANCE = 1e-8
 SENSITIVITY_FACTOR = 4.0
 
 CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE)
-_CONSERVED_SEA = Term(conserved_tensor, Weight.SEA, hidden=Hidden.CURVATURE)
+_CONSERVED_SEA = Term(conserved_tensor, Weight.SEA, hidden=Hidden.CURVATURE, pseudovector=conserved_curvature)
+_SENSITIVITY_SEA = Term(
+    sensitivity, Weight.SEA, hidden=Hidden.CURVATURE, pseudovector=sensitivity_of_curvature
+)
 
 RECORDS = (
     BandQuantity(
@@ -266,7 +282,7 @@ RECORDS = (
         "T6",
         THETA_HALL_DIMS,
         THETA_CONDUCTIVITY,
-        (Term(sensitivity, Weight.SEA, hidden=Hidden.CURVATURE),),
+        (_SENSITIVITY_SEA,),
         unchanged,
         note="0 says no more than that no two levels lie between the threshold and four times it",
         judged_by="conserved_hall_conductivity",

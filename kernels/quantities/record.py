@@ -101,6 +101,8 @@ class Term:
     cold : bands are occupied as at T = 0 whatever the temperature, for what asks where the levels are
     needed_alone : its own sum decides what is said of a result
     hidden : how large the integrand may become where two levels nearly meet between the points of a mesh
+    pseudovector : what gives an antisymmetric tensor as the axis it stands for, in the place of both indices;
+        for models of electrons alone
     """
 
     kernel: Kernel
@@ -111,6 +113,7 @@ class Term:
     cold: bool = False
     needed_alone: bool = False
     hidden: Hidden = Hidden.NOTHING
+    pseudovector: Kernel | None = None
 
     @property
     def transformation(self) -> Transformation:
