@@ -16,6 +16,7 @@ from spinscreen.kernels import InputError
 from .archive import is_archive, load_archive
 from .collinear import join_channels
 from .companions import cell_beside, read_cell
+from .distances import with_told_distances
 from .fermi_level import with_filling
 from .files import at_the_door, entries, hashes, is_folder, is_there, printable, reason
 from .foreign import is_wannierberri, model_of_library, read_wannierberri
@@ -99,7 +100,7 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
     if wanted.lattice is not None:
         wanted = replace(wanted, lattice=read_cell(wanted.lattice))
     with at_the_door(source if isinstance(source, str | Path) else wanted.name or "tbmodels"):
-        model = _load(source, wanted)
+        model = with_told_distances(_load(source, wanted))
         if wanted.electrons is not None and wanted.fermi_level is None:
             return with_filling(model, wanted.electrons, "as given")
         return model

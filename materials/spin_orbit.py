@@ -19,6 +19,9 @@ from .observable import SPIN
 from .orbital import assumed_orbitals
 from .spin import PAULI, spin_matrices
 
+#: eV: lambda of 6p in bismuth is 1.3, of 7p in the heaviest elements below this.
+_STRONGEST = 10.0
+
 _SHELL = re.compile(r"\s*(?P<site>[^:=,]+?)\s*:\s*(?P<shell>[pdf])\s*=\s*(?P<value>[^,]+?)\s*$")
 
 
@@ -27,7 +30,7 @@ def read_couplings(text: str) -> dict[str, float]:
 
     Raises InputError for anything else.
     """
-    found = {}
+    found: dict[str, float] = {}
     for part in text.split(","):
         match = _SHELL.match(part)
         try:
@@ -36,7 +39,12 @@ def read_couplings(text: str) -> dict[str, float]:
             value = np.nan
         if match is None or not abs(value) < LARGEST:
             raise InputError(f"soc: expected for example 'Fe:d=0.05,Te:p=0.5' in eV, found {part.strip()!r}.")
-        found[f"{match['site']}:{match['shell']}"] = value
+        name = f"{match['site']}:{match['shell']}"
+        if name in found:
+            raise InputError(
+                f"soc: expected each shell once, found {name} as {found[name]:g} and {value:g} eV."
+            )
+        found[name] = value
     return found
 
 
@@ -88,7 +96,13 @@ def _coupling(trial: TrialOrbitals, couplings: Mapping[str, float], where: str) 
     """Lambda L between trial orbitals without spin, (3, trial, trial) eV."""
     momentum = trial.angular_momentum()
     strength = np.zeros(len(trial))
+    named: dict[int, str] = {}
     for name, value in couplings.items():
+        if abs(value) > _STRONGEST:
+            raise InputError(
+                f"{where}: {name} is {value:g} eV, expected at most {_STRONGEST:g}, which no valence shell "
+                "exceeds; is it in meV?"
+            )
         site, _, shell = name.partition(":")
         chosen = [
             orbital.l_number == "spdf".index(shell) and site in (orbital.site, element_of(orbital.site))
@@ -96,6 +110,9 @@ def _coupling(trial: TrialOrbitals, couplings: Mapping[str, float], where: str) 
         ]
         if not any(chosen):
             raise InputError(f"{where} has no {name} among its orbitals, expected some of {trial.summary}.")
+        for place in np.flatnonzero(chosen).tolist():
+            if named.setdefault(place, name) != name:
+                raise InputError(f"{where}: {named[place]} and {name} are one shell, expected it once.")
         strength[chosen] = value
     # Shells of one site and l are all that L connects, and have one strength.
     return momentum * strength[:, None]

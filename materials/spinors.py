@@ -14,7 +14,7 @@ from spinscreen.kernels import InputError
 from .model import TrialOrbitals, WannierModel
 from .observable import SPIN
 from .orbital import assumed_orbitals
-from .spin import OrderingTest, check_orderings, find_ordering, spin_matrices
+from .spin import PARTNER_DISTANCE, OrderingTest, check_orderings, find_ordering, spin_matrices
 from .trial_orbitals import Projection
 
 #: eV: Wannier functions without spin-orbit coupling are real, and so is their Hamiltonian.
@@ -69,6 +69,15 @@ def with_spinors(
             f"model {model.name!r}: {announced}, but neither spinor order fits ({measured}); put .chk and "
             ".spn beside the Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
         )
+    if found is not None and found.symmetric and found.distance > PARTNER_DISTANCE:
+        # What time reversal exchanges sits in one place.
+        if spinors:
+            raise InputError(
+                f"model {model.name!r}: centres of functions that time reversal exchanges are "
+                f"{found.distance:.3g} angstrom apart, expected the same ({found}); the Wannier centres are "
+                "damaged, in another order or of another run: mend their file or take it away."
+            )
+        found = None
     if found is not None and (spinors or found.symmetric):
         return _tested(model, spin_matrices(model.size, found.ordering), found.ordering, measured)
     return _without_spin(model, found, measured, asked_electrons)
@@ -143,12 +152,13 @@ def _in_order_of_projections(model: WannierModel) -> WannierModel:
     told = "as the projections say"
     if model.trial_orbitals is not None and model.trial_orbitals.has_spin:
         return _of_trial_orbitals(model, model.trial_orbitals, told)
-    orbitals = assumed_orbitals(
-        model,
-        "spin_ordering",
-        "put .chk and .spn beside the Hamiltonian, or give spin_ordering=",
-        spinors=True,
-    )
+    try:
+        orbitals = assumed_orbitals(model, hint="mend the .win", spinors=True)
+    except InputError as problem:
+        raise InputError(
+            f"model {model.name!r}: the projections have spins of their own, but {str(problem).rstrip('.')}; "
+            "put .chk and .spn beside it, or give spin_ordering: 'interlaced', 'block' or 'none'."
+        ) from None
     pairs = _partners(orbitals)
     spinors = _spinors(orbitals)
     # From up and down of each function in turn to the functions as they are.

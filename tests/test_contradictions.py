@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,13 @@ from damage import refused
 from inputs import SEED, write_tb
 from support import values
 
-from spinscreen.materials import WannierModel, load_model, write_wannier90
+from spinscreen.kernels import InputError
+from spinscreen.materials import Atom, WannierModel, load_model, with_spin_orbit, write_wannier90
+from spinscreen.materials.distances import UnitCellWarning
+from spinscreen.materials.elements import covalent_radius
+from spinscreen.materials.matrices import BOHR
 from spinscreen.materials.spin import PAULI
+from spinscreen.materials.spin_orbit import read_couplings
 from spinscreen.materials.wannier90.mesh_images import wigner_seitz_of_mesh
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
@@ -203,3 +210,135 @@ def test_spinors_of_a_magnet_that_no_file_announces(tmp_path):
     (folder / f"{SEED}.win").write_text("num_wann = 4\n")
     with refused("wt.in says SOC = 1, which counts; toy.win does not say spinors = .true., but neither"):
         load_model(folder)
+
+
+def shell_of(name: str, turn: np.ndarray, seed: int = 1) -> WannierModel:
+    """Four real functions on one site; columns of `turn` are what they are made of."""
+    rng = np.random.default_rng(seed)
+    matrices = {(1, 0, 0): rng.normal(size=(4, 4)), (0, 1, 0): rng.normal(size=(4, 4))}
+    matrices[0, 0, 0] = np.diag([0.0, 1, 2, 3]) + (0.3 if name.endswith("up") else -0.3) * np.eye(4)
+    turned = {vector: turn.T @ matrix @ turn for vector, matrix in matrices.items()}
+    return WannierModel.from_hoppings(name, 3 * np.eye(3), turned, np.zeros((4, 3)))
+
+
+@pytest.mark.parametrize("ends", [("_up", "_dn"), ("up", "dn"), ("_spinup", "_spindown")])
+def test_signs_of_the_functions_of_two_channels(tmp_path, ends):
+    """Minimization leaves each sign open; spins between the channels and added coupling hang on them."""
+    projections = (
+        "begin projections\nFe:p\nFe:s\nend projections\nbegin atoms_frac\nFe 0 0 0\nend atoms_frac\n"
+    )
+    loaded = []
+    for folder, turn in (("plain", np.eye(4)), ("turned", np.diag([1.0, -1, 1, 1]))):
+        for end, matrix in zip(ends, (np.eye(4), turn), strict=True):
+            write_wannier90(shell_of(f"toy{end}", matrix), tmp_path / folder)
+            with (tmp_path / folder / f"toy{end}.win").open("a") as win:
+                win.write(projections)
+        loaded += [load_model(tmp_path / folder), load_model(tmp_path / folder, soc="Fe:p=0.3")]
+    plain, coupled, turned, both = loaded
+    assert turned.name == "toy"
+    assert any("signs of 1 functions turned" in note for note in turned.provenance.notes)
+    np.testing.assert_array_equal(turned.hamiltonian, plain.hamiltonian)
+    np.testing.assert_array_equal(both.hamiltonian, coupled.hamiltonian)
+    # Functions of another kind, at the same place.
+    write_wannier90(shell_of(f"toy{ends[1]}", np.eye(4), seed=2), tmp_path / "turned")
+    model = load_model(tmp_path / "turned")
+    assert set(model.observables) == {"spin_z"}
+    write_wannier90(shell_of(f"toy{ends[0]}", np.eye(4)), tmp_path / "turned", f"toy{ends[1]}")
+    notes = load_model(tmp_path / "turned").provenance.notes
+    assert any("both are the same to the last digit" in note for note in notes)
+
+
+def gallium_arsenide(folder: Path, spinors: bool = False) -> Path:
+    """One s function on each atom, and what Wannier90 writes beside the Hamiltonian."""
+    cell = 2.8265 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    sites = np.array([[0.0, 0, 0], 3 * [1.41325]])
+    matrices = {(0, 0, 0): np.diag([0.0, 1]) + 0.3, (1, 0, 0): np.diag([0.1, 0.2])}
+    if spinors:
+        sites, matrices = np.repeat(sites, 2, axis=0), {v: np.kron(h, np.eye(2)) for v, h in matrices.items()}
+    atoms = (Atom("Ga", (0.0, 0.0, 0.0)), Atom("As", (1.41325, 1.41325, 1.41325)))
+    model = replace(WannierModel.from_hoppings(SEED, cell, matrices, sites), atoms=atoms)
+    write_wannier90(model, folder)
+    (folder / f"{SEED}_tb.dat").unlink()
+    path = folder / f"{SEED}.win"
+    text = path.read_text() + "begin projections\nGa:s\nAs:s\nend projections\n"
+    path.write_text(text.replace("spinors = .false.", f"spinors = .{str(spinors).lower()}."))
+    return folder
+
+
+def scaled(path: Path, factor: float, rows: slice) -> None:
+    lines = path.read_text().splitlines()
+    for number in range(len(lines))[rows]:
+        label, *numbers = lines[number].split()
+        lines[number] = " ".join([label, *(f"{factor * float(x):.6f}" for x in numbers)])
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_centres_that_lie_elsewhere(tmp_path):
+    folder = gallium_arsenide(tmp_path)
+    model = load_model(folder)
+    path = folder / f"{SEED}_centres.xyz"
+    good = path.read_text()
+    scaled(path, 1 / BOHR, slice(2, None))
+    with refused("toy_centres.xyz: its atom 2, As, lies", "from the nearest of toy.win", "bohr"):
+        load_model(folder)
+    lines = good.splitlines()
+    path.write_text("\n".join([*lines[:2], lines[3], lines[2], *lines[4:]]) + "\n")
+    with refused("toy_centres.xyz: centre 1 lies 2.45 angstrom from the site of its projection"):
+        load_model(folder)
+    # A lattice vector away is the same place.
+    x, y, z = model.centres[1] + model.lattice[0] - model.lattice[2]
+    path.write_text("\n".join([*lines[:3], f"X {x:.6f} {y:.6f} {z:.6f}", *lines[4:]]) + "\n")
+    load_model(folder)
+    path.write_text(good)
+    write_wannier90(model, folder / "other", SEED)
+    tb = folder / f"{SEED}_tb.dat"
+    tb.write_text((folder / "other" / f"{SEED}_tb.dat").read_text())
+    load_model(folder)
+    tb.write_text(tb.read_text().replace("1.41325000E+00", "2.67065533E+00"))
+    with refused("toy_centres.xyz: centre 2 lies", "from that of the position matrix of toy_tb.dat"):
+        load_model(folder)
+
+
+def test_centres_of_partners_under_time_reversal(tmp_path):
+    folder = gallium_arsenide(tmp_path, spinors=True)
+    assert load_model(folder).provenance.spin_source == "tested"
+    path = folder / f"{SEED}_centres.xyz"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], "X 0.7 0 0", *lines[3:]]) + "\n")
+    with refused("centres of functions that time reversal exchanges are 0.7 angstrom apart"):
+        load_model(folder)
+
+
+def test_atoms_as_far_apart_as_no_atoms_are(tmp_path):
+    """A lost line `bohr`, or a cell in nanometre."""
+    folder = gallium_arsenide(tmp_path)
+    assert not any("unit cell" in note for note in load_model(folder).provenance.notes)
+    path = folder / f"{SEED}_centres.xyz"
+    path.unlink()
+    text = (folder / f"{SEED}.win").read_text()
+    for factor in (1 / BOHR, 0.1):
+        cell = factor * 2.8265 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
+        vectors = "\n".join(" ".join(f"{x:.8f}" for x in vector) for vector in cell)
+        block = f"begin unit_cell_cart\nang\n{vectors}\nend unit_cell_cart"
+        changed = re.sub("(?s)begin unit_cell_cart.*end unit_cell_cart", block, text)
+        (folder / f"{SEED}.win").write_text(changed)
+        with pytest.warns(UnitCellWarning, match="Ga and As are .* angstrom apart"):
+            load_model(folder)
+
+
+def test_covalent_radii_are_those_of_ase():
+    data = pytest.importorskip("ase.data")
+    for symbol, radius in zip(data.chemical_symbols[1:97], data.covalent_radii[1:97], strict=True):
+        if symbol not in ("He", "Ne", "Ar", "Kr", "Xe", "Rn"):
+            assert covalent_radius(symbol) == pytest.approx(radius)
+
+
+def test_couplings_that_no_shell_has():
+    with pytest.raises(InputError, match=r"expected each shell once, found Fe:p as 0\.3 and 0\.2"):
+        read_couplings("Fe:p=0.3, Fe:p=0.2")
+    model = replace(shell_of("toy", np.eye(4)), spin_degeneracy=2, atoms=(Atom("Fe1", (0.0, 0.0, 0.0)),))
+    model = replace(model, projections=("Fe1:p", "Fe1:s"))
+    with pytest.raises(InputError, match=r"Fe:p is 300 eV, expected at most 10, .* is it in meV"):
+        with_spin_orbit(model, {"Fe:p": 300})
+    with pytest.raises(InputError, match="Fe:p and Fe1:p are one shell"):
+        with_spin_orbit(model, {"Fe:p": 0.3, "Fe1:p": 0.2})

@@ -40,7 +40,7 @@ def told(model: WannierModel, *words: str) -> bool:
 def test_a_win_of_another_name_must_fit_the_hamiltonian(tmp_path, old, new, reason):
     write_tb(tmp_path)
     own = tmp_path / f"{SEED}.win"
-    text = own.read_text() + "fermi_energy = 3.21\n"
+    text = own.read_text().replace("fermi_energy = 0.0000000000", "fermi_energy = 3.21")
     own.unlink()
     (tmp_path / "wannier90.win").write_text(text)
     assert load_model(tmp_path).fermi_level == 3.21
@@ -240,8 +240,6 @@ def test_a_digit_on_a_mesh_of_points_that_are_their_own_negatives(reference_data
         (("x_up",), True),
         (("up", "dn"), True),
         (("up_x", "dn_x"), True),
-        (("x_spinup", "x_spindn"), True),
-        (("xup", "xdn"), True),
         (("x_alpha", "x_beta"), True),
         (("SiO2_alpha",), False),
         (("setup",), False),

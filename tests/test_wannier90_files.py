@@ -251,7 +251,9 @@ def test_projections_are_read(tmp_path):
         re.sub("(?s)begin projections.*end projections", "", win.read_text())
         + "begin projections\nbohr\nC : s; l=1,mr=2,3\nf=0,0.5,0:l=-3:z=1,1,0:r=2 (u)\nend projections\n"
     )
-    model = load_model(tmp_path)
+    with pytest.raises(InputError, match=r"spins of their own, but orbital: .* give spin_ordering"):
+        load_model(tmp_path)
+    model = load_model(tmp_path, spin_ordering="interlaced")
     atoms, point = model.parsed_projections
     assert (atoms.site, atoms.orbitals, atoms.spins) == ("C", ("s", "px", "py"), (1, -1))
     assert atoms.text == model.projections[1]

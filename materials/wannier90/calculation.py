@@ -31,6 +31,7 @@ from .mesh_consistency import (
 )
 from .mesh_images import TOLERANCE, images_of
 from .nnkp import read_asked_projections, read_cell_of_nnkp
+from .places import check_order, check_same_atoms, check_same_centres
 from .spin import ab_initio_spin, check_same_calculation, to_lattice
 from .spin_axes import check_axes
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
@@ -98,6 +99,26 @@ class Wannier90Files(UnopenedFiles):
             check_position(source, self.raw.position, self.wigner_seitz, cell)
             if gauge is not None:
                 check_centres(source, gauge.centres, self.raw, cell)
+        if cell is not None and "centres" in self.files:
+            self._check_centres_file(cell)
+
+    def _check_centres_file(self, cell: NDArray[np.float64]) -> None:
+        path = self.files["centres"]
+        try:
+            centres, atoms = read_centres(path)
+        except InputError:
+            # Whoever needs it is told.
+            return
+        if self.raw.position is not None:
+            source = self.files.get("tb") or self.files.get("r") or self.hamiltonian_file
+            check_same_centres(
+                path, centres, source, home_centres(self.raw.position, self.raw.translations), cell
+            )
+        if self.win is None:
+            return
+        check_same_atoms(path, atoms, self.win.path, self.win.atoms, cell)
+        if self.centres_kind == "centres" and self.raw.position is None:
+            check_order(path, centres, self.win.projections, self.win.atoms, cell, bool(self.spinors))
 
     def check_cell(self, cell: NDArray[np.float64], origin: str) -> None:
         """Raises InputError where a cell (3, 3) angstrom that `origin` says is not that of the R vectors."""

@@ -43,7 +43,9 @@ _ANY_SUFFIX = re.compile(
 _NUMBERED = re.compile(r"(wannier90|[a-z]\w*[a-z]|[a-z])", re.IGNORECASE | re.ASCII)
 
 #: What stands at the end of the seednames of spin channels, and what its partner has there.
-_CHANNEL = re.compile(r"^(?P<stem>.+?)(?:(?P<sign>[._-])(?P<word>up)|(?P<dot>\.)1)$", re.IGNORECASE)
+_CHANNEL = re.compile(
+    r"^(?P<stem>.+?)(?:(?P<sign>(?:[._-]?spin)?[._-]?)(?P<word>up)|(?P<dot>\.)1)$", re.IGNORECASE
+)
 _DOWN = ("dn", "down", "dw")
 
 
@@ -126,7 +128,7 @@ def pairs_of_names(seednames: Iterable[str]) -> dict[str, tuple[str, str]]:
         if match["dot"] and not _is_numbered(match["stem"], known):
             continue
         for word in _DOWN if match["word"] else ("2",):
-            other = known.get(f"{match['stem']}{match['sign'] or match['dot']}{word}".lower())
+            other = known.get(f"{match['stem']}{match['sign'] or match['dot'] or ''}{word}".lower())
             if other is not None:
                 pairs[match["stem"]] = (name, other)
     return pairs
