@@ -36,6 +36,7 @@ from spinscreen.kernels.lanes import (
 )
 from spinscreen.kernels.lattice import BlochOperators
 from spinscreen.kernels.quantities import hall
+from spinscreen.kernels.quantities.proper import proper_curvature
 from spinscreen.materials import bogoliubov
 
 KERNELS = list(
@@ -111,6 +112,31 @@ def test_formulas_of_a_superconductor(seed, size, onsite, threshold, broadening)
 def test_formulas_of_many_functions_and_few_observables(observables):
     model = replace(random_model(1, size=19), observables=observables)
     assert_same(solve_bands(bloch_operators(model.operators, POINTS[:3]), Resolution(0.05)))
+
+
+@pytest.mark.parametrize("kernel", [hall.conventional_curvature, proper_curvature], ids=lambda k: k.__name__)
+@given(
+    seed=st.integers(0, 10**6),
+    size=st.integers(2, 8),
+    threshold=st.sampled_from([1e-9, 0.5]),
+    edges=st.tuples(st.floats(-4, 4), st.floats(0, 2)),
+    paired=st.booleans(),
+)
+def test_what_pairs_on_one_side_of_all_fermi_energies_give_adds_up_to_nothing(
+    kernel, seed, size, threshold, edges, paired
+):
+    """Whole multiplets on both sides of the window, within it, and across its edges."""
+    model = superconductor(seed, 1 + size // 3, False) if paired else random_model(seed, size=size)
+    operators = bloch_operators(model.operators, POINTS)
+    lowest, highest = edges[0], sum(edges)
+    bands = solve_bands(operators, Resolution(threshold))
+    narrow = solve_bands(operators, Resolution(threshold), (lowest, highest))
+    for level in np.linspace(lowest, highest, 4):
+        # Sums fill levels, multiplets as well whose values are shared.
+        filled = (bands.energy <= level)[:, None, None, None]
+        found, expected = (np.where(filled, kernel(each), 0).sum(axis=-1) for each in (narrow, bands))
+        scale = max(1.0, np.abs(kernel(bands)).max())
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11 * scale)
 
 
 @given(seed=st.integers(0, 1000), threshold=st.sampled_from([1e-9, 0.5]))

@@ -4,34 +4,45 @@ from __future__ import annotations
 
 from ..compiled import lane_helper, lane_loop
 from ..lattice import Real
-from .products import rows_times_rows
+from .products import product_across
+from .response import open_levels, sides
 from .traces import add, begin_of_members, end_of_members, overlap
 from .vectors import Vector, fill, load, pick, some, store
 
 
 @lane_helper
-def inverse_gaps(n: int, energy: Real, label: Real, inverse: Real) -> None:
-    """1/(eps_n - eps_m) between multiplets, 0 inside."""
+def inverse_gaps(n: int, energy: Real, label: Real, side: Real, inverse: Real) -> None:
+    """1/(eps_n - eps_m) between multiplets that are not of one side, 0 else."""
     zero = fill(0.0)
     for i in range(n):
         for j in range(n):
             same = load(label, i) == load(label, j)
             gap = pick(same, fill(1.0), load(energy, i) - load(energy, j))
-            store(inverse, i * n + j, pick(same, zero, 1.0 / gap))
+            weight = pick(same, zero, 1.0 / gap)
+            store(inverse, i * n + j, pick(load(side, i) * load(side, j) > zero, zero, weight))
 
 
 @lane_helper
 def dressed(
-    n: int, label: Real, inverse: Real, velocity: Real, position: Real, operator: Real, out: Real
+    n: int,
+    lower: int,
+    upper: int,
+    label: Real,
+    inverse: Real,
+    velocity: Real,
+    position: Real,
+    operator: Real,
+    out: Real,
 ) -> None:
     """Z + Z^dagger below the diagonal, Z = r X + (i/2) (w X)_nm/(eps_n - eps_m), w = v inside multiplets.
 
-    Inside multiplets it is not what it says: nobody asks for it there.
+    It is not what it says inside multiplets, and between levels both before `lower` or both from `upper` on:
+    nobody asks for it there.
     """
-    rows_times_rows(n, position, operator, out, 2 * n, 2)
+    product_across(n, lower, upper, position, operator, out)
     for i in range(n):
         own = 0.5 * load(velocity, 2 * (i * n + i))
-        for j in range(i):
+        for j in range(lower if i < lower else 0, min(i, upper)):
             here = 2 * (i * n + j)
             there = 2 * (j * n + i)
             scale = load(inverse, i * n + j) * (own + 0.5 * load(velocity, 2 * (j * n + j)))
@@ -77,6 +88,8 @@ def add_turned(
 @lane_helper
 def proper_pairs(
     n: int,
+    lower: int,
+    upper: int,
     inverse: Real,
     theta: Real,
     dressed_theta: Real,
@@ -95,7 +108,7 @@ def proper_pairs(
         x = fill(0.0)
         y = fill(0.0)
         z = fill(0.0)
-        for j in range(i):
+        for j in range(lower if i < lower else 0, min(i, upper)):
             here = 2 * (i * n + j)
             scale = load(inverse, i * n + j)
             a = scale * load(theta, here)
@@ -130,7 +143,10 @@ def proper_pairs(
     velocity="real g 3 n n 2 w",
     position="real g 3 n n 2 w",
     field="real g 3 n n 2 w",
+    lowest="real",
+    highest="real",
     values="out real g n s 3 3 w",
+    side="out real n w",
     inverse="out real n n w",
     dressed_field="out real 3 n n 2 w",
     dressed_theta="out real n n 2 w",
@@ -142,7 +158,10 @@ def proper(
     velocity: Real,
     position: Real,
     field: Real,
+    lowest: float,
+    highest: float,
     values: Real,
+    side: Real,
     inverse: Real,
     dressed_field: Real,
     dressed_theta: Real,
@@ -156,17 +175,29 @@ def proper(
     for g in range(groups):
         for place in range(9 * n * observables):
             store(values[g], place, fill(0.0))
-        inverse_gaps(n, energy[g], label[g], inverse)
+        sides(n, energy[g], label[g], lowest, highest, side)
+        lower, upper = open_levels(n, side)
+        inverse_gaps(n, energy[g], label[g], side, inverse)
         for a in range(3):
+            w, r = velocity[g, a], position[g, a]
             for b in range(3):
-                left, right = velocity[g, a], position[g, a]
-                dressed(n, label[g], inverse, left, right, field[g, b], dressed_field[b])
+                dressed(n, lower, upper, label[g], inverse, w, r, field[g, b], dressed_field[b])
             for s in range(observables):
                 theta = rotated[g, 6 + s]
-                dressed(n, label[g], inverse, velocity[g, a], position[g, a], theta, dressed_theta)
+                dressed(n, lower, upper, label[g], inverse, w, r, theta, dressed_theta)
                 first, step = 3 * (3 * s + a), 9 * observables
                 proper_pairs(
-                    n, inverse, theta, dressed_theta, field[g], dressed_field, values[g], first, step
+                    n,
+                    lower,
+                    upper,
+                    inverse,
+                    theta,
+                    dressed_theta,
+                    field[g],
+                    dressed_field,
+                    values[g],
+                    first,
+                    step,
                 )
 
 

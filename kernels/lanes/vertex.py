@@ -105,11 +105,11 @@ class LaneVertex:
         surface.flows(self._label, self.bands.rotated, *given, dipole, drude)
         return self._shared(dipole), self._shared(drude)
 
-    def proper(self) -> Real:
-        """T14's sea, (k, band, observable, a, b)."""
-        values, square = self._values(self._observables, 3, 3), (self.bands.size, self.bands.size)
-        work = scratch((*square, width()), (3, *square, 2, width()), (*square, 2, width()))
-        given = self.bands.rotated, *self._bare, self._field[0]
+    def proper(self, window: tuple[float, float]) -> Real:
+        """T14's sea, (k, band, observable, a, b); window : as for `LaneBands.conventional`."""
+        values, square = self._values(self._observables, 3, 3), (self.bands.size, self.bands.size, width())
+        work = scratch(square[1:], square, (3, *square[:2], 2, width()), (*square[:2], 2, width()))
+        given = self.bands.rotated, *self._bare, self._field[0], *window
         proper.proper(self.bands.energy, self._label, *given, values, *work)
         return self._shared(values)
 

@@ -30,7 +30,7 @@ from .surface import flow_traces
 def proper_traces(bands: BlochBands, vertex: Vertex) -> Real:
     """T14's Omega^P_n,ab, (k, band, observable, a, b)."""
     if (lanes := bands.lane_vertex(vertex)) is not None:
-        return lanes.proper()
+        return lanes.proper(bands.window)
     return contractions.proper(
         bands.energy,
         bands.multiplet_label,
