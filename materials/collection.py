@@ -28,7 +28,7 @@ from .matrices import LARGEST
 from .model import WannierModel
 from .packed import archive_stem, inside
 from .scans import is_library, library_scan
-from .sources import FileSource, Source, composition
+from .sources import FileSource, LibrarySource, Source, composition
 from .wannier90 import OUTPUTS, hamiltonians_below, pairs_among, seednames_of
 from .wording import in_words_of_a_manifest
 
@@ -46,12 +46,14 @@ def find_materials(source: str | Path, **overrides: Any) -> tuple[Source, ...]:
     archives too, and so is a folder or an archive that cannot be read, for whoever loads it to be told.
 
     overrides : keywords of `load_model` for each material whose line in a manifest does not say otherwise
-    Paths of a manifest count from its folder. Ids that are given again get a number, with a `SameIdWarning`.
-    Raises InputError where nothing is found, a manifest cannot be read or an entry of it lacks its id or
-    path, and for overrides of built-in models.
+    Paths of a manifest count from its folder; `library:MoS2?soc=0.1` is one too. Ids that are given again get
+    a number, with a `SameIdWarning`. Raises InputError where nothing is found, a manifest cannot be read or
+    entries of it are wrong, all of which it names, and for overrides of built-in models.
     """
     with at_the_door(source):
         path = _resolved(source)
+        if isinstance(overrides.get("lattice"), str):
+            overrides["lattice"] = _cell(overrides["lattice"], Path.cwd())
         if overrides and is_library(str(source)) and not is_there(path):
             raise InputError(f"{next(iter(overrides))}: {source} is built in, expected files.")
         if str(source) == "library" and not is_there(path):
@@ -61,15 +63,18 @@ def find_materials(source: str | Path, **overrides: Any) -> tuple[Source, ...]:
         found = tuple(_from_tree(path) if is_folder(path) else _from_manifest(_manifest(path)))
         if not found:
             raise InputError(f"{path}: found no material, expected at least one Wannier90 Hamiltonian.")
-        given = (
-            (replace(one, overrides={**overrides, **one.overrides}) for one in found) if overrides else found
-        )
-        return _told_apart(tuple(given))
+        if not overrides:
+            return _told_apart(found)
+        files = [one for one in found if isinstance(one, FileSource)]
+        built_in = next((one.id for one in found if isinstance(one, LibrarySource)), None)
+        if built_in is not None:
+            raise InputError(f"{next(iter(overrides))}: {built_in} is built in, expected files.")
+        return _told_apart([replace(one, overrides={**overrides, **one.overrides}) for one in files])
 
 
-def _told_apart(found: tuple[FileSource, ...]) -> tuple[FileSource, ...]:
+def _told_apart(found: Sequence[FileSource | LibrarySource]) -> tuple[Source, ...]:
     """The sources with ids that differ, also on file systems that do not tell capitals."""
-    first: dict[str, FileSource] = {}
+    first: dict[str, FileSource | LibrarySource] = {}
     taken = {source.id.casefold() for source in found}
     apart = []
     for source in found:
@@ -78,8 +83,12 @@ def _told_apart(found: tuple[FileSource, ...]) -> tuple[FileSource, ...]:
             numbered = (f"{source.id}-{number}" for number in itertools.count(2))
             name = next(name for name in numbered if name.casefold() not in taken)
             taken.add(name.casefold())
+            whose = [
+                f"library:{s.model}" if isinstance(s, LibrarySource) else s.path for s in (earlier, source)
+            ]
+            told = f"{whose[0]} twice" if whose[0] == whose[1] else " and of ".join(whose)
             warnings.warn(
-                f"the id {quoted(source.id)} is that of {earlier.path} and of {source.path}, which is called "
+                f"the id {quoted(source.id)} is that of {told}, the second of which is called "
                 f"{quoted(name)}; give ids of their own in a manifest",
                 SameIdWarning,
                 stacklevel=3,
@@ -216,13 +225,16 @@ class ManifestEntry(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1, description="name of the material in the store")
-    path: str = Field(min_length=1, description="what `load_model` takes, from the manifest's folder")
-    fermi_level: float | None = Field(None, description="eV", gt=-LARGEST, lt=LARGEST)
+    path: str = Field(
+        min_length=1, description="what `load_model` takes, from the manifest's folder, or library:MoS2"
+    )
+    fermi_level: float | None = Field(None, description="eV", gt=-LARGEST, lt=LARGEST, allow_inf_nan=False)
     electrons: float | None = Field(
         None,
         description="per cell in the bands of the Wannier functions, where the level is unknown",
         gt=0,
         lt=LARGEST,
+        allow_inf_nan=False,
     )
     spin_ordering: Literal["interlaced", "block", "none"] | None = Field(None, description="see `load_model`")
     soc: str | None = Field(None, description="on-site spin-orbit coupling in eV, such as Fe:d=0.05")
@@ -236,32 +248,47 @@ class ManifestEntry(BaseModel):
     check: str | None = Field(None, description="what `spinscreen check --write` said; not looked at")
 
 
+#: Wrong entries of a manifest that are told.
+_MOST_TOLD = 5
+
 #: Manifest columns that say how to load a material; all others become screening columns.
 _LOADING = ("fermi_level", "electrons", "spin_ordering", "spin_degeneracy", "soc", "lattice")
 
 
-def _from_manifest(path: Path) -> Iterator[FileSource]:
+def _from_manifest(path: Path) -> Iterator[FileSource | LibrarySource]:
+    """Sources of the entries but blank ones. Raises InputError that tells the wrong entries, all in one."""
+    problems = []
     for number, row in enumerate(read_rows(path), start=1):
         given = {printable(str(key)): value for key, value in row.items() if value not in (None, "")}
         try:
-            _check_names(given)
-            entry = ManifestEntry.model_validate(given)
+            if any(str(value).strip() for value in given.values()):
+                yield _source_of_entry(path, f"{path.name}, entry {number}", given)
         except ValidationError as problem:
-            raise InputError(f"{path}, entry {number}: {_told(problem, given)}") from None
+            problems.append(f"entry {number}: {_told(problem, given)}")
         except InputError as problem:
-            raise InputError(f"{path}, entry {number}: {problem}") from None
-        content = entry.model_dump(exclude_none=True)
-        name, place = content.pop("id"), content.pop("path")
-        content.pop("check", None)
-        overrides = {key: content.pop(key) for key in _LOADING if key in content}
-        if "lattice" in overrides:
-            overrides["lattice"] = _cell(overrides["lattice"], path.parent)
-        try:
-            columns = {key: _plain(key, value) for key, value in content.items()}
-        except InputError as problem:
-            raise InputError(f"{path}, entry {number}: {problem}") from None
-        where = f"{path.name}, entry {number}"
-        yield FileSource(printable(name), str(path.parent / place), overrides, columns, entry=where)
+            problems.append(f"entry {number}: {problem}")
+    if problems:
+        more = f" And {len(problems) - _MOST_TOLD} more wrong entries." if len(problems) > _MOST_TOLD else ""
+        raise InputError(f"{path}, {' '.join(problems[:_MOST_TOLD])}{more}")
+
+
+def _source_of_entry(manifest: Path, where: str, given: Mapping[str, Any]) -> FileSource | LibrarySource:
+    _check_names(given)
+    content = ManifestEntry.model_validate(given).model_dump(exclude_none=True)
+    name, place = printable(content.pop("id")), content.pop("path")
+    content.pop("check", None)
+    overrides = {key: content.pop(key) for key in _LOADING if key in content}
+    columns = {key: _plain(key, value) for key, value in content.items()}
+    if place.startswith("library:") and not is_there(manifest.parent / place):
+        if overrides:
+            raise InputError(f"{next(iter(overrides))}: {place} is built in, expected files.")
+        found = library_scan(place)
+        if len(found) > 1:
+            raise InputError(f"path: {place} is {len(found)} materials, expected one of each parameter.")
+        return replace(found[0], id=name, columns={**found[0].columns, **columns})
+    if "lattice" in overrides:
+        overrides["lattice"] = _cell(overrides["lattice"], manifest.parent)
+    return FileSource(name, str(manifest.parent / place), overrides, columns, entry=where)
 
 
 #: Numbers, as many as there may be: no name of a file.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spinscreen.kernels import InputError
+from spinscreen.kernels import InputError, short
 
 from .archive import is_archive, load_archive
 from .collinear import join_channels
@@ -97,6 +98,8 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
             f"{', '.join(Overrides.__dataclass_fields__)}."
         )
     wanted = Overrides(**overrides)  # type: ignore[arg-type]
+    for name in ("fermi_level", "electrons"):
+        _check_number(name, getattr(wanted, name))
     if wanted.lattice is not None:
         wanted = replace(wanted, lattice=read_cell(wanted.lattice))
     with at_the_door(source if isinstance(source, str | Path) else wanted.name or "tbmodels"):
@@ -104,6 +107,12 @@ def load_model(source: str | Path | tbmodels.Model, **overrides: object) -> Wann
         if wanted.electrons is not None and wanted.fermi_level is None:
             return with_filling(model, wanted.electrons, "as given")
         return model
+
+
+def _check_number(name: str, value: object) -> None:
+    # A level that is no finite number is told by the model.
+    if value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+        raise InputError(f"{name}: expected a number, found {short(value)}.")
 
 
 def _load(source: str | Path | tbmodels.Model, wanted: Overrides) -> WannierModel:

@@ -258,3 +258,10 @@ def test_eigenvalues_of_another_calculation(iron_folder):
 def test_truncated_eigenvalues(iron_folder):
     edit(iron_folder / "Fe.eig", lambda lines: lines[:-3])
     check(iron_folder, "Fe.eig", "found 221 lines")
+
+
+@pytest.mark.parametrize("given", [{"fermi_level": "high"}, {"electrons": True}, {"electrons": "3"}])
+def test_a_level_that_is_no_number(folder, given):
+    ((name, value),) = given.items()
+    with pytest.raises(InputError, match=f"^{name}: expected a number, found {value!r}"):
+        load_model(folder, **given)

@@ -203,3 +203,20 @@ def test_a_campaign_streams_bands_and_pairs_electrons(tmp_path, sources, client)
     assert bands.sizes["k"] == 81
     assert "charge" in bands["observable"].values
     assert column(store, "fermi_level") == 0
+
+
+def test_a_peak_has_the_error_bar_of_its_energy(tmp_path, sources):
+    """On the grid of the catalog, whose energies are those of the scan here."""
+    settings = {"quantities": ("conventional_hall_conductivity",), "tolerance": 0.3, "budget": 300}
+    settings |= {"scan_points": 201, "half_width": 1.0, "kmesh": None}
+    store = tmp_path / "results.zarr"
+    run_campaign(campaign([sources["kane_mele"]], **settings), store)
+    (name,) = published(store)
+    dataset = open_store(store)[f"materials/{name}"].to_dataset().load()
+    where = {"observable": "spin_z", "current_axis": "x", "field_axis": "y"}
+    values = dataset["conventional_hall_conductivity"].sel(where).values
+    bars = dataset["conventional_hall_conductivity_error"].sel(where).values
+    place = int(np.abs(values).argmax())
+    # Both grids are about the Fermi level, equal but for rounding.
+    assert column(store, "conventional_xy_z_max_error") == pytest.approx(bars[place], rel=1e-6)
+    assert bars[place] > 0

@@ -79,7 +79,7 @@ def _header(**changes: object):
         (_set("header", "[" * 20_000), "damaged, expected a saved spinscreen model"),
         (_header(periodic=[True]), "periodic"),
         (_header(fermi_level="high"), "fermi_level: Input should be a valid number"),
-        (_header(fermi_level=1e300), "fermi_level is 1e+300 eV, expected a number below 1e+06"),
+        (_header(fermi_level=1e300), "fermi_level is 1e+300 eV, expected a finite number below 1e+06"),
         (_header(atoms=[{"symbol": "C", "position": [0, 0]}]), "atoms.0.position.2: Field required"),
         (_header(removed=3), "removed: Input should be a valid dictionary"),
     ],

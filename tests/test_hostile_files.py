@@ -349,7 +349,7 @@ def test_numbers_beyond_sense(tmp_path, line, text, told):
         ({"position": 1e155}, "position has an element that is too large at index (0, 0, 0, 0)"),
         ({"hamiltonian": 1e300j}, "hamiltonian has an element that is too large"),
         ({"lattice": 1e7}, "lattice has an element that is too large"),
-        ({"fermi_level": float("nan")}, "fermi_level is nan eV, expected a number below 1e+06"),
+        ({"fermi_level": float("nan")}, "fermi_level is nan eV, expected a finite number below 1e+06"),
         ({"translations": 10**30}, "expected an array of int64"),
         ({"translations": -(2**63)}, "translations has an element that is too large"),
         ({"translations": 10**12}, "translations has an element that is too large"),

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from campaigns import campaign
+from command_line import spinscreen
 from inputs import CIF, OPTIMADE, POSCAR
 
 from spinscreen.kernels import InputError
@@ -133,7 +134,7 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
         (
             "list.json",
             '[{"id": "a", "path": "x", "fermi_level": NaN}]',
-            "fermi_level .* less than 1000000, found nan",
+            "fermi_level .* should be a finite number, found nan",
         ),
         (
             "list.json",
@@ -141,7 +142,7 @@ def test_a_column_of_the_user_does_not_hide_what_was_computed(folder):
             "cannot be read as json .Exceeds the",
         ),
         ("list.csv", "id,path,fermi_level\na,x,1e300\n", "fermi_level .* less than 1000000, found '1e300'"),
-        ("list.csv", "id,path,electrons\na,x,inf\n", "electrons .* less than 1000000, found 'inf'"),
+        ("list.csv", "id,path,electrons\na,x,inf\n", "electrons .* should be a finite number, found 'inf'"),
         ("list.csv", "id,path,hull\na,x,1e400\n", "entry 1: 'hull': '1e400' is larger than any number"),
         # What has no end.
         ("list.json", "[" * 100_000, "cannot be read as json .nested too deeply"),
@@ -155,6 +156,34 @@ def test_a_wrong_manifest_is_named(tmp_path, name, text, message):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         find_materials(tmp_path / name)
+
+
+def test_all_wrong_rows_are_told_and_blank_ones_are_none(tmp_path):
+    rows = ["id,path,electrons", "a,x,", ",y,", " ,,", "b,z,many", ",,"]
+    (tmp_path / "list.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(InputError, match=r"list.csv, entry 2: expected an id.* entry 4: electrons .*'many'"):
+        find_materials(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_text("\n".join(rows[:2] + rows[3:4]) + "\n")
+    assert [source.id for source in find_materials(tmp_path / "list.csv")] == ["a"]
+
+
+def test_built_in_models_in_a_manifest(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("id,path,note\none,library:MoS2?soc=0.1,mine\ntwo,library:haldane,\n")
+    one, two = find_materials(path)
+    assert (one.id, one.columns["note"], one.columns["soc"]) == ("one", "mine", 0.1)
+    assert one.load().name == "one"
+    assert two.load().size == library.load("haldane").size
+    path.write_text("id,path,electrons\na,library:MoS2?soc=0:0.2:0.1,\nb,library:MoS2,3\n")
+    with pytest.raises(
+        InputError, match=r"entry 1: path: .* is 3 materials.* entry 2: electrons: .*built in"
+    ):
+        find_materials(path)
+    path.write_text("id,path\na,library:MoS2\na,library:MoS2\n")
+    with pytest.raises(InputError, match="electrons: a is built in, expected files"):
+        find_materials(path, electrons=3)
+    with pytest.warns(SameIdWarning, match="that of library:MoS2 twice, the second of which is called 'a-2'"):
+        assert [source.id for source in find_materials(path)] == ["a", "a-2"]
 
 
 def test_rows_that_repeat_each_other_are_read_once_each(tmp_path):
@@ -372,3 +401,19 @@ def test_real_structures_are_found_from_the_win(reference_data):
     for source in find_materials(reference_data):
         found = composition(source.load(), source)
         assert (found["formula"], found["space_group_number"]) == expected[source.id]
+
+
+def test_what_is_of_one_material_is_given_for_one(tmp_path):
+    for name in ("one", "two"):
+        write_wannier90(library.load("haldane"), tmp_path / name, name)
+        for suffix in ("_tb.dat", ".win"):
+            (tmp_path / name / f"{name}{suffix}").unlink()
+    cell = ("--lattice", "2.46 0 0 -1.23 2.13 0 0 0 15")
+    checked = spinscreen("check", str(tmp_path / "one"), *cell, "--fermi-level", "0.25")
+    assert "Fermi level 0.2500 eV" in checked.stdout
+    stored = spinscreen("submit", str(tmp_path / "one"), *cell, "--kmesh", "4", "--dry-run")
+    assert '"lattice": "2.46 0 0' in stored.stdout
+    for words in (("check", "--electrons", "1"), ("submit", *cell)):
+        told = spinscreen(words[0], str(tmp_path), *words[1:]).stderr
+        assert f"{words[1]}: " in told
+        assert "holds 2 materials, expected one; name one of them" in " ".join(told.split())

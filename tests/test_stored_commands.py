@@ -81,16 +81,26 @@ def test_a_result_is_drawn_by_its_name(folder):
     )
     assert spinscreen(*words, cwd=folder).returncode == 0
     assert_drawn(folder / "b.png")
-    words = ("run", "kane_mele", "--kmesh", "8", *SMALL, "--store", "r.zarr", "--plot", "c.png")
+    assert "drawn: kane_mele-conserved.png" in spinscreen(*words[:-2], cwd=folder).stdout
+    assert_drawn(folder / "kane_mele-conserved.png")
+    words = ("run", "kane_mele", "--kmesh", "8e0", *SMALL, "--store", "r.zarr", "--plot", "c.png")
     again = spinscreen(*words, cwd=folder)
     assert "nothing to do" in again.stdout
     assert "spinscreen show r.zarr kane_mele-" in again.stdout
     assert_drawn(folder / "c.png")
 
 
+def test_a_store_in_which_all_failed_says_so(tmp_path):
+    Store.at(tmp_path / "r.zarr").record_failure("a", "no unit cell found")
+    told = spinscreen("screen", "r.zarr", cwd=tmp_path).stderr
+    assert "holds no results, as all 1 that ran failed; `spinscreen status" in " ".join(told.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("run", "kane_mele", "--kmesh", "4.5"), "--kmesh: expected 48 or 48,48,48, found '4.5'"),
+        (("run", "kane_mele", "--scan-points", "4.5"), "scan_points: input should be a valid integer"),
         (("show", "r.zarr", "kanemele"), "did you mean 'kane_mele'?"),
         (("show", "r.zarr", "../kane_mele"), "holds no result that is called '../kane_mele'"),
         (("show", "none.zarr", "kane_mele"), "none.zarr: no store found there"),

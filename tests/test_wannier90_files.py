@@ -25,6 +25,7 @@ from spinscreen.materials import (
 )
 from spinscreen.materials.through_tbmodels import matrices_of_tbmodels
 from spinscreen.materials.wannier90 import calculation
+from spinscreen.materials.wannier90.centres import read_centres
 
 pytestmark = pytest.mark.filterwarnings("ignore::spinscreen.materials.SpinOrderingWarning")
 
@@ -224,6 +225,16 @@ def test_archives_of_version_1_are_read(tmp_path, notes, expected):
     assert (found.projections, found.kpoint_path) == (("C:pz",), ())
     found.save(path)
     assert source_of(load_model(path)) == expected
+
+
+def test_centres_of_the_first_versions(tmp_path):
+    """Without the words "Wannier centres, written by" on their second line, and without atoms."""
+    path = tmp_path / "toy_centres.xyz"
+    path.write_text("     2\n\nX          0.10000000      0.20000000     -0.30000000   \n"
+                    "X          1.00000000      0.00000000      0.00000000   \n")  # fmt: skip
+    centres, atoms = read_centres(path)
+    np.testing.assert_array_equal(centres, [[0.1, 0.2, -0.3], [1, 0, 0]])
+    assert atoms == ()
 
 
 def test_the_path_of_the_win_comes_with_the_model(tmp_path):

@@ -35,6 +35,7 @@ from .setting_kinds import (
     Option,
     OptionalMesh,
     OptionalShift,
+    PlainCount,
     Points,
     Share,
     checked_budget,
@@ -70,7 +71,6 @@ from .text import (
 )
 from .validation import (
     AnyNumber,
-    Count,
     NotNegative,
     Positive,
     Table,
@@ -127,7 +127,9 @@ class Calculation(Table):
     half_width: NotNegative = Field(
         DEFAULT_SCAN[1], description="scan of Fermi energies about each level, eV"
     )
-    scan_points: Count = Field(DEFAULT_SCAN[0], description="points of the scan")
+    scan_points: Annotated[PlainCount, Option(parse=count_of_text)] = Field(
+        DEFAULT_SCAN[0], description="points of the scan"
+    )
     fermi_energy: Annotated[
         Energies,
         Option(

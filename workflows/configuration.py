@@ -86,6 +86,11 @@ class Reading(Table):
     spin_degeneracy: int | None = Field(
         None, ge=1, le=2, strict=True, description="electrons in each band; 1 for one spin channel alone"
     )
+    lattice: str | None = Field(
+        None,
+        description="unit cell of the only material of the source, where no file has it: nine numbers in "
+        "angstrom, or a file",
+    )
 
     @model_validator(mode="after")
     def _couples(self) -> Reading:
@@ -308,6 +313,7 @@ _EXAMPLES = {
     "spin_ordering": '"interlaced"',
     "soc": '"Fe:d=0.05"',
     "spin_degeneracy": "1",
+    "lattice": '"POSCAR"',
     "workers": "4",
     "address": '"tls://host:8786"',
     "queue": '"normal"',

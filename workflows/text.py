@@ -5,18 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spinscreen.kernels import InputError, short
+from spinscreen.kernels import InputError, short, whole_number
 
 from .settings import MOST_ENERGIES
 
 
 def mesh_of_text(text: str) -> int | list[int]:
-    """48, 48,48,48 or 48x48x48. Raises InputError for anything else."""
+    """48, 48,48,48 or 48x48x48, also 1e2. Raises InputError for anything else."""
     try:
-        counts = [int(word) for word in text.replace("x", ",").split(",")]
+        counts = [whole_number(count_of_text(word)) for word in text.replace("x", ",").split(",")]
+        if (whole := [count for count in counts if count is not None]) != counts:
+            raise ValueError
     except ValueError:
         raise InputError(f"--kmesh: expected 48 or 48,48,48, found {short(text)}.") from None
-    return counts[0] if len(counts) == 1 else counts
+    return whole[0] if len(whole) == 1 else whole
 
 
 def count_of_text(text: str) -> int | float | str:

@@ -43,7 +43,7 @@ def validate(model: WannierModel, valid: Sequence[NDArray] = ()) -> None:
 def _validate_settings(model: WannierModel, where: str) -> None:
     level = model.fermi_level
     if level is not None and not abs(level) < LARGEST:
-        raise InputError(f"{where}: fermi_level is {level} eV, expected a number below {LARGEST:g}.")
+        raise InputError(f"{where}: fermi_level is {level} eV, expected a finite number below {LARGEST:g}.")
     if model.spin_degeneracy not in (1, 2):
         raise InputError(f"{where}: spin_degeneracy is {model.spin_degeneracy!r}, expected 1 or 2.")
     if len(model.periodic) != 3:

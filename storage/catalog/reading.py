@@ -10,10 +10,11 @@ import xarray as xr
 
 from spinscreen.kernels import InputError
 
+from ..failure_records import failures
 from ..files.whole import read_json
 from ..files.zipped import ZippedStore
 from ..place import CATALOG, Place, StoreLike
-from ..results import CatalogRow
+from ..results import CatalogRow, published
 from ..schema import with_plain_texts
 
 
@@ -42,6 +43,11 @@ def lazy_catalog(store: StoreLike) -> xr.Dataset:
     # Not by the link: it stays this generation when the link is turned to another.
     path = generation(place)
     if path is None:
+        if not published(place) and (failed := failures(place)):
+            raise InputError(
+                f"{place.path}: holds no results, as all {len(failed)} that ran failed; `spinscreen status "
+                f"{place.path}` says why."
+            )
         raise InputError(f"{place.path}: has no catalog, make one with `spinscreen catalog {place.path}`.")
     try:
         check_whole(path)

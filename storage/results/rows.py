@@ -25,7 +25,7 @@ from .column_names import column_names
 from .units import SENSITIVITIES, TENSORS, rounding_of
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
-ROW_VERSION = 5
+ROW_VERSION = 6
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)
@@ -109,10 +109,12 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
         if variable in dataset:
             values = ascending(variable)
             on_grid[variable] = _on_common_grid(energies[order], values, level)
-            columns |= _tensor_columns(short, here(values), on_grid[variable], observables)
-            if error_name(variable) in dataset:
-                bars = here(ascending(error_name(variable)))
-                columns |= _columns_beside(short, "error", bars, observables)
+            has_bars = error_name(variable) in dataset
+            bars = ascending(error_name(variable)) if has_bars else None
+            on_bars = None if bars is None else _on_common_grid(energies[order], bars, level)
+            columns |= _tensor_columns(short, here(values), on_grid[variable], on_bars, observables)
+            if bars is not None:
+                columns |= _columns_beside(short, "error", here(bars), observables)
             if short in SENSITIVITIES:
                 name = SENSITIVITIES[short]
                 changes = here(ascending(name)) if name in dataset else np.full_like(here(values), np.nan)
@@ -266,16 +268,23 @@ def _on_common_grid(energies: NDArray, values: NDArray, level: float) -> NDArray
 
 
 def _tensor_columns(
-    short: str, here: NDArray, on_grid: NDArray, observables: tuple[str, ...]
+    short: str, here: NDArray, on_grid: NDArray, bars: NDArray | None, observables: tuple[str, ...]
 ) -> dict[str, float]:
-    """kind_ab[_s] at the Fermi level and kind_ab[_s]_max, the largest magnitude in the window, signed."""
+    """kind_ab[_s] at the Fermi level and kind_ab[_s]_max, the largest magnitude in the window, signed, with
+    its error kind_ab[_s]_max_error where there are `bars` on the grid.
+    """
     filled = np.nan_to_num(on_grid)
-    peak = np.take_along_axis(filled, np.abs(filled).argmax(-1)[..., None], -1)[..., 0]
-    peak = np.where(np.isnan(on_grid).all(-1), np.nan, peak)
+    place = np.abs(filled).argmax(-1)[..., None]
+    unknown = np.isnan(on_grid).all(-1)
+    at_peak = {"_max": filled} | ({} if bars is None else {"_max_error": bars})
+    peaks = {
+        name: np.where(unknown, np.nan, np.take_along_axis(values, place, -1)[..., 0])
+        for name, values in at_peak.items()
+    }
     columns = {}
     for ending, index in _components(observables if here.ndim == 3 else None):
         columns[f"{short}_{ending}"] = float(here[index])
-        columns[f"{short}_{ending}_max"] = float(peak[index])
+        columns |= {f"{short}_{ending}{name}": float(values[index]) for name, values in peaks.items()}
     return columns
 
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from spinscreen.kernels import InputError
-from spinscreen.materials import check_new_manifest, find_materials, write_manifest
+from spinscreen.materials import Source, check_new_manifest, find_materials, write_manifest
 from spinscreen.storage import Store, build_catalog, campaigns, checked_store, screen
 
 from ..batch import driver_script, submit_driver, worker_script
+from ..calculation import Calculation
 from ..campaign import Campaign, Outcome
 from ..clusters import local_engine, open_cluster
 from ..configuration import CampaignCalculation, CampaignFile, campaign_settings, read_campaign_file, template
@@ -23,7 +24,7 @@ from .log import driver_log
 from .numbers import counted
 from .options import takes_settings
 from .progress import progress_bar
-from .reading import Coupling, SpinDegeneracy, SpinOrdering
+from .reading import Coupling, Lattice, Settings, SpinDegeneracy, SpinOrdering
 from .screening import screen_store
 from .terminal import one_line, out
 
@@ -55,12 +56,15 @@ def init(
     out.say(f"written: {file}; next: spinscreen submit {file} --dry-run")
 
 
+@takes_settings(Calculation, ["fermi_level", "electrons"])
 def check(
     source: Collection,
+    settings: Settings,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes that read; 0: this one.")] = 0,
     spin_ordering: SpinOrdering = None,
     soc: Coupling = None,
     spin_degeneracy: SpinDegeneracy = None,
+    lattice: Lattice = None,
     write: Annotated[
         Path | None,
         typer.Option(help="Manifest (.csv) to write, with empty cells for what can be given."),
@@ -71,9 +75,8 @@ def check(
     Says what is broken, missing and assumed, and what will be computed.
     """
     reading = {"spin_ordering": spin_ordering, "soc": soc, "spin_degeneracy": spin_degeneracy}
-    materials = find_materials(
-        source, **{name: value for name, value in reading.items() if value is not None}
-    )
+    reading |= {"lattice": lattice, **settings}
+    materials = _materials(source, {name: value for name, value in reading.items() if value is not None})
     if write is not None:
         check_new_manifest(write, materials)
     previews: dict[str, Preview] = {}
@@ -120,6 +123,7 @@ def submit(
     spin_ordering: SpinOrdering = None,
     soc: Coupling = None,
     spin_degeneracy: SpinDegeneracy = None,
+    lattice: Lattice = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings and job script, and do nothing.")
     ] = False,
@@ -138,6 +142,7 @@ def submit(
         "reading.spin_ordering": spin_ordering,
         "reading.soc": soc,
         "reading.spin_degeneracy": spin_degeneracy,
+        "reading.lattice": lattice,
         "cluster.workers": workers,
         "cluster.kind": None if scheduler is None else "scheduler",
         "cluster.address": scheduler,
@@ -164,6 +169,18 @@ def submit(
         _run(whole)
 
 
+def _materials(source: str, reading: dict[str, Any]) -> tuple[Source, ...]:
+    """Raises InputError where one of many materials would be told what is of one alone."""
+    found = find_materials(source, **reading)
+    own = next((name for name in ("lattice", "fermi_level", "electrons") if name in reading), None)
+    if own is not None and len(found) > 1:
+        raise InputError(
+            f"--{own.replace('_', '-')}: {source} holds {len(found)} materials, expected one; name one of "
+            f"them, or put {own} into a column of a manifest, which `spinscreen check --write` begins."
+        )
+    return found
+
+
 def _logs(settings: CampaignFile) -> Path:
     return Path(f"{settings.store}.logs").resolve()
 
@@ -176,7 +193,7 @@ def _driver_script(settings: CampaignFile) -> str:
 
 
 def _show(settings: CampaignFile, as_job: bool) -> None:
-    materials = find_materials(settings.source, **settings.reading.given)
+    materials = _materials(settings.source, settings.reading.given)
     out.say(one_line(f"{counted(len(materials), 'material')} from {settings.source} into {settings.store}"))
     out.say(json_format.dumps(settings.model_dump(mode="json", exclude={"source", "store"}), indent=2))
     if as_job:
@@ -186,7 +203,7 @@ def _show(settings: CampaignFile, as_job: bool) -> None:
 
 
 def _run(settings: CampaignFile) -> None:
-    job = Campaign(find_materials(settings.source, **settings.reading.given), settings.calculation)
+    job = Campaign(_materials(settings.source, settings.reading.given), settings.calculation)
     place = Store.at(settings.store)
     if place.exists:
         # One that cannot be written will do where nothing is to be computed.

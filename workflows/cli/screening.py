@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 from rich.measure import Measurement
 from rich.table import Table
@@ -186,8 +187,8 @@ class _Shown:
         error = None if bars is None else float(bars.iloc[row]) * factor
         if abs(value * factor) <= rounding and (error is None or abs(error) <= rounding):
             told = "0"
-        elif column.endswith(_PEAK):
-            # Without an error of its own it is not told more precisely than a calculation is by default.
+        elif column.endswith(_PEAK) and not (error is not None and np.isfinite(error)):
+            # Without an error it is not told more precisely than a calculation is by default.
             told = f"{float(f'{value * factor:.3g}'):.6g}"
         else:
             told = with_error(value * factor, error)

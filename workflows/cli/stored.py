@@ -72,8 +72,9 @@ def plot(
     store: StorePath,
     name: Name,
     output: Annotated[
-        Path, typer.Option("--output", "--save", help="Figure to draw (.png, .pdf, .svg).")
-    ] = Path("hall.png"),
+        Path | None,
+        typer.Option("--output", "--save", help="Figure to draw (.png, .pdf, .svg). Default: NAME-hall.png."),
+    ] = None,
     quantity: Annotated[
         str | None,
         typer.Option(
@@ -87,9 +88,16 @@ def plot(
     window: Window = None,
 ) -> None:
     """Draw what is stored against the Fermi energy, with errors."""
-    check_figure(output, "--output")
+    if output is not None:
+        check_figure(output, "--output")
     place = _opened(store)
-    dataset = place.read(_newest(place, name))
+    found = _newest(place, name)
+    dataset = place.read(found)
+    if output is None:
+        # Of one material, which its figure is replaced by; the key says nothing to a reader.
+        label, _, key = found.rpartition("-")
+        output = Path(f"{label or key}-{(quantity or 'hall').replace(',', '-')}.png")
+        check_figure(output, "--output")
     with as_options():
         chosen = None if quantity is None else names_of_text(quantity)
         ax = draw_curve(dataset, chosen, component, window=window_of_text(window))
