@@ -37,6 +37,10 @@ _FAR = 1.5
 _HIDDEN = 6.2
 
 
+#: Places along each axis, in cells, where the distance of two levels is looked at as if it were linear in k:
+#: as far beyond the faces of the cell as levels may meet.
+_PLACES = np.linspace(-_FAR / 2, _FAR / 2, 7)
+
 #: Distance (eV) below which two levels are one point of energy, whose states are any mixture.
 MEETING = 1e-8
 
@@ -46,12 +50,12 @@ class Neighbours:
     """Distances of consecutive levels in a batch of cells, (k, band - 1), eV.
 
     reach : how far the distance may change between the centre of a cell and its corners
-    spread : the same for axes taken as independent, which no direction favours
+    bent : what it is off by at the centre from one that is straight in the cell around
     """
 
     gap: Real
     reach: Real
-    spread: Real
+    bent: Real
 
     @classmethod
     def of(cls, energy: Real, slopes: Real, bend: Real) -> Neighbours:
@@ -60,10 +64,9 @@ class Neighbours:
         bend : (k, band), what a level is off by at the centre from one that is straight in the cell around
         """
         change = np.abs(np.diff(slopes, axis=1)) / 2
-        spread = np.sqrt((change**2).sum(axis=2))
         linear = _MARGIN * change.sum(axis=2)
-        reach = linear + np.minimum(np.abs(np.diff(bend, axis=1)), _BENT * linear)
-        return cls(np.diff(energy, axis=1), reach, spread)
+        bent = np.abs(np.diff(bend, axis=1))
+        return cls(np.diff(energy, axis=1), linear + np.minimum(bent, _BENT * linear), bent)
 
     def repulsion(self, label: Integer) -> Real:
         """By how much levels that may meet differ from straight ones, which would cross, (k, band) eV.
@@ -148,16 +151,20 @@ class Meetings:
         return found.reshape(*self.bound.shape, count).swapaxes(1, 2)
 
 
-def meetings(bands: BlochBands, neighbours: Neighbours, lowest: float, highest: float) -> Meetings:
-    """Pairs whose levels may meet, at energies (eV) between the lowest and the highest of the scan."""
+def meetings(
+    bands: BlochBands, neighbours: Neighbours, slopes: Real, edges: Real, lowest: float, highest: float
+) -> Meetings:
+    """Pairs whose levels may meet, at energies (eV) between the lowest and the highest of the scan.
+
+    slopes : (k, band, d) as in `Neighbours.of`; edges : (d, 3) of a cell, 1/angstrom
+    """
     apart = np.diff(bands.multiplet_label, axis=1) != 0
     near = (neighbours.gap < _FAR / _MARGIN * neighbours.reach) & apart
     near &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
     rows = np.flatnonzero(near.any(axis=1))
     near = near[rows]
     speeds, turns, sizes, overlaps = _norms(bands, rows, near.astype(np.int64))
-    spread = np.where(near, neighbours.spread[rows], 1.0)
-    bound = np.where(near, _HIDDEN / spread**2, 0.0)
+    bound = _unseen(bands, neighbours, rows, near, slopes, edges)
     # Of a cone the sum of the two is the same in all directions.
     return Meetings(rows, bound, np.hypot(speeds, turns), sizes, overlaps)
 
@@ -173,3 +180,42 @@ def _norms(bands: BlochBands, rows: Integer, near: Integer) -> tuple[Real, Real,
     else:
         loops.meeting_levels(label[rows], bands.velocity[rows], bands.observable[rows], near, *found)
     return found
+
+
+def _unseen(
+    bands: BlochBands,
+    neighbours: Neighbours,
+    rows: Integer,
+    near: NDArray[np.bool_],
+    slopes: Real,
+    edges: Real,
+) -> Real:
+    """Curvature that two levels may hide in a cell, (row, pair), as factors of their speeds.
+
+    A mesh with steps h sums what an avoided crossing of smallest distance g has around it up to
+    4 exp(-2 pi g/(h s)), s being how fast the distance grows (Poisson's formula for a cone in 2D): what
+    matrix elements between the levels keep far enough apart is seen by the points themselves.
+    """
+    dimension = slopes.shape[2]
+    closest = np.zeros(near.shape)
+    grams = np.zeros((*near.shape, dimension, dimension))
+    matrices = bands.slopes_and_positions[rows][:, :, :3]
+    couplings = np.einsum("knam,da->kndm", matrices, edges.astype(complex))
+    loops.closest_approach(
+        bands.multiplet_label[rows],
+        bands.energy[rows],
+        np.ascontiguousarray(slopes[rows]),
+        np.ascontiguousarray(couplings),
+        near.astype(np.int64),
+        _PLACES,
+        closest,
+        grams,
+    )
+    steepest = np.linalg.eigvalsh(grams[near])[:, -1]
+    # Between the places the distance may be smaller, and where levels bend.
+    known = closest[near] - (_PLACES[1] - _PLACES[0]) / 2 * np.sqrt(steepest)
+    known -= np.minimum(neighbours.bent[rows][near], _BENT * np.sqrt(steepest))
+    hidden = np.minimum(1.0, 4 * np.exp(-2 * np.pi * np.maximum(known, 0.0) / np.sqrt(steepest)))
+    bound = np.zeros(near.shape)
+    bound[near] = 4 * _HIDDEN * hidden / steepest
+    return bound

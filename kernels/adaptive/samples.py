@@ -151,7 +151,7 @@ class _Occupied:
 
 def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real | None) -> Samples:
     slopes = level_slopes(bands, edges)
-    parts = list(_of_bands(bands, task, slopes, expected))
+    parts = list(_of_bands(bands, task, slopes, edges, expected))
     if bands.electrons is not None:
         parts += _of_filled(bands.electrons, task, edges, expected is not None)
     touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.int64)
@@ -172,7 +172,7 @@ def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real 
 
 
 def _of_bands(
-    bands: BlochBands, task: AdaptiveTask, slopes: Real, expected: Real | None
+    bands: BlochBands, task: AdaptiveTask, slopes: Real, edges: Real, expected: Real | None
 ) -> Iterator[_Occupied]:
     scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
@@ -182,7 +182,7 @@ def _of_bands(
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
-        meeting = meetings(bands, neighbours, lowest, highest)
+        meeting = meetings(bands, neighbours, slopes, edges, lowest, highest)
         repulsion = neighbours.repulsion(bands.multiplet_label).ravel()
     widths = np.abs(slopes).reshape(-1, slopes.shape[2])
     levels = bands.energy.ravel()

@@ -1,5 +1,6 @@
 """Formulas that NumPy can only do in many passes over memory, as loops; compiled by `compiled.loop`."""
 
+from .approach import closest_approach
 from .cells import cell_weights, meeting_levels
 from .curvature import curvature_traces, occupied_increments
 from .flows import flow_traces, moment_traces, texture_flow
@@ -14,6 +15,7 @@ __all__ = [
     "add_meetings",
     "add_sizes",
     "cell_weights",
+    "closest_approach",
     "conventional",
     "curvature_traces",
     "flow_traces",
