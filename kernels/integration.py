@@ -306,10 +306,14 @@ def finish_error(integral: Integral, sums: PartialSums, task: Task, sample: Samp
 
 @dataclass(frozen=True)
 class Dominance:
-    """How much of an integral one k point carries: its share of the sum of |F|, and where it is, reduced."""
+    """How much of an integral one k point carries: its share of the sum of |F|, and where it is, reduced.
+
+    finest : whether its cell is as small as cells get
+    """
 
     share: float
     kpoint: tuple[float, float, float]
+    finest: bool = False
 
 
 def dominance(integral: Integral, sums: PartialSums) -> Dominance:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support import IN_QUANTA, degenerate_bands, random_unitary
 
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
-from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, RESOLUTION, Box, cell_weights
+from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, RESOLUTION, Box, box, cell_weights
 from spinscreen.kernels.adaptive.samples import level_slopes
 from spinscreen.kernels.symmetry import SymmetryGroup
 from spinscreen.materials import MaterialSource, WannierModel, library
@@ -503,3 +503,15 @@ def test_a_nernst_conductivity_is_not_as_good_as_zero():
     found = compute(model, temperature=300.0, quantities=[name], fermi_energy=np.linspace(0, 2, 21))
     assert found.attrs["converged"]
     assert found[f"{name}_error"].max() <= 0.01 * np.abs(found[name]).max()
+
+
+def test_where_cells_cannot_be_halved_no_budget_is_advised(monkeypatch):
+    # Two levels below those of the start mesh.
+    monkeypatch.setattr(box, "_MOST_BITS", 14)
+    with pytest.warns() as told:
+        found = compute(library.load("silicene"), tolerance=1e-3, quantities=[T4], fermi_energy=0.0)
+    assert not found[T4].attrs["converged"]
+    texts = [str(warning.message) for warning in told]
+    assert not any("budget" in text for text in texts)
+    assert any("the cells there are as small as they get: give a larger tolerance" in text for text in texts)
+    assert any("cells do not get smaller" in text for text in texts)

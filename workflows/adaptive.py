@@ -62,6 +62,7 @@ class Shortfall:
 
     component : indices before the Fermi energy; energy : eV
     bar, goal : in the unit of the quantity; kpoints : where errors are largest, reduced; or none
+    finest : whether the cells there are as small as cells get
     """
 
     name: str
@@ -70,6 +71,7 @@ class Shortfall:
     bar: float
     goal: float
     kpoints: tuple[tuple[float, float, float], ...]
+    finest: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,7 @@ def _to_replace(
     plan: AdaptivePlan, state: Refined, standing: Standing, history: History, most: int | None
 ) -> Integer:
     """Numbers of the leaves that come next. most : of them, None: all"""
-    leaves, deepest, stage = state.leaves, plan.task.box.deepest - 1, _stage(standing)
+    leaves, deepest, stage = state.leaves, plan.deepest, _stage(standing)
     rows = marked(leaves, standing, stage, deepest, most)
     if len(rows) or not history.is_still:
         return rows
@@ -256,7 +258,8 @@ def _dominances(plan: AdaptivePlan, state: Refined, standing: Standing) -> Itera
     for number in np.flatnonzero(standing.size > 0):
         most = int(state.leaves.size[:, number].argmax())
         (point,) = _centres(plan, state.leaves.at(np.array([most])))
-        yield plan.chosen[number].name, Dominance(float(standing.share[number]), point)
+        finest = bool(state.leaves.level[most] >= plan.deepest)
+        yield plan.chosen[number].name, Dominance(float(standing.share[number]), point, finest)
 
 
 def _centres(plan: AdaptivePlan, leaves: Leaves) -> tuple[tuple[float, float, float], ...]:
@@ -292,4 +295,5 @@ def _shortfalls(
             float(bars[place]),
             goal,
             _centres(plan, state.leaves.at(worst)),
+            len(worst) > 0 and bool((state.leaves.level[worst] >= plan.deepest).all()),
         )

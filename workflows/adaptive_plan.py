@@ -64,6 +64,11 @@ class AdaptivePlan:
     cells_per_task: int
 
     @property
+    def deepest(self) -> int:
+        """Level whose cells are not halved any more: their children's children have no numbers."""
+        return self.task.box.deepest - 1
+
+    @property
     def points_per_leaf(self) -> int:
         """K points that it takes to replace a leaf by its children: its own, theirs and their children's."""
         children = 2**self.task.box.dimension

@@ -104,6 +104,8 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
         adaptive = "tolerance" in dataset.attrs
         what = "the cell of one k point" if adaptive else "one k point"
         cure = "give a larger budget" if adaptive else "use a denser kmesh, or tolerance instead of kmesh"
+        if found.finest:
+            cure = "cells do not get smaller: give a higher temperature or a larger degeneracy_threshold"
         warnings.warn(
             f"{dataset.attrs['model_name']}: {what}, {place}, carries {found.share:.0%} of {name}, expected "
             f"less than {MOST_OF_ONE_POINT:.0%} where the integrand is resolved; {cure}.",
@@ -179,11 +181,16 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
     factor, shown = natural_unit(units_of_one(values.isel(place)))
     unit = "" if shown == "1" else f" {shown}"
     places = f", its largest errors being at k = {points}" if points else ""
+    cure = (
+        "the cells there are as small as they get: give a larger tolerance"
+        if worst.finest
+        else "give a larger budget or tolerance"
+    )
     warnings.warn(
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
         f"{factor * worst.bar:.3g}{unit}, expected at most {factor * worst.goal:.3g}, after "
-        f"{dataset.attrs['evaluations']:,} k points{places}{more}; give a "
-        "larger budget or tolerance, or a higher temperature.",
+        f"{dataset.attrs['evaluations']:,} k points{places}{more}; {cure}, or a "
+        "higher temperature.",
         ToleranceWarning,
         stacklevel=4,
     )

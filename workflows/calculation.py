@@ -167,7 +167,7 @@ class Calculation(Table):
     budget: Annotated[
         Points,
         Option(
-            "k points of the adaptive integration, at most: 200000 or 2e5.",
+            "k points of the adaptive integration, at most (its start mesh is always taken): 200000 or 2e5.",
             count_of_text,
             checked_budget,
             "200000",
