@@ -187,6 +187,8 @@ def test_the_old_name_of_scan_points_is_accepted_with_a_warning():
         assert campaign_settings(old, ["calculation.scan_points=7"], "file").calculation.scan_points == 7
     with pytest.raises(InputError, match="energies: is called scan_points now, which is given as well"):
         Calculation(energies=5, scan_points=6)
+    with pytest.raises(InputError, match="Fermi energies themselves are fermi_energy"):
+        Calculation(energies=[0.1, 0.2])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Calculation(scan_points=5)

@@ -263,6 +263,17 @@ def test_arrays_that_somebody_can_write_to_are_copied():
         assert not np.shares_memory(found.hamiltonian, mine)
 
 
+def test_hoppings_need_no_home_cell_and_have_the_size_of_the_centres():
+    hop = {(1, 0, 0): [[-1.0]]}
+    chain = WannierModel.from_hoppings(
+        "chain", np.eye(3), hop, np.zeros((1, 3)), periodic=(True, False, False)
+    )
+    assert chain.translations.tolist() == [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    for wrong in ({(1, 0, 0): np.eye(2)}, {(1, 0): [[1.0]]}):
+        with pytest.raises(InputError, match="hoppings at R"):
+            WannierModel.from_hoppings("chain", np.eye(3), wrong, np.zeros((1, 3)))
+
+
 def test_a_model_is_shown_in_a_few_lines():
     model = large_model(4).noted("<b>")
     text = repr(model)

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spinscreen.kernels import InputError
+import numpy as np
+
+from spinscreen.kernels import InputError, short
 
 #: Settings that had another name in the last version.
 RENAMED = {"energies": "scan_points"}
@@ -20,6 +22,11 @@ def modern_names(settings: Mapping[str, Any], category: type[Warning] = Deprecat
         if old in found:
             if new in found:
                 raise InputError(f"{old}: is called {new} now, which is given as well; expected one of them.")
+            if np.ndim(found[old]):
+                raise InputError(
+                    f"{old}: was the number of points of the scan, scan_points now, found "
+                    f"{short(found[old])}; Fermi energies themselves are fermi_energy."
+                )
             told = f"{old}: is called {new} now; the old name goes away."
             warnings.warn(told, category, stacklevel=_level_of_caller())
             found[new] = found.pop(old)

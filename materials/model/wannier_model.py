@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spinscreen.kernels import LatticeOperators, RealSpaceOperator, cell_measure
+from spinscreen.kernels import InputError, LatticeOperators, RealSpaceOperator, cell_measure
 from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..matrices import centre_position, read_only
@@ -271,12 +271,20 @@ class WannierModel:
     ) -> WannierModel:
         """Build a model from H(R) of one of each pair R, -R (the other is added) and Wannier centres.
 
-        hoppings : R -> (wannier, wannier) eV, the R = 0 matrix being Hermitian
+        hoppings : R -> (wannier, wannier) eV, the R = 0 matrix being Hermitian, zero where it is not given
         centres : (wannier, 3) angstrom; the position matrix is diagonal
+
+        Raises InputError for an R that is not three integers or a matrix of another size than the centres.
         """
-        full: dict[tuple[int, ...], NDArray] = {}
+        size = len(np.asarray(centres))
+        full: dict[tuple[int, ...], NDArray] = {(0, 0, 0): np.zeros((size, size), dtype=complex)}
         for vector, matrix in hoppings.items():
             block = np.asarray(matrix, dtype=complex)
+            if len(vector) != 3 or block.shape != (size, size):
+                raise InputError(
+                    f"model {name!r}: hoppings at R = {vector}: expected three integers and a matrix of "
+                    f"{size} x {size}, as many as there are centres, found {block.shape}."
+                )
             full[tuple(vector)] = full.get(tuple(vector), 0) + block
             if any(vector):
                 opposite = tuple(-x for x in vector)
