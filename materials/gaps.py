@@ -90,6 +90,19 @@ def gap_at(model: WannierModel, level: float) -> Gap | None:
     return Gap(top, bottom, bands) if near and bottom - top > _SMALLEST_GAP else None
 
 
+def distance_from_bands(model: WannierModel, level: float) -> tuple[float, float, float]:
+    """How far (eV) a level is above all bands, negative below them, and where these begin and end.
+
+    0 within them, and where looking takes long.
+    """
+    mesh = KMesh.of_spacing(model.lattice, model.periodic, _SPACING)
+    if _work(model, mesh) > _MOST_WORK_BESIDE:
+        return 0.0, level, level
+    energy = band_energies(model.operators, mesh.points())
+    lowest, highest = float(energy.min()), float(energy.max())
+    return max(level - highest, 0.0) + min(level - lowest, 0.0), lowest, highest
+
+
 def band_gap(model: WannierModel, level: float) -> float:
     """Width (eV) of the gap of the bands in which a level (eV) lies, 0 in a metal.
 

@@ -41,6 +41,7 @@ from .wannier90 import (
     sibling_of,
     with_fermi_level,
     with_level_of_channels,
+    with_told_level,
     with_units_told,
 )
 
@@ -259,6 +260,8 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
         )
     per_band = model.spin_degeneracy
     model = _with_coupling(model, wanted)
+    if wanted.electrons is not None and wanted.fermi_level is None:
+        model = with_told_level(model, files)
     # What the user says stands as it is.
     given = wanted.electrons is not None or wanted.fermi_level is not None
     return with_units_told(model if given else with_fermi_level(model, files, per_band), files, given)

@@ -251,6 +251,26 @@ def _told(archive: Path) -> Iterator[None]:
     except _PROBLEMS as problem:
         from .files import reason
 
-        raise InputError(
-            f"{archive}: cannot be read ({reason(problem)}); is the archive complete and readable?"
-        ) from None
+        kind = _kind_of_content(archive)
+        hint = (
+            f"by its content it is {kind}: name it so." if kind else "is the archive complete and readable?"
+        )
+        raise InputError(f"{archive}: cannot be read ({reason(problem)}); {hint}") from None
+
+
+def _kind_of_content(archive: Path) -> str:
+    """What an archive is by its first bytes, where its name says something else; "" otherwise."""
+    try:
+        with archive.open("rb") as stream:
+            head = stream.read(512)
+    except OSError:
+        return ""
+    ending = next((e for e in _ENDINGS if archive.name.lower().endswith(e)), "")
+    packing = _TARS.get(ending, ending)
+    known = ((b"PK", ".zip"), (b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"), (b"\xfd7zXZ", ".xz"))
+    found = next((kind for start, kind in known if head.startswith(start)), None)
+    if found is None:
+        return "a .tar" if head[257:262] == b"ustar" and packing else ""
+    if found == packing:
+        return ""
+    return "a .zip" if found == ".zip" else f"a .tar{found}"

@@ -265,10 +265,12 @@ def _read_poscar(stream: TextIO) -> Structure:
 
 
 def _names_elements(lines: list[str]) -> bool:
-    """False for a POSCAR from before VASP 5, in which elements stood in the comment, or nowhere."""
+    """False for a POSCAR from before VASP 5 whose comment is not one element for each number of atoms."""
     counts = lines[5].split() if len(lines) > 5 else []
     words = [part for text in lines[:1] for part in re.split(r"[^A-Za-z]+", text) if part]
-    return not (counts and all(count.isdigit() for count in counts)) or all(map(_is_element, words or [""]))
+    return not (counts and all(count.isdigit() for count in counts)) or (
+        len(words) == len(counts) and all(map(_is_element, words))
+    )
 
 
 def _asked_for_elements(poscar: Path) -> list[Path]:

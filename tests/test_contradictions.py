@@ -342,3 +342,68 @@ def test_couplings_that_no_shell_has():
         with_spin_orbit(model, {"Fe:p": 300})
     with pytest.raises(InputError, match="Fe:p and Fe1:p are one shell"):
         with_spin_orbit(model, {"Fe:p": 0.3, "Fe1:p": 0.2})
+
+
+def test_levels_that_contradict_each_other(tmp_path):
+    folder = gallium_arsenide(tmp_path)
+    win = folder / f"{SEED}.win"
+    assert "fermi_energy" not in win.read_text()
+    scf, nscf = folder / "scf.out", folder / "nscf.out"
+    scf.write_text("the Fermi energy is 0.5000 ev\nthe Fermi energy is 0.8000 ev\n")
+    nscf.write_text("the Fermi energy is 1.3000 ev\n")
+    model = load_model(folder)
+    assert model.fermi_level == 0.8
+    told = " ".join(model.provenance.notes)
+    assert "scf.out has 0.5000 to 0.8000 eV, of which the last, 0.8000 eV, counts" in told
+    assert "nscf.out says 1.3000 eV, scf.out 0.8000 eV, which counts" in told
+    told = " ".join(load_model(folder, electrons=2).provenance.notes)
+    assert "scf.out says 0.8000 eV; the electrons that are given count" in told
+    nscf.unlink()
+    scf.write_text("the Fermi energy is 4.0000 ev\n")
+    assert any("4.0000 eV of scf.out lies 2." in note for note in load_model(folder).provenance.notes)
+    scf.write_text("the Fermi energy is 100.0000 ev\n")
+    with refused("the Fermi level of scf.out, 100 eV, lies 98.", "above all bands", "give fermi_level"):
+        load_model(folder)
+    assert load_model(folder, fermi_level=100).fermi_level == 100
+
+
+@pytest.mark.parametrize("comment", ["In", "Fe Te In", "FeTe", "", "no comment"])
+def test_the_cell_of_an_old_poscar(fcc, comment):
+    """Before VASP 5 the comment may name the elements; where it does not the cell is whole all the same."""
+    pytest.importorskip("ase")
+    text = poscar(PRIMITIVE, comment, elements="").replace("\n1\nDirect\n", "\n1 1\nDirect\n0.5 0.5 0.5\n")
+    (fcc / "POSCAR").write_text(text)
+    np.testing.assert_allclose(load_model(fcc).lattice, PRIMITIVE)
+
+
+def test_archives_that_are_not_what_their_name_says(tmp_path):
+    write_tb(tmp_path / "files")
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as tar:
+        tar.add(tmp_path / "files", "files")
+    plain = content.getvalue()
+    for name, packed, told in (
+        ("a.tar.gz", plain, "by its content it is a .tar: name it so"),
+        ("b.zip", gzip.compress(plain), "by its content it is a .tar.gz: name it so"),
+        ("c.tar", gzip.compress(plain), "by its content it is a .tar.gz: name it so"),
+    ):
+        (tmp_path / name).write_bytes(packed)
+        with refused(name, told):
+            load_model(tmp_path / name)
+    inner = tmp_path / "one" / "inner.tar"
+    inner.parent.mkdir()
+    inner.write_bytes(plain)
+    with refused("or name the archive in it", "inner.tar"):
+        load_model(inner.parent)
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as outer:
+        outer.write(inner, "inner.tar")
+    with refused("inner.tar in it is an archive in an archive, which is not opened: unpack it"):
+        load_model(tmp_path / "outer.zip")
+
+
+def test_lines_that_end_with_carriage_returns_alone(tmp_path):
+    write_tb(tmp_path)
+    path = tmp_path / f"{SEED}_tb.dat"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
+    with refused("toy_tb.dat: its lines end with carriage returns alone"):
+        load_model(tmp_path)

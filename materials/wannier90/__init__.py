@@ -11,6 +11,7 @@ from .loading import (
     said_of_spinors,
     with_fermi_level,
     with_level_of_channels,
+    with_told_level,
 )
 from .units import EnergyUnitWarning, with_units_told
 from .wannier_tools import read_wannier_tools
@@ -41,6 +42,7 @@ __all__ = [
     "sibling_of",
     "with_fermi_level",
     "with_level_of_channels",
+    "with_told_level",
     "with_units_told",
     "write_wannier90",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from spinscreen.kernels import InputError
 
 from ..files import entries, is_dangling, is_file, is_folder, is_there, pieces
-from ..packed import PACKINGS, inside, names_in
+from ..packed import PACKINGS, archive_stem, inside, names_in
 
 #: kind -> name after the seedname; the first that exists counts.
 _SUFFIXES = {
@@ -234,9 +234,15 @@ def _listed(names: list[str], most: int = 5) -> str:
 def _in_folder(folder: Path) -> SourceFiles:
     stems = [folder / name for name in seednames_in(folder)] or hamiltonians_below(folder)
     if not stems:
+        packed = [file.name for file in visible(folder) if archive_stem(file.name) is not None]
+        hint = "run Wannier90 with write_tb = .true."
+        if packed and inside(folder) is not None:
+            hint = f"{packed[0]} in it is an archive in an archive, which is not opened: unpack it."
+        elif packed:
+            hint = f"or name the archive in it, {folder / packed[0]}."
         raise InputError(
             f"{folder}: found no Wannier90 Hamiltonian, expected seedname_tb.dat or seedname_hr.dat, or "
-            "seedname.chk and seedname.eig; run Wannier90 with write_tb = .true."
+            f"seedname.chk and seedname.eig; {hint}"
         )
     if len(stems) > 1:
         names = [stem.relative_to(folder).as_posix() for stem in stems]

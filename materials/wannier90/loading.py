@@ -15,7 +15,7 @@ from spinscreen.kernels import InputError
 
 from ..fermi_level import with_filling
 from ..files import hashes, printable
-from ..gaps import with_settled_level
+from ..gaps import distance_from_bands, with_settled_level
 from ..matrices import centre_position
 from ..model import PositionSource, Provenance, WannierModel
 from ..observable import SPIN
@@ -24,11 +24,23 @@ from .consistency import SAME_CELL
 from .hermitian import HermitianMatrices
 from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
-from .scf_outputs import SAME_LEVEL, level_of_inputs, level_of_outputs, soc_of_wannier_tools
+from .scf_outputs import (
+    SAME_LEVEL,
+    level_of_inputs,
+    level_of_outputs,
+    soc_of_wannier_tools,
+    told_by_outputs,
+)
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
 from .win import WinFile
 
 _T = TypeVar("_T")
+
+#: eV: bands reach no farther between the points of a mesh.
+_NEAR_BANDS = 0.5
+
+#: eV: a level may be that far from all bands, or as far as they are wide: one in a gap beside them.
+_FARTHEST_LEVEL = 5.0
 
 
 class TrialOrbitalWarning(UserWarning):
@@ -226,7 +238,10 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int |
     A level at the edge of a gap becomes its middle, and what contradicts it is noted. Raises InputError where
     scf outputs contradict each other.
     """
-    output = level_of_outputs(files.place.parent, files.seedname)
+    told = told_by_outputs(files.place.parent, files.seedname)
+    output = (told.level, told.file) if told else None
+    for note in told.notes if told else ():
+        model = model.noted(note)
     bands = files.win.integer("num_valence_bands") if files.win else None
     electrons = (per_band or model.spin_degeneracy) * (bands or 0)
     if model.fermi_level is not None and files.win is not None:
@@ -249,7 +264,45 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int |
         provenance = replace(model.provenance, files=(*model.provenance.files, *hashes([file])))
         provenance = provenance.noted(f"Fermi level: from {origin}")
         model = replace(model, fermi_level=level, provenance=provenance)
+    if files.is_text:
+        model = _with_distance(model, origin)
     return with_settled_level(model, origin, electrons // model.spin_degeneracy or None)
+
+
+def _with_distance(model: WannierModel, origin: str) -> WannierModel:
+    """The model, with a note where the level of a file is outside of all bands.
+
+    Raises InputError where it is that far away that it cannot be theirs.
+    """
+    # Whoever asks has given it a level.
+    assert model.fermi_level is not None
+    beyond, lowest, highest = distance_from_bands(model, model.fermi_level)
+    if abs(beyond) <= _NEAR_BANDS:
+        return model
+    where = "above" if beyond > 0 else "below"
+    told = f"{abs(beyond):.3g} eV {where} all bands ({lowest:.4g} to {highest:.4g} eV)"
+    if abs(beyond) > max(highest - lowest, _FARTHEST_LEVEL):
+        raise InputError(
+            f"model {model.name!r}: the Fermi level of {origin}, {model.fermi_level:.4g} eV, lies {told}; it "
+            "is of another calculation, or counts from another zero of energy or in another unit: mend it, "
+            "or give fermi_level."
+        )
+    return model.noted(f"Fermi level: {model.fermi_level:.4f} eV of {origin} lies {told}")
+
+
+def with_told_level(model: WannierModel, files: Wannier90Files) -> WannierModel:
+    """The model, whose electrons the user counts, with a note of the level that the files say."""
+    level, origin = model.fermi_level, files.win.path.name if files.win else ""
+    if level is None:
+        try:
+            told = told_by_outputs(files.place.parent, files.seedname)
+        except InputError:
+            # The user has decided.
+            return model
+        if told is None:
+            return model
+        level, origin = told.level, told.file.name
+    return model.noted(f"Fermi level: {origin} says {level:.4f} eV; the electrons that are given count")
 
 
 def with_level_of_channels(

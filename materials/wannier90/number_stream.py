@@ -115,6 +115,11 @@ class NumberStream:
         while b"\n" not in self._text and not self._ended:
             self._more()
         if b"\n" not in self._text:
+            if b"\r" in self._text:
+                raise InputError(
+                    f"{self.path}: its lines end with carriage returns alone, expected line feeds as well; "
+                    "convert it, with mac2unix for example."
+                )
             raise InputError(
                 f"{self.path}, line {self._lines + 1}: the file ends in its header, expected more lines; "
                 "it looks truncated."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +47,37 @@ _LONGEST_LEVEL = 512
 def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
     """Fermi level (eV) that the scf outputs beside a seedname end with, and the file; None without any.
 
+    See `told_by_outputs`.
+    """
+    told = told_by_outputs(folder, seedname)
+    return None if told is None else (told.level, told.file)
+
+
+@dataclass(frozen=True)
+class ToldLevel:
+    """Fermi level (eV), the file that says it, and what it or another one says otherwise."""
+
+    level: float
+    file: Path
+    notes: tuple[str, ...]
+
+
+def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
+    """What the scf outputs beside a seedname end with; None without any.
+
     In an insulator the middle of the gap. Raises InputError where two outputs contradict each other, or one
     cannot be read or says a level that cannot be.
     """
-    found = []
+    found: list[tuple[float, Path]] = []
+    notes: dict[Path, str] = {}
     for file in companions(folder, seedname):
-        if _NAMES.match(file.name):
-            level = _level_in(file)
-            if level is not None:
-                found.append((level, file))
+        if _NAMES.match(file.name) and (levels := _levels_in(file)):
+            found.append((levels[-1], file))
+            if max(levels) - min(levels) > SAME_LEVEL:
+                notes[file] = (
+                    f"Fermi level: {file.name} has {min(levels):.4f} to {max(levels):.4f} eV, of which the "
+                    f"last, {levels[-1]:.4f} eV, counts; is it of the structure of the Hamiltonian?"
+                )
     # Of scf and nscf, the charge density and its level are those of the scf run.
     found.sort(key=lambda entry: "nscf" in entry[1].name.lower())
     for level, file in found[1:]:
@@ -63,7 +86,12 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
                 f"{file}: its Fermi level is {level} eV, but {found[0][1].name} has {found[0][0]} eV; "
                 "expected one scf run in the folder, or give fermi_level."
             )
-    return found[0] if found else None
+        if abs(level - found[0][0]) > SAME_LEVEL:
+            first, counts = found[0][1], found[0][0]
+            notes[file] = (
+                f"Fermi level: {file.name} says {level:.4f} eV, {first.name} {counts:.4f} eV, which counts"
+            )
+    return ToldLevel(*found[0], tuple(notes.values())) if found else None
 
 
 def level_of_inputs(
@@ -120,9 +148,9 @@ def _level_in_json(file: Path) -> float | None:
     return float(level) if number and abs(level) < LARGEST else None
 
 
-def _level_in(file: Path) -> float | None:
-    """The level of the last iteration."""
-    last: dict[bytes, tuple[bytes, ...]] = {}
+def _levels_in(file: Path) -> list[float]:
+    """The first level, the last one, and between them the lowest and highest; of one kind of words."""
+    last: dict[bytes, list[float]] = {}
     rest = b""
     for piece in pieces(file):
         text = rest + piece.lower()
@@ -131,18 +159,17 @@ def _level_in(file: Path) -> float | None:
         for words, pattern in _LEVELS.items():
             for place in _places(words, text):
                 if match := pattern.match(text, place):
-                    last[words] = match.groups()
-    for words in _LEVELS:
-        if words in last:
-            values = [float(number) for number in last[words]]
-            level = sum(values) / len(values)
-            if not abs(level) < LARGEST:
-                raise InputError(
-                    f"{file}: its Fermi level is {level:g} eV, expected one below {LARGEST:g}; the file "
-                    "looks damaged, take it away or give fermi_level."
-                )
-            return level
-    return None
+                    values = [float(number) for number in match.groups()]
+                    known = last.get(words, [])
+                    extremes = [min(known), max(known)] if known else []
+                    last[words] = [*known[:1], *extremes, sum(values) / len(values)]
+    levels = next((last[words] for words in _LEVELS if words in last), [])
+    if levels and not abs(levels[-1]) < LARGEST:
+        raise InputError(
+            f"{file}: its Fermi level is {levels[-1]:g} eV, expected one below {LARGEST:g}; the file looks "
+            "damaged, take it away or give fermi_level."
+        )
+    return levels
 
 
 def _places(words: bytes, text: bytes) -> Iterator[int]:
