@@ -43,12 +43,17 @@ def with_filling(model: WannierModel, electrons: float, origin: str) -> WannierM
     filled = round(electrons / capacity * energy.size)
     filled = min(max(filled, 1), energy.size - 1)
     level = float((energy[filled - 1] + energy[filled]) / 2)
-    note = f"Fermi level: {level:.4f} eV holds {electrons:g} electrons per cell ({origin})"
+    mesh = "x".join(map(str, _mesh(model).shape))
+    note = f"Fermi level: {level:.4f} eV holds {electrons:g} electrons per cell on {mesh} k points ({origin})"
     return replace(model, fermi_level=level).noted(note)
 
 
+def _mesh(model: WannierModel) -> KMesh:
+    return KMesh.of_spacing(model.lattice, model.periodic, _SPACING)
+
+
 def _energies(model: WannierModel) -> np.ndarray:
-    mesh = KMesh.of_spacing(model.lattice, model.periodic, _SPACING)
+    mesh = _mesh(model)
     if mesh.size > _MOST_POINTS:
         raise InputError(
             f"model {model.name!r}: electrons would be counted on {mesh.size} k points, expected at most "

@@ -219,7 +219,7 @@ def test_no_number_is_taken_for_rounding_beside_a_larger_one(browser, tmp_path):
     page.choose("Materials", "all")
     page.wait(lambda: page.kept() == 3)
     columns = [f"{kind}_xy_z" for kind in ("conventional", "conserved", "proper")]
-    words = ("--columns", ",".join(["name", *columns]), "--sort", "-dimension")
+    words = ("--columns", ",".join(["name", *columns]), "--sort", "-dimension", "--mixed")
     shown = spinscreen("screen", str(store.path), *words, env={"COLUMNS": "300"}).stdout
     rows = [[cell.strip() for cell in line.split("│")[2:-1]] for line in shown.splitlines() if "│" in line]
     expected = {row[0]: row[1:] for row in rows}

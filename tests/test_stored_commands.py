@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from command_line import spinscreen
 from figures import assert_drawn
+from support import random_model
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import find_materials, library
@@ -165,6 +166,24 @@ def test_tables_keep_ids_whole_in_a_pipe_and_numbers_readable_in_a_terminal(fold
     ).stdout
     assert max(map(len, terminal.splitlines()[3:])) < 120  # with the codes of colours
     assert "conserved_xy_z" in terminal
+
+
+def test_each_kind_has_a_table_with_its_units(tmp_path):
+    store = Store.at(tmp_path / "r.zarr")
+    answers = ["conventional_hall_conductivity", "conserved_hall_conductivity"]
+    for name, model in (("layer", library.load("kane_mele")), ("crystal", random_model(1))):
+        store.publish(
+            compute(model, 4, [0.0], quantities=answers).assign_attrs(material=name), f"{name}-0000000001"
+        )
+    store.build_catalog()
+    shown = spinscreen("screen", "r.zarr", cwd=tmp_path).stdout
+    crystals, layers = shown.split("1 layer")
+    assert crystals.startswith("1 crystal")
+    assert crystals.count("((ħ/e) S/cm)") == layers.count("(e/2π)") == 3
+    assert "S/cm" not in layers
+    # In one ranking they have one table, with the unit in each cell.
+    mixed = spinscreen("screen", "r.zarr", "--sort", "conserved_xy_z", "--mixed", cwd=tmp_path).stdout
+    assert mixed.startswith("2 materials")
 
 
 def test_columns_of_conditions_are_shown_with_units(folder):

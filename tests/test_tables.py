@@ -82,6 +82,14 @@ def test_a_number_in_a_gap_and_its_error_may_both_be_rounding(warm):
     assert [cell.strip() for cell in row_with(text_of(result_table(here, sample)), "density_of_states")][
         2
     ] == "0"
+    # Neither is what a gap makes zero to eight digits.
+    name, component = "anomalous_hall_conductivity", {"current_axis": 0, "field_axis": 1}
+    here[name].attrs.pop("independent_components", None)
+    here[name].values[...] = here[f"{name}_error"].values[...] = 0.0
+    for size, shown in ((1.3e-8, "0"), (1.3e-3, "0.0013±0.0013")):
+        here[name][component] = here[f"{name}_error"][component] = size * CONDUCTANCE / (2 * np.pi)
+        found = [cell.strip() for cell in row_with(text_of(result_table(here, sample)), name)]
+        assert found[2] == shown
     here["density_of_states_error"].values[...] = 0.1
     assert "0.00±0.10" in row_with(text_of(result_table(here, sample)), "density_of_states")[2]
 

@@ -112,3 +112,22 @@ def test_errors_and_warnings_are_one_line(monkeypatch):
     assert first.startswith("error: [/x] long")
     assert first.endswith("\\nforged: line")
     assert second == r"warning: model '[red]': a \x1b[31m note"
+
+
+def test_a_table_that_is_too_wide_is_lines_with_every_number_whole():
+    table = Table(title="Pt at 18.0946 eV")
+    for heading in ("component", "T4", "T6\n(S/cm)"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("xy_z", "2152.3±2.3", "1614±52")
+    table.add_row("yz_x", "", "-1614±52")
+    shown = {}
+    for width in (30, 80):
+        screen = Terminal(file=io.StringIO(), force_terminal=True, color_system=None, width=width, height=25)
+        screen.print(table)
+        shown[width] = screen.file.getvalue()
+    assert shown[30].splitlines() == [
+        "Pt at 18.0946 eV",
+        "component: xy_z, T4: 2152.3±2.3, T6 (S/cm): 1614±52",
+        "component: yz_x, T6 (S/cm): -1614±52",
+    ]
+    assert "│ xy_z      │ 2152.3±2.3 │ 1614±52  │" in shown[80]

@@ -13,12 +13,13 @@ from ..observables import Observables
 from ..place import StoreLike
 from ..results import column_units, rounding_of
 from ..results import unit_of as unit_of
+from ..results.units import ROUNDING, SHOWN_AS_ZERO
 from .reading import open_catalog
 
 
 class ShownUnit(NamedTuple):
     """factor : from the number that is stored to the one that is shown
-    rounding : size of a shown number that may be what rounding leaves of zero
+    rounding : size of a number, with its error, up to which 0 is shown for it
     """
 
     factor: float
@@ -45,7 +46,8 @@ def shown_units_of(catalog: xr.Dataset, columns: Sequence[str]) -> Mapping[str, 
 
 def _shown(column: str, dimension: int, unit: str) -> ShownUnit:
     factor, name = natural_unit(unit)
-    return ShownUnit(factor, name, factor * rounding_of(column.partition("_")[0], dimension))
+    rounding = rounding_of(column.partition("_")[0], dimension) * SHOWN_AS_ZERO / ROUNDING
+    return ShownUnit(factor, name, factor * rounding)
 
 
 def _given_or_computed(catalog: xr.Dataset, column: str) -> str | None:

@@ -14,7 +14,7 @@ from spinscreen.kernels import QUANTITIES, Integral
 from ..catalog import scalar_columns
 from ..catalog.shown_units import shown_units_of
 from ..observables import Observables, short_name
-from ..results import TENSORS
+from ..results import TENSORS, rounding_of
 
 #: Columns that the table begins with, those that there are; components follow.
 _FIRST = ("formula", "space_group", "gap")
@@ -77,13 +77,11 @@ def told_columns(table: xr.Dataset) -> list[str]:
     found = list(scalar_columns(table))
     kinds = tuple(f"{kind}_" for kind in _BY_COMPONENT)
     ours = [name for name in found if name.startswith(kinds) and "heading" not in table[name].attrs]
-    units = shown_units_of(table, ours)
     known = table["dimension"].values if "dimension" in table else np.zeros(table.sizes["material"])
     dimensions = np.nan_to_num(known).astype(int).tolist()
 
     def vanishes(name: str) -> bool:
-        floors = {d: shown.rounding / abs(shown.factor) for d, shown in units.get(name, {}).items()}
-        limits = np.array([floors.get(d, 0.0) for d in dimensions])
+        limits = np.array([rounding_of(name.partition("_")[0], dimension) for dimension in dimensions])
         return bool((np.nan_to_num(np.abs(table[name].values)) <= limits).all())
 
     beside: dict[str, list[str]] = {}

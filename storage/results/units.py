@@ -27,6 +27,9 @@ _ENDINGS = ("_error", "_max", "_sensitivity")
 #: Share of what is as good as zero in its unit that may be rounding.
 ROUNDING = 1e-5
 
+#: The same below which tables show 0 for a number and its error: digits of what a gap makes zero say nothing.
+SHOWN_AS_ZERO = 1e-3
+
 #: Units of columns that are not components of a tensor.
 _UNITS = {
     "fermi_level": "eV",

@@ -21,7 +21,7 @@ from spinscreen.storage import (
 )
 from spinscreen.storage.attributes import texts_of
 from spinscreen.storage.component import AXIS_DIMS
-from spinscreen.storage.results.units import ROUNDING
+from spinscreen.storage.results.units import SHOWN_AS_ZERO
 
 from .numbers import with_error
 from .terminal import one_line
@@ -214,13 +214,13 @@ def _components(values: xr.DataArray, numbers: np.ndarray, sample: Sample) -> It
 
 
 def _rounding(name: str, sample: Sample) -> float:
-    """Size of a quantity, in its stored unit, that may be what rounding leaves of zero."""
+    """Size of a quantity, in its stored unit, up to which it is no more than zero."""
     quantity = QUANTITIES.get(name)
-    return ROUNDING * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
+    return SHOWN_AS_ZERO * quantity.absolute_tolerance(sample) if isinstance(quantity, Integral) else 0.0
 
 
 def _is_rounding(here: xr.Dataset, name: str, place: tuple[int, ...], sample: Sample) -> bool:
-    """True where neither a value nor its error is more than rounding; an unknown error may be more."""
+    """True where neither a value nor its error is more than zero; an unknown error may be more."""
     bars = here.get(error_name(name))
     sizes = [abs(float(values.values[place])) for values in (here[name], bars) if values is not None]
     return all(size <= _rounding(name, sample) for size in sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Column that says in which units a row is.
 _DIMENSION = "dimension"
+
+#: What materials are called by it; 0 where that is not known.
+_NOUNS: Mapping[int, str] = {3: "crystal", 2: "layer", 1: "chain", 0: "other material"}
 
 #: What is behind the name of a column in that of its largest value in the scan.
 _PEAK = "_max"
@@ -80,8 +84,9 @@ def screen_store(
         # Results of the first versions do not say how many dimensions they have.
         beside = screen(store, where, sort, top, errors, kept, campaign, latest, mixed)
     shown = _Shown(found, beside, shown_units(store, list(found.columns)), asked == ["all"])
-    for table in shown.tables():
-        out.print(table)
+    for part in [shown] if mixed else shown.kinds():
+        for table in part.tables():
+            out.print(table)
     _tell(found, shown)
 
 
@@ -119,6 +124,7 @@ class _Shown:
         self._found, self._beside, self._units = found, beside, units
         known = beside[_DIMENSION] if _DIMENSION in beside else [0] * len(found)
         self._dimensions = [int(d) if d in (1, 2, 3) else 0 for d in known]
+        self._noun = "material"
         self.zero: Sequence[str] = ()
         if everything and out.is_terminal and len(found):
             self.zero = [c for c in self.columns if self._is_zero(c)]
@@ -130,9 +136,22 @@ class _Shown:
         factors = [self._unit(c, d).factor for c in self.columns for d in set(self._dimensions)]
         return next((factor for factor in factors if factor != 1), 0.0)
 
+    def kinds(self) -> Iterator[_Shown]:
+        """Crystals, layers and chains by themselves where a column has another unit for each of them."""
+        dimensions = set(self._dimensions)
+        if all(len({self._unit(column, d).unit for d in dimensions}) < 2 for column in self.columns):
+            yield self
+            return
+        for dimension in sorted(dimensions, reverse=True):
+            rows = [n for n, d in enumerate(self._dimensions) if d == dimension]
+            part = copy(self)
+            part._found, part._beside = self._found.iloc[rows], self._beside.iloc[rows]
+            part._dimensions, part._noun = [dimension] * len(rows), _NOUNS[dimension]
+            yield part
+
     def tables(self) -> Iterator[Table]:
         """One row a material where the terminal is wide enough, else materials side by side."""
-        title = counted(len(self._found), "material")
+        title = counted(len(self._found), self._noun)
         table = Table(title=title, title_justify="left")
         table.add_column("material", no_wrap=True)
         for column in self.columns:

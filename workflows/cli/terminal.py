@@ -7,7 +7,9 @@ import unicodedata
 import warnings
 from typing import Any
 
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, Group
+from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
 #: What stands for a character that the terminal's encoding lacks; others are shown by their number.
@@ -79,6 +81,14 @@ class Terminal(Console):
             printable(text, self.encoding), **options | {"markup": False, "emoji": False}
         )
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, tables for which a terminal is too narrow as lines: no number loses its end."""
+        tables = [table for thing in objects for table in _parts(thing)]
+        endless = self.options.update(width=_ENDLESS)
+        if any(Measurement.get(self, endless, table).minimum > self.width for table in tables):
+            objects, options = tuple(map(_as_lines, objects)), options | {"soft_wrap": True}
+        super().print(*objects, **options)
+
     def say(self, *words: str, style: str | None = None) -> None:
         """Print one message, its lines unbroken: paths in it can be copied."""
         self.print(*words, style=style, soft_wrap=True)
@@ -89,6 +99,29 @@ class Terminal(Console):
         self.print(
             text.append(printable(one_line(message), self.encoding), style="not bold default"), soft_wrap=True
         )
+
+
+def _parts(thing: object) -> list[Table]:
+    """The tables in what is printed."""
+    if isinstance(thing, Group):
+        return [table for part in thing.renderables for table in _parts(part)]
+    return [thing] if isinstance(thing, Table) else []
+
+
+def _as_lines(thing: Any) -> Any:
+    """Tables as lines, a row each, with the heading before each cell."""
+    if not (tables := _parts(thing)):
+        return thing
+    lines = []
+    for table in tables:
+        rows = zip(*(column.cells for column in table.columns), strict=True)
+        headings = [
+            f"{column.header}: ".replace("\n", " ") if table.show_header else "" for column in table.columns
+        ]
+        cells = ([h + str(cell) for h, cell in zip(headings, row, strict=True) if str(cell)] for row in rows)
+        between = ", " if table.show_header else "  "
+        lines += [*filter(None, [table.title]), *map(between.join, cells), *filter(None, [table.caption])]
+    return "\n".join(map(str, lines))
 
 
 out = Terminal()
