@@ -28,7 +28,7 @@ from spinscreen.storage.page import report as report_module
 from spinscreen.storage.page.columns import told_columns
 from spinscreen.storage.page.document import page_html
 from spinscreen.storage.page.material import material_page
-from spinscreen.storage.page.packing import json_bytes, packed_column, packed_material
+from spinscreen.storage.page.packing import json_bytes, known_digits, packed_column, packed_material
 from spinscreen.storage.page.report import _fair_share
 from spinscreen.storage.page.table import ResultTable
 from spinscreen.storage.results.units import TENSORS
@@ -112,12 +112,34 @@ def test_numbers_at_the_fermi_level_are_those_of_the_store(store):
     for tensor in header["tensors"]:
         stored = here[tensor["name"]]
         # Seven digits are written.
-        np.testing.assert_allclose(np.array(tensor["values"], dtype=float), stored.values, rtol=1e-6)
+        found, wanted = np.array(tensor["values"], dtype=float), stored.values
+        for place in [] if tensor["forbidden"] == "all" else tensor["forbidden"]:
+            # 0 where symmetry forbids what is no more than its error.
+            error = here.get(f"{tensor['name']}_error")
+            if found[tuple(place)] == 0.0 and error is not None:
+                assert abs(wanted[tuple(place)]) <= error.values[tuple(place)]
+                found[tuple(place)] = wanted[tuple(place)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6 * np.nanmax(np.abs(wanted)))
         assert tensor["dims"] == list(stored.dims)
     assert header["level"] == pytest.approx(0.1)
     first = header["curves"][0]
     wanted = dataset.spinscreen.component(first["variable"], first["component"]).sortby("fermi_energy")
-    np.testing.assert_allclose(curves[0], wanted.values, rtol=2**-10, atol=1e-9 * float(abs(wanted).max()))
+    # Half a step of an eighth of the error, where there are errors.
+    error = np.abs(curves[1]) if first["error"] else 0.0
+    allowed = 2**-10 * np.abs(wanted.values) + 1e-9 * float(abs(wanted).max()) + error / 8
+    assert (np.abs(curves[0] - wanted.values) <= allowed).all()
+
+
+def test_curves_are_kept_as_far_as_they_are_known():
+    rng = np.random.default_rng(0)
+    values, errors = rng.normal(size=300), 10.0 ** rng.uniform(-6, 0, size=300)
+    errors[:3] = 0.0, np.nan, np.inf
+    told, bars = known_digits(values, errors)
+    np.testing.assert_array_equal(told[:3], values[:3])
+    np.testing.assert_array_equal(bars[:3], errors[:3])
+    assert (np.abs(told - values)[3:] <= errors[3:] / 8).all()
+    # Never smaller, and by an eighth larger at most.
+    assert ((bars[3:] >= errors[3:]) & (bars[3:] <= errors[3:] * 1.125)).all()
 
 
 def test_layers_are_shown_in_quanta_as_everywhere(store):

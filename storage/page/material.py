@@ -26,7 +26,7 @@ from ..place import MATERIALS, Place
 from ..results import is_old_group, read_material
 from ..results.rows import quality_of
 from ..schema import error_name, is_error
-from .packing import packed_material
+from .packing import known_digits, packed_material
 
 #: Variables whose curves come first where there is no room for all of them.
 _FIRST = (
@@ -166,7 +166,7 @@ def _add_curves(page: MaterialPage, variables: list[_Variable]) -> None:
     curves = [curve for variable in variables for curve in variable.curves()]
     for curve in sorted(curves, key=lambda curve: curve.rank):
         page.header["curves"].append({**curve.told, "error": curve.errors is not None})
-        page.curves += [curve.values] if curve.errors is None else [curve.values, curve.errors]
+        page.curves += [curve.values] if curve.errors is None else [*known_digits(curve.values, curve.errors)]
 
 
 def _told(value: Any) -> str:
@@ -262,8 +262,7 @@ class _Variable:
         """What the page says of it: labels of its dims, values at one energy, what symmetry says."""
         attributes = self._array.attrs
         independent = "" if self._independent is None else attributes["independent_components"]
-        here = None if at is None else _short(self.values[..., at], _DIGITS)
-        bars = None if at is None or self.errors is None else _short(self.errors[..., at], _DIGITS_OF_ERRORS)
+        here, bars = (None, None) if at is None else self._at(at)
         allowed_none = self._independent is not None and not self._independent and bool(self.dims)
         return {
             "name": self.name,
@@ -281,6 +280,22 @@ class _Variable:
             "note": str(attributes.get("note", "")),
             "known_symmetry": bool(independent) or allowed_none,
         }
+
+    def _at(self, at: int) -> tuple[list[Any], list[Any] | None]:
+        """Values and errors at one energy. What symmetry forbids is 0 where it is no more than its error, or
+        rounding: its digits are noise, of which a report for many materials has no room.
+        """
+        values = self.values[..., at].copy()
+        errors = None if self.errors is None else self.errors[..., at].copy()
+        with np.errstate(invalid="ignore"):
+            largest = np.nanmax(np.abs(values), initial=0.0)
+        for place in self._forbidden or ():
+            noise = _SMALL * largest if errors is None else max(_SMALL * largest, float(errors[place]))
+            if abs(values[place]) <= noise:
+                values[place] = 0.0
+                if errors is not None:
+                    errors[place] = 0.0
+        return _short(values, _DIGITS), None if errors is None else _short(errors, _DIGITS_OF_ERRORS)
 
     def curves(self) -> Iterator[_Curve]:
         """Those of components that others do not follow from."""

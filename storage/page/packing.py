@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,7 +48,7 @@ def packed_column(values: NDArray[np.float64]) -> bytes:
 def packed_material(header: Mapping[str, Any], curves: Sequence[NDArray[np.float64]]) -> bytes:
     """What the page shows of a material, and its curves: length of the header, header, curves, deflated.
 
-    curves : each (energy,); 11 bits of every number are kept, and the header gets the scale of each
+    curves : each (energy,); at least 10 bits of every number are kept, and the header gets the scale of each
     """
     scales = [_scale(curve) for curve in curves]
     head = json_bytes({**header, "scales": scales})
@@ -57,8 +58,22 @@ def packed_material(header: Mapping[str, Any], curves: Sequence[NDArray[np.float
 
 
 def _scale(curve: NDArray) -> float:
-    sizes = np.abs(curve[np.isfinite(curve)])
-    return float(sizes.max(initial=0.0)) / _LARGEST or 1.0
+    """A power of two, which keeps the last bits of numbers that end in zeros."""
+    largest = float(np.abs(curve[np.isfinite(curve)]).max(initial=0.0)) / _LARGEST
+    return math.ldexp(1.0, math.frexp(largest)[1]) if largest else 1.0
+
+
+def known_digits(
+    values: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values to an eighth of their errors, errors rounded up to four bits: what is beyond is noise that does
+    not deflate.
+    """
+    known = np.isfinite(errors) & (errors > 0) & np.isfinite(values)
+    mantissa, exponent = np.frexp(np.where(known, errors, 1.0))
+    step = np.ldexp(0.125, exponent - 1)
+    told = np.where(known, np.round(np.where(known, values, 0.0) / step) * step, values)
+    return told, np.where(known, np.ldexp(np.ceil(mantissa * 16) / 16, exponent), errors)
 
 
 def _planes(values: NDArray) -> bytes:

@@ -153,7 +153,7 @@ function tensorTables(tensor, quantities) {
     const value = nested(tensor.values, place);
     const error = tensor.errors ? nested(tensor.errors, place) : undefined;
     if (tensor.dims.length && (forbidden === null || forbidden.has(key(place)))) {
-      return make("td", { class: "forbidden", title: `forbidden by symmetry; computed: ${withError(value ?? NaN, error)}` }, "0",
+      return make("td", { class: "forbidden", title: `forbidden by symmetry; computed: ${value === 0 && error === 0 ? "no more than its error" : withError(value ?? NaN, error)}` }, "0",
         make("span", { class: "offscreen" }, " by symmetry"));
     }
     const bar = error ?? (tensor.errors ? NaN : undefined);
