@@ -316,7 +316,11 @@ def _told(problem: ValidationError, given: Mapping[str, Any]) -> str:
     error = problem.errors()[0]
     name = str(error["loc"][0])
     if name in ("id", "path"):
-        return f"expected an id and a path, found {quoted(given.get('id'))}, {quoted(given.get('path'))}."
+        columns = ", ".join(map(str, given))
+        return (
+            f"expected an id and a path, found {quoted(given.get('id'))}, {quoted(given.get('path'))} in the "
+            f"columns {columns[:60]}."
+        )
     field = ManifestEntry.model_fields.get(name)
     unit = f" ({field.description})" if field and field.description else ""
     return f"{name}{unit}: {error['msg'][0].lower()}{error['msg'][1:]}, found {quoted(error['input'])}."

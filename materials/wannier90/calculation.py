@@ -22,6 +22,7 @@ from .checkpoint import Checkpoint, read_checkpoint
 from .consistency import check_cells, check_centres, check_gauge, check_position, home_centres
 from .hermitian import HermitianMatrices
 from .mesh_consistency import (
+    check_degeneracies,
     check_images,
     check_nearest,
     check_translations,
@@ -31,7 +32,7 @@ from .mesh_consistency import (
 )
 from .mesh_images import TOLERANCE, images_of
 from .nnkp import read_asked_projections, read_cell_of_nnkp
-from .places import check_order, check_same_atoms, check_same_centres
+from .places import check_centres_file
 from .spin import ab_initio_spin, check_same_calculation, to_lattice
 from .spin_axes import check_axes
 from .tight_binding_files import RawMatrices, read_hr, read_r, read_tb
@@ -100,25 +101,9 @@ class Wannier90Files(UnopenedFiles):
             if gauge is not None:
                 check_centres(source, gauge.centres, self.raw, cell)
         if cell is not None and "centres" in self.files:
-            self._check_centres_file(cell)
-
-    def _check_centres_file(self, cell: NDArray[np.float64]) -> None:
-        path = self.files["centres"]
-        try:
-            centres, atoms = read_centres(path)
-        except InputError:
-            # Whoever needs it is told.
-            return
-        if self.raw.position is not None:
-            source = self.files.get("tb") or self.files.get("r") or self.hamiltonian_file
-            check_same_centres(
-                path, centres, source, home_centres(self.raw.position, self.raw.translations), cell
-            )
-        if self.win is None:
-            return
-        check_same_atoms(path, atoms, self.win.path, self.win.atoms, cell)
-        if self.centres_kind == "centres" and self.raw.position is None:
-            check_order(path, centres, self.win.projections, self.win.atoms, cell, bool(self.spinors))
+            is_used = self.centres_kind == "centres" and self.raw.position is None
+            source = self.files.get("tb") or self.files.get("r") or hamiltonian
+            check_centres_file(self.files["centres"], (source, self.raw), win, cell, is_used)
 
     def check_cell(self, cell: NDArray[np.float64], origin: str) -> None:
         """Raises InputError where a cell (3, 3) angstrom that `origin` says is not that of the R vectors."""
@@ -336,13 +321,7 @@ class Wannier90Files(UnopenedFiles):
             raise InputError(
                 f"{path}: for an R vector its negative is missing, expected both; the file is incomplete."
             )
-        uneven = np.flatnonzero(self.raw.degeneracy != self.raw.degeneracy[opposite])
-        if len(uneven):
-            vector = " ".join(map(str, self.raw.translations[uneven[0]].tolist()))
-            raise InputError(
-                f"{path}: the degeneracy of R = {vector} is {self.raw.degeneracy[uneven[0]]}, but that of -R "
-                f"{self.raw.degeneracy[opposite[uneven[0]]]}, expected the same; the file is damaged."
-            )
+        check_degeneracies(path, self.raw, opposite)
         size = non_hermitian_part(self.raw.hamiltonian, opposite)
         if size > HERMITICITY_TOLERANCE:
             raise InputError(

@@ -14,6 +14,7 @@ from spinscreen.kernels import InputError
 
 from ..matrices import opposite_rows
 from .checkpoint import Checkpoint
+from .tight_binding_files import RawMatrices
 from .wigner_seitz import MinimalImages, WignerSeitz
 from .win import WinFile
 
@@ -112,6 +113,17 @@ def check_translations(
         raise InputError(
             f"{hamiltonian}: its R vectors are not the shortest of the mesh {_listed(found[0])} in {whose}; "
             f"the cell is damaged or of another calculation{hint}"
+        )
+
+
+def check_degeneracies(path: Path, raw: RawMatrices, opposite: NDArray[np.int64]) -> None:
+    """Raises InputError where the degeneracy of an R vector is not that of -R; opposite : the row of -R."""
+    uneven = np.flatnonzero(raw.degeneracy != raw.degeneracy[opposite])
+    if len(uneven):
+        vector = " ".join(map(str, raw.translations[uneven[0]].tolist()))
+        raise InputError(
+            f"{path}: the degeneracy of R = {vector} is {raw.degeneracy[uneven[0]]}, but that of -R "
+            f"{raw.degeneracy[opposite[uneven[0]]]}, expected the same; the file is damaged."
         )
 
 

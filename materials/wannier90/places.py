@@ -12,6 +12,10 @@ from spinscreen.kernels import InputError
 
 from ..model import Atom
 from ..trial_orbitals import Order, expand_projections, has_random, parse_projections
+from .centres import read_centres
+from .consistency import home_centres
+from .tight_binding_files import RawMatrices
+from .win import WinFile
 
 #: angstrom: files of one run agree far better, but for lattice vectors.
 _SAME_PLACE = 0.05
@@ -19,6 +23,32 @@ _SAME_PLACE = 0.05
 #: angstrom: functions stay as near to their sites as this (0.8 in Pt, Fe and GaAs); in another order one is
 #: farther from its own, by this factor and length, and all together by the second factor.
 _NEAR, _FARTHER, _BEYOND, _TOGETHER = 1.1, 1.5, 0.3, 2.0
+
+
+def check_centres_file(
+    path: Path,
+    written: tuple[Path, RawMatrices],
+    win: WinFile | None,
+    cell: NDArray[np.float64],
+    is_used: bool,
+) -> None:
+    """Raises InputError where a _centres.xyz has other places than the files beside it.
+
+    written : the _tb.dat or _r.dat, and what stands in it; is_used : its centres are those of the model
+    """
+    try:
+        centres, atoms = read_centres(path)
+    except InputError:
+        # Whoever needs it is told.
+        return
+    source, raw = written
+    if raw.position is not None:
+        check_same_centres(path, centres, source, home_centres(raw.position, raw.translations), cell)
+    if win is None:
+        return
+    check_same_atoms(path, atoms, win.path, win.atoms, cell)
+    if is_used:
+        check_order(path, centres, win.projections, win.atoms, cell, bool(win.logical("spinors")))
 
 
 def check_same_centres(
