@@ -172,6 +172,7 @@ def test_each_quantity_shows_its_own_largest_component(result):
     [
         (("dos", "xy_z"), "component: expected a name"),
         (("nonsense",), "quantity: 'nonsense' is not in the dataset, expected one of"),
+        (("thermal",), "for it compute quantities=thermal_hall_conductivity, at a temperature such as 300"),
         ((["dos", "anomalous"],), "component: .* is no component of anomalous"),
         ((["dos", "carrier_density"],), "expected quantities of one unit in one figure, found"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
-from spinscreen.kernels import InputError, short
+from spinscreen.kernels import QUANTITIES, InputError, Integral, short
 
 from ..component import Component
 from ..fermi_level import at_level
@@ -31,7 +31,13 @@ NERNST = {name.replace("hall", "nernst"): text for name, text in HALL.items()}
 GROUPS = {"hall": tuple(HALL), "nernst": tuple(NERNST)}
 
 #: Other names of one quantity; those of columns are known as well.
-_SHORT = {"dos": "density_of_states", "magnetization": "circulation_magnetization", **TENSORS}
+_SHORT = {
+    "dos": "density_of_states",
+    "magnetization": "circulation_magnetization",
+    "drude": "drude_weight",
+    "thermal": "thermal_hall_conductivity",
+    **TENSORS,
+}
 
 
 def check_hall(names: Iterable[str]) -> None:
@@ -48,6 +54,15 @@ def hall_variable(dataset: xr.Dataset) -> xr.DataArray:
     """The first of the Hall conductivities of an observable. Raises InputError where there is none."""
     check_hall(map(str, dataset.data_vars))
     return dataset[next(name for name in HALL if name in dataset)]
+
+
+def _how_to_get(names: Sequence[str]) -> str:
+    """What to compute for quantities that are known and were not."""
+    found = [quantity for name in names if isinstance(quantity := QUANTITIES.get(name), Integral)]
+    if not found:
+        return ""
+    warm = ", at a temperature such as 300" if any(quantity.needs_temperature for quantity in found) else ""
+    return f"; for it compute quantities={','.join(quantity.name for quantity in found)}{warm}"
 
 
 def chosen_quantities(dataset: xr.Dataset, wanted: str | Sequence[str] | None = None) -> tuple[str, ...]:
@@ -69,10 +84,12 @@ def chosen_quantities(dataset: xr.Dataset, wanted: str | Sequence[str] | None = 
         return found
     chosen: dict[str, None] = {}
     for word in [wanted] if isinstance(wanted, str) else wanted:
-        members = [name for name in GROUPS.get(word, (_SHORT.get(word, word),)) if name in known]
+        meant = GROUPS.get(word, (_SHORT.get(word, word),))
+        members = [name for name in meant if name in known]
         if not members:
             raise InputError(
-                f"quantity: {short(word)} is not in the dataset, expected one of {', '.join(known)}."
+                f"quantity: {short(word)} is not in the dataset, expected one of {', '.join(known)}"
+                f"{_how_to_get(meant)}."
             )
         chosen |= dict.fromkeys(members)
     return tuple(chosen)
