@@ -14,6 +14,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from . import report
 from .campaigns import many_tiny_materials
 from .cases import models, processor
+from .convergence import convergence
 from .peers import peers
 from .scaling import cost_of_mesh, many_materials, peak_memory, workers_and_overhead
 from .small import small_materials
@@ -33,6 +34,7 @@ _PARTS = {
     "large memory": lambda options: peak_memory(128, 200),
     "campaign": lambda options: many_tiny_materials(),
     "peers": lambda options: peers(options.wannierberri_python),
+    "convergence": lambda options: convergence(options.wannierberri_python),
 }
 
 

@@ -36,3 +36,10 @@ def test_the_performance_page_is_made_of_what_was_measured(tmp_path):
     report.write(json.loads((DOCS / "performance.json").read_text()), tmp_path)
     assert (tmp_path / "performance.md").read_text() == page
     assert_drawn(tmp_path / "performance.png")
+
+
+def test_an_error_is_reached_where_all_later_runs_are_below_it():
+    runs = [(100, 0.1, 0.04, 0.2), (200, 0.2, 0.06, 0.2), (400, 0.4, 0.009, 0.02)]
+    row = report._convergence_row("adaptive", runs)
+    assert row == ("adaptive", "400, 0.4 s", "400, 0.4 s", "not reached", "0.9 % (bar 2 %), 400, 0.4 s")
+    assert report._convergence_row("peer", [(1, 2.0, 0.5, None)])[-1] == "50 %, 1, 2 s"
