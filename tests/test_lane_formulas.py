@@ -145,8 +145,10 @@ def test_levels_that_may_meet(seed, threshold):
     bands = solve_bands(bloch_operators(operators, POINTS, True), Resolution(threshold))
     plain = with_matrices(bands)
     rng = np.random.default_rng(seed)
-    neighbours = doubt.Neighbours.of(bands.energy, rng.normal(size=(11, 6, 3)), np.zeros((11, 6)))
-    found, expected = (doubt.meetings(each, neighbours, -9.0, 9.0) for each in (bands, plain))
+    slopes = rng.normal(size=(11, 6, 3))
+    neighbours = doubt.Neighbours.of(bands.energy, slopes, np.zeros((11, 6)))
+    given = neighbours, slopes, 0.1 * np.eye(3), -9.0, 9.0
+    found, expected = (doubt.meetings(each, *given) for each in (bands, plain))
     assert len(found.rows)
     for name in ("rows", "bound", "speed", "size", "overlap"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-11)
