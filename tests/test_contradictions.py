@@ -407,3 +407,19 @@ def test_lines_that_end_with_carriage_returns_alone(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r"))
     with refused("toy_tb.dat: its lines end with carriage returns alone"):
         load_model(tmp_path)
+
+
+def test_centres_of_wannier_tools(tmp_path):
+    model = load_model(gallium_arsenide(tmp_path))
+    for name in ("_centres.xyz", ".win"):
+        (tmp_path / f"{SEED}{name}").unlink()
+    cell = "\n".join(" ".join(f"{x:.6f}" for x in vector) for vector in model.lattice)
+    atoms = "ATOM_POSITIONS\n2\nDirect\nGa 0 0 0\nAs 0.25 0.25 0.25\n"
+    text = f"LATTICE\nAngstrom\n{cell}\n{atoms}PROJECTORS\n1 1\nGa s\nAs s\n"
+    centres = "WANNIER_CENTRES\nDirect\n0 0 0\n0.25 0.25 0.25\n\nSURFACE\n1 0 0\n"
+    (tmp_path / "wt.in").write_text(f"{text}{centres}")
+    found = load_model(tmp_path)
+    np.testing.assert_allclose(found.centres, model.centres, atol=1e-6)
+    assert "position: Wannier centres of wt.in only" in found.provenance.notes
+    (tmp_path / "wt.in").write_text(f"{text}WANNIER_CENTRES\nCartesian\n0 0 0\n1.41325 1.41325 1.41325\n")
+    np.testing.assert_allclose(load_model(tmp_path).centres, model.centres, atol=1e-6)

@@ -28,10 +28,11 @@ from .scf_outputs import (
     SAME_LEVEL,
     level_of_inputs,
     level_of_outputs,
-    soc_of_wannier_tools,
     told_by_outputs,
+    wannier_tools_beside,
 )
 from .trial_orbitals import FoundTrialOrbitals, find_trial_orbitals
+from .wannier_tools import WannierToolsInput
 from .win import WinFile
 
 _T = TypeVar("_T")
@@ -77,9 +78,16 @@ def read_model(
         sites = np.array([orbital.position for orbital in trial.orbitals.orbitals])
         translations = hamiltonian.translations
         position = HermitianMatrices(translations, centre_position(translations, sites), None)
+    tools = _wannier_tools(files, cell) if files.position_source == "none" else None
+    if tools is not None and tools.centres is not None and len(tools.centres) == files.raw.size:
+        position_source, translations = "centres", hamiltonian.translations
+        position = HermitianMatrices(translations, centre_position(translations, tools.centres), None)
+        position_notes = ["position: Wannier centres of wt.in only"]
+    else:
+        position_notes = _position_notes(files, position_source)
     notes = (
         *_notes(files, spin is not None, lattice),
-        *_position_notes(files, position_source),
+        *position_notes,
         *path_notes,
         *projection_notes,
         *_trial_notes(trial, name),
@@ -209,15 +217,20 @@ def _periodic(
     return x, y, z
 
 
+def _wannier_tools(files: Wannier90Files, lattice: NDArray[np.float64]) -> WannierToolsInput | None:
+    return wannier_tools_beside(
+        files.place.parent, files.seedname, files.raw.size, lattice, files.hamiltonian_file.name
+    )
+
+
 def said_of_spinors(files: Wannier90Files, lattice: NDArray[np.float64]) -> tuple[bool | None, str | None]:
     """Whether the functions are spinors, by the .win, else SOC of a wt.in, None where neither says it; a note
     where the latter counts or contradicts the former.
 
     lattice : (3, 3) angstrom, of the model
     """
-    soc = soc_of_wannier_tools(
-        files.place.parent, files.seedname, files.raw.size, lattice, files.hamiltonian_file.name
-    )
+    tools = _wannier_tools(files, lattice)
+    soc = tools.spinors if tools else None
     win, switch = files.win, f"spinors: wt.in says SOC = {int(bool(soc))}"
     if soc is None or soc == files.spinors:
         return files.spinors, None

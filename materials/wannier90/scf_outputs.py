@@ -16,7 +16,7 @@ from spinscreen.kernels import InputError
 from ..files import pieces, read_bytes
 from ..matrices import LARGEST
 from .discovery import companions
-from .wannier_tools import read_wannier_tools
+from .wannier_tools import WannierToolsInput, read_wannier_tools
 
 #: Two outputs of one material may differ by so much (eV), they are of different meshes.
 SAME_LEVEL = 0.05
@@ -119,10 +119,12 @@ def level_of_inputs(
     return None
 
 
-def soc_of_wannier_tools(
+def wannier_tools_beside(
     folder: Path, seedname: str, size: int, lattice: NDArray[np.float64], hamiltonian: str
-) -> bool | None:
-    """What SOC of a wt.in beside a seedname says, None without; parameters as of `level_of_inputs`."""
+) -> WannierToolsInput | None:
+    """The wt.in beside a seedname that is for its Hamiltonian, None without; parameters as of
+    `level_of_inputs`.
+    """
     for file in companions(folder, seedname):
         if file.name.lower() == "wt.in":
             try:
@@ -130,7 +132,7 @@ def soc_of_wannier_tools(
             except InputError:
                 continue
             if given.is_for(size, lattice, hamiltonian):
-                return given.spinors
+                return given
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,7 +34,7 @@ _VALUE = {
 class WannierToolsInput:
     """lattice (3, 3) angstrom; atoms; fermi_level (eV) or None; hamiltonian : the file that it names, ""
     where it names none; projectors : number of orbitals, of which spinors are two each, None if not said;
-    spinors : whether SOC is on, None if not said
+    spinors : whether SOC is on, None if not said; centres : (wannier, 3) angstrom, None without
     """
 
     lattice: NDArray[np.float64]
@@ -42,6 +43,7 @@ class WannierToolsInput:
     hamiltonian: str
     projectors: int | None
     spinors: bool | None = None
+    centres: NDArray[np.float64] | None = None
 
     def fits(self, size: int) -> bool:
         """True where a Hamiltonian of so many functions can be the one that it is for."""
@@ -75,7 +77,25 @@ def read_wannier_tools(path: Path) -> WannierToolsInput:
         found.get("file", ""),
         sum(_counts(projectors[0], path)) if projectors else None,
         _is_on(found.get("spinors")),
+        _centres(lines, lattice, scale, path),
     )
+
+
+def _centres(lines: list[str], lattice: NDArray, scale: float, path: Path) -> NDArray[np.float64] | None:
+    """Wannier centres, (wannier, 3) angstrom; None without, and for Cartesian ones where the cell is in bohr,
+    as their unit is not said.
+    """
+    starts = [n for n, line in enumerate(lines) if line.upper().split()[:1] == ["WANNIER_CENTRES"]]
+    unit, *content = [line for line in lines[starts[0] + 1 :] if line] if starts else [""]
+    rows = [_numbers(line, path) for line in itertools.takewhile(_is_place, content)]
+    is_reduced = unit.lower().startswith("d")
+    if not rows or (scale != 1 and not is_reduced):
+        return None
+    return np.array(rows) @ (lattice if is_reduced else np.eye(3))
+
+
+def _is_place(line: str) -> bool:
+    return re.fullmatch(r"(?:[-+.\deEdD]+[\s,]+){2}[-+.\deEdD]+", line) is not None
 
 
 def _is_on(word: str | None) -> bool | None:
