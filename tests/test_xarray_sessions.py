@@ -10,7 +10,7 @@ import xarray as xr
 
 from spinscreen.kernels import QUANTITIES, InputError, k_path
 from spinscreen.materials import find_materials, library
-from spinscreen.storage import open_catalog, publish, read_material, unit_registry
+from spinscreen.storage import open_catalog, publish, published, read_material, unit_registry
 from spinscreen.storage.attributes import mapping_of, portable, texts_of, vectors_of
 from spinscreen.storage.fermi_level import rounded
 from spinscreen.storage.results.rows import make_row
@@ -240,3 +240,18 @@ def test_a_bar_of_a_campaign_counts_materials(monkeypatch, tmp_path):
     job = Campaign([library.load("MoS2"), library.load("WS2")], kmesh=4, scan_points=3)
     run_campaign(job, tmp_path / "r.zarr")
     assert shown == [2, 1, 2]
+
+
+def test_materials_without_a_spin_are_joined_with_those_that_have_one(tmp_path):
+    found = [source for source in find_materials("library") if source.id in ("haldane", "kane_mele")]
+    run_campaign(Campaign(found, kmesh=3, scan_points=3), tmp_path / "r.zarr")
+    datasets = [read_material(tmp_path / "r.zarr", name) for name in published(tmp_path / "r.zarr")]
+    for order in (datasets, datasets[::-1]):
+        joined = xr.concat([one.spinscreen.relative_to_fermi_level() for one in order], "name")
+        curves = joined[T4].sel(observable="spin_z", current_axis="x", field_axis="y")
+        assert np.isnan(curves.sel(name="haldane")).all()
+        assert not np.isnan(curves.sel(name="kane_mele")).any()
+        assert joined.sel(name="haldane").spinscreen.at_fermi_level()["anomalous_hall_conductivity"].size == 9
+        joined.to_netcdf(tmp_path / "joined.nc")
+        again = xr.load_dataset(tmp_path / "joined.nc")
+        np.testing.assert_array_equal(again[T4].values, joined[T4].values)

@@ -15,6 +15,7 @@ from ..attributes import vectors_of
 from ..catalog import of_dimension, select
 from ..component import Component
 from ..fermi_level import RELATIVE, at_level, level_of, rounded
+from ..observables import Observables
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
 from .components import largest_component
 from .fermi_surface_files import write_bxsf, write_frmsf
@@ -134,7 +135,8 @@ class IntegralsAccessor(SpinscreenAccessor):
     def relative_to_fermi_level(self) -> xr.Dataset:
         """The dataset with energies counted from the Fermi level, where `xarray.concat` joins materials.
 
-        Equal steps about two levels give equal energies, to the last bit: they are rounded to 1e-9 eV.
+        Equal steps about two levels give equal energies, to the last bit: they are rounded to 1e-9 eV. A
+        dataset without observables gets the dim with nothing along it, so that it joins those that have some.
         Raises InputError where the level is unknown.
         """
         level = level_of(self._dataset)
@@ -142,7 +144,9 @@ class IntegralsAccessor(SpinscreenAccessor):
             raise InputError("relative_to_fermi_level: the Fermi level of this dataset is unknown.")
         told = {"long_name": "energy above the Fermi level", "units": "eV", "relative_to": RELATIVE}
         shifted = rounded(self._dataset["fermi_energy"].values - level)
-        return self._dataset.assign_coords(fermi_energy=("fermi_energy", shifted, told))
+        # How numbers were stored says nothing of joined ones, in which some are missing.
+        found = self._dataset.drop_encoding().assign_coords(fermi_energy=("fermi_energy", shifted, told))
+        return found if "observable" in found.coords else found.assign_coords(Observables(()).coordinates)
 
     def symmetrize(self, rotations: ArrayLike | None = None) -> xr.Dataset:
         """All tensors averaged over the point group of the structure, or over `rotations` (Cartesian).
