@@ -206,6 +206,13 @@ def test_a_path_is_labelled_and_broken_where_it_breaks_off(bands):
     assert lines.norm.vmax == 0.5
 
 
+def test_words_are_written_once(result):
+    ax = result.spinscreen.draw("dos")
+    assert ax.get_ylabel().startswith("density of states")
+    assert ax.get_title() == result.attrs["model_name"]
+    assert "anomalous" in result.spinscreen.draw("anomalous").get_title()
+
+
 def test_a_window_is_about_the_fermi_level(bands):
     ax = bands.spinscreen.draw_bands(window=(-2, 2))
     assert ax.get_ylim() == (-2, 2)

@@ -17,7 +17,7 @@ from ...fermi_level import level_of
 from ...schema import error_name
 from ..components import HALL, NERNST, check_hall, chosen_component, chosen_quantities
 from ..natural_units import in_natural_units
-from .labels import axis_label, energy_label, label_of_observable
+from .labels import axis_label, energy_label, label_of_observable, symbol
 from .style import COLORS, FAINT, GUIDE, figure_of, styled_axes
 
 if TYPE_CHECKING:
@@ -248,9 +248,12 @@ def _entitle(ax: Axes, dataset: xr.Dataset, names: Sequence[str], shown: Compone
         what = f"Hall conductivity of {label_of_observable(dataset, shown)}"
     elif set(names) <= set(NERNST) and shown.observable is not None:
         what = f"Nernst conductivity of {label_of_observable(dataset, shown)}"
+    elif material and not symbol(names[0], "", shown.axes):
+        # The axis says it in words.
+        what = ""
     if all(dataset[name].attrs.get("independent_components") == "" for name in names):
-        what = f"{what}, 0 by symmetry"
-    ax.set_title(f"{material}: {what}" if material else what, parse_math=False, wrap=True)
+        what = f"{what}, 0 by symmetry" if what else "0 by symmetry"
+    ax.set_title(": ".join(filter(None, (material, what))), parse_math=False, wrap=True)
 
 
 def _remark(dataset: xr.Dataset, names: Sequence[str]) -> str | None:
