@@ -185,6 +185,12 @@ class BlochBands:
         """dHbar_a (3, eV angstrom) and Abar_a (3, angstrom), (k, band, operator, band)."""
         return self._rotated(0, 6) if self.lanes is None else self.lanes.slopes_and_positions
 
+    def slopes_at(self, rows: Integer) -> Complex:
+        """Slopes dHbar_a at some of the k points, (row, band, axis, band) eV angstrom."""
+        if self.lanes is None:
+            return self.slopes_and_positions[rows][:, :, :3]
+        return self.lanes.slopes_at(rows)
+
     @cached_property
     def observable(self) -> Complex:
         """Theta bar, (k, band, observable, band)."""

@@ -199,8 +199,7 @@ def _unseen(
     dimension = slopes.shape[2]
     closest = np.zeros(near.shape)
     grams = np.zeros((*near.shape, dimension, dimension))
-    matrices = bands.slopes_and_positions[rows][:, :, :3]
-    couplings = np.einsum("knam,da->kndm", matrices, edges.astype(complex))
+    couplings = np.einsum("knam,da->kndm", bands.slopes_at(rows), edges.astype(complex))
     loops.closest_approach(
         bands.multiplet_label[rows],
         bands.energy[rows],

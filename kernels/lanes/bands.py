@@ -49,6 +49,12 @@ class LaneBands:
         """DHbar_a and Abar_a, (k, n, 6, n)."""
         return self._unpacked(0, 6)
 
+    def slopes_at(self, rows: Integer) -> Complex:
+        """Slopes dHbar_a at some of the k points, (row, n, axis, n)."""
+        group, lane = np.divmod(rows, width())
+        parts = self.rotated[group, :3, :, :, :, lane]
+        return (parts[..., 0] + 1j * parts[..., 1]).swapaxes(1, 2)
+
     @cached_property
     def observable(self) -> Complex:
         """Theta bar, (k, n, observable, n)."""
