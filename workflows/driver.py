@@ -38,7 +38,7 @@ from .portions import Finished, Portions, run_portion
 log = logging.getLogger("spinscreen.driver")
 
 #: Files up to which the driver looks at all of them itself, and how many a worker looks at together.
-_FEW, _TOGETHER = 10_000, 64
+_FEW, _TOGETHER = 10_000, 512
 
 #: Calls a function with each of some pieces; what it returns comes in their order.
 EachOf = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
