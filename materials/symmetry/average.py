@@ -137,10 +137,10 @@ class _Selected:
 
     def is_obeyed(self, model: WannierModel) -> bool:
         """Whether the average would change nothing but rounding."""
-        before, found = self.candidates.operators.observables, self.candidates.deviations
+        before = self.candidates.operators.observables
         lattice = float(np.abs(self.candidates.lattice - model.lattice).max())
         # The mean changes no element by more than the worst operation does.
-        if max(lattice, found.hamiltonian.max(), found.position.max()) > ROUNDING:
+        if max(lattice, self.candidates.largest_change) > ROUNDING:
             return False
         after = averaged(self.candidates, self.mixing, ("observables",)).observables
         return bool(np.abs(after - before).max(initial=0.0) <= ROUNDING)

@@ -66,6 +66,28 @@ class Candidates:
         )[0]
 
     @cached_property
+    def _changes(self) -> dict[int, float]:
+        return {}
+
+    def change(self, number: int) -> float:
+        """Largest element of H (eV) or of the positions (angstrom) that an operation changes."""
+        if "deviations" in vars(self):
+            return float(max(self.deviations.hamiltonian[number], self.deviations.position[number]))
+        if number not in self._changes:
+            self._changes[number] = max(
+                float(np.abs(self.after(number, name) - getattr(self.operators, name)).max())
+                for name in ("hamiltonian", "position")
+            )
+        return self._changes[number]
+
+    @property
+    def largest_change(self) -> float:
+        """The largest `change` of those operations that were looked at."""
+        if "deviations" in vars(self):
+            return float(max(self.deviations.hamiltonian.max(), self.deviations.position.max()))
+        return max(self._changes.values(), default=np.inf)
+
+    @cached_property
     def deviations(self) -> Deviations:
         """How far the model is from obeying each operation."""
         before = np.concatenate([self.operators.hamiltonian, self.operators.position], axis=1)

@@ -50,7 +50,7 @@ def _obeyed(candidates: Candidates, lattice: NDArray[np.float64]) -> SymmetryGro
     def obeys(number: int) -> bool:
         if not keeps_metric(lattice, candidates.operations.rotations[number]):
             return False
-        if not _keeps_bands(candidates, number):
+        if candidates.change(number) > ROUNDING:
             return False
         mixing[number], residual = observable_mixing(
             candidates.operators.observables, candidates.after(number, "observables")
@@ -60,17 +60,6 @@ def _obeyed(candidates: Candidates, lattice: NDArray[np.float64]) -> SymmetryGro
     rows = obeyed_group(candidates.operations, obeys)
     group = chosen(candidates.operations, rows)
     return replace(group, observables=whole_mixing(candidates.operations, rows, mixing))
-
-
-def _keeps_bands(candidates: Candidates, number: int) -> bool:
-    """Whether an operation leaves H and the positions to rounding."""
-    if "deviations" in vars(candidates):
-        found = candidates.deviations
-        return bool(max(found.hamiltonian[number], found.position[number]) <= ROUNDING)
-    return all(
-        np.abs(candidates.after(number, name) - getattr(candidates.operators, name)).max() <= ROUNDING
-        for name in ("hamiltonian", "position")
-    )
 
 
 def keeps_metric(lattice: NDArray[np.float64], rotation: NDArray[np.int64]) -> bool:

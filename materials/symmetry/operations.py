@@ -231,6 +231,22 @@ def obeyed_group(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> lis
     return sorted(group)
 
 
+def generators_if(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> list[int] | None:
+    """Generators of all operations where a test finds each of them obeyed, None at the first that is not."""
+    products = Products(operations)
+    generators: list[int] = []
+    group: set[int] = {0}
+    for number in range(1, operations.order):
+        if number in group:
+            continue
+        generators.append(number)
+        larger = products.generated(generators) if obeys(number) else None
+        if larger is None:
+            return None
+        group = larger
+    return generators
+
+
 def closed_group(
     operations: SymmetryGroup,
     deviations: NDArray[np.float64],

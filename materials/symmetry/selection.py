@@ -13,7 +13,7 @@ from ..model import WannierModel
 from ..observable import Observable
 from .candidates import Candidates, candidates_of
 from .group import observable_mixing, whole_mixing
-from .operations import closed_group
+from .operations import closed_group, generators_if
 from .orbitals import Action
 
 #: eV: by how much an operation of the atoms may change an element of H. Wannier functions that were minimized
@@ -50,6 +50,9 @@ OBSERVABLE_LIMIT = 0.1
 #: Number of operations, those with time reversed included, that say something of what functions are.
 TELLING = 16
 
+#: eV, angstrom: what rounding leaves of an operation, so little that products of some are obeyed as well.
+_EXACT = 1e-11
+
 #: Sine of the angle below which an observable is a sum of others.
 _DEPENDENT = 1e-6
 
@@ -75,8 +78,6 @@ def obeyed_within_limits(
             "maps its trial orbitals onto one another, expected whole shells on the sites of atoms; the "
             "projections or the atoms are wrong."
         )
-    found = candidates.deviations
-    changes, fields, moves = found.hamiltonian, found.fields, found.position
     mixing = {0: np.eye(len(model.observables))}
 
     def observables_follow(number: int) -> bool:
@@ -85,6 +86,12 @@ def obeyed_within_limits(
             mixing[number] = expected
         return lost <= OBSERVABLE_LIMIT
 
+    # A model that was symmetrized before obeys all of them, which their generators tell.
+    generators = generators_if(candidates.operations, lambda number: candidates.change(number) <= _EXACT)
+    if generators and all(observables_follow(number) for number in generators):
+        return candidates, whole_mixing(candidates.operations, list(range(count)), mixing)
+    found = candidates.deviations
+    changes, fields, moves = found.hamiltonian, found.fields, found.position
     limit = OPERATION_LIMIT if model.atoms else SITES_LIMIT
     telling = _telling(model, candidates)
     if telling.any():
