@@ -118,7 +118,8 @@ def _children(task: AdaptiveTask, level: int, cells: Integer, own: Samples) -> _
     offset = (born[0] - 2 * cells[0] - 0.5)[corner] / 2
     expected = own.levels[parent] + np.einsum("kna,ka->kn", own.slopes[parent], offset)
     starts = np.searchsorted(parent, np.arange(len(cells) + 1))
-    return _Born(Points(level + 1, children[order], expected), count[order] / size, starts)
+    points = Points(level + 1, children[order], expected, own.slopes[parent] / 2)
+    return _Born(points, count[order] / size, starts)
 
 
 def _begun(operators: LatticeOperators, task: AdaptiveTask, cells: Integer) -> Refined:

@@ -57,11 +57,13 @@ class Points:
 
     expected : (n, band) energies there if bands were linear in the cell around, eV; None where nothing is
         asked of what may be missed
+    expected_slopes : the same of what they change by along each axis of these cells, (n, band, d) eV
     """
 
     level: int
     cells: Integer
     expected: Real | None = None
+    expected_slopes: Real | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,9 @@ def samples(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> 
         for start in range(0, len(k), task.block_size):
             some = slice(start, start + task.block_size)
             bands = solve_bands(bloch_operators(operators, k[some], slopes), resolution)
-            expected = None if points.expected is None else points.expected[some]
+            expected = None
+            if points.expected is not None and points.expected_slopes is not None:
+                expected = points.expected[some], points.expected_slopes[some]
             parts.append(_sampled(bands, task, edges, expected))
     return Samples.joined(parts)
 
@@ -149,7 +153,9 @@ class _Occupied:
     meeting: Meetings | None
 
 
-def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real | None) -> Samples:
+def _sampled(
+    bands: BlochBands, task: AdaptiveTask, edges: Real, expected: tuple[Real, Real] | None
+) -> Samples:
     slopes = level_slopes(bands, edges)
     parts = list(_of_bands(bands, task, slopes, edges, expected))
     if bands.electrons is not None:
@@ -172,13 +178,16 @@ def _sampled(bands: BlochBands, task: AdaptiveTask, edges: Real, expected: Real 
 
 
 def _of_bands(
-    bands: BlochBands, task: AdaptiveTask, slopes: Real, edges: Real, expected: Real | None
+    bands: BlochBands, task: AdaptiveTask, slopes: Real, edges: Real, expected: tuple[Real, Real] | None
 ) -> Iterator[_Occupied]:
     scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
     doubtful, meeting, repulsion = None, None, None
+    bend, corner = np.zeros((2, bands.energy.size))
     if expected is not None:
-        neighbours = Neighbours.of(bands.energy, slopes, bands.energy - expected)
+        bend, corner = bands.energy - expected[0], np.abs(slopes - expected[1]).sum(axis=2) / 4
+        neighbours = Neighbours.of(bands.energy, slopes, bend)
+        bend, corner = bend.ravel(), np.maximum(corner.ravel(), np.abs(bend.ravel()))
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
@@ -198,8 +207,10 @@ def _of_bands(
             )[2]
             repelled = repelled.reshape(shape)
         if expected is not None and weight is not Weight.GRAND_POTENTIAL:
-            bend = (bands.energy - expected).ravel()
             occupied, wrong, shifted = unsure_weights(levels, widths, bend, own_scan, weight)
+            if weight in SURFACES:
+                # At a saddle bends along the axes cancel at the centre, and are seen by slopes alone.
+                wrong = unsure_weights(levels, widths, corner, own_scan, weight)[1]
             unsure = wrong.reshape(shape), shifted.reshape(shape)
         else:
             occupied = cell_weights(levels, widths, own_scan, weight)
