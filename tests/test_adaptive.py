@@ -23,7 +23,7 @@ from spinscreen.workflows import compute
 from spinscreen.workflows.alarms import CoarseMeshWarning, ToleranceWarning
 from spinscreen.workflows.calculation import Calculation
 from spinscreen.workflows.computing import compute_settings
-from spinscreen.workflows.engine import engine_of
+from spinscreen.workflows.dask_engine import engine_of
 from spinscreen.workflows.integrated import is_within
 from spinscreen.workflows.publication import Work
 

@@ -15,7 +15,8 @@ from spinscreen.materials import find_materials, library
 from spinscreen.storage import Checkpoints
 from spinscreen.workflows import compute, execution, make_settings, run_campaign
 from spinscreen.workflows.computing import silent
-from spinscreen.workflows.engine import engine_of, in_flight
+from spinscreen.workflows.dask_engine import engine_of
+from spinscreen.workflows.flight import in_flight
 from spinscreen.workflows.plan import make_plan
 
 MANY = 3_000
@@ -26,7 +27,7 @@ def test_what_is_in_flight_is_bounded_and_the_driver_stays_small(tmp_path):
     code = (
         "import json\n"
         "from distributed import Client\n"
-        "from spinscreen.workflows.engine import in_flight\n"
+        "from spinscreen.workflows.flight import in_flight\n"
         "if __name__ == '__main__':\n"
         "    taken, done, ahead = 0, 0, 0\n"
         "    def items():\n"

@@ -10,7 +10,7 @@ from operator import add, mul, truediv
 import pytest
 
 from spinscreen.workflows import DaskEngine, Engine, LocalEngine
-from spinscreen.workflows.engine import engine_of
+from spinscreen.workflows.dask_engine import engine_of
 
 
 @pytest.fixture(params=["threads", "cluster"])

@@ -23,7 +23,7 @@ from spinscreen.workflows import portions as module
 from spinscreen.workflows import run_campaign
 from spinscreen.workflows.campaign import Outcome
 from spinscreen.workflows.clusters import local_cluster
-from spinscreen.workflows.engine import engine_of
+from spinscreen.workflows.dask_engine import engine_of
 from spinscreen.workflows.portions import Finished, Portions, run_portion
 
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from .calculation import Calculation, make_settings
     from .campaign import Campaign, Outcome
     from .computing import compute, compute_settings
+    from .dask_engine import DaskEngine, SchedulerLostError
     from .driver import CampaignReport, run_campaign
-    from .engine import DaskEngine, Engine, LocalEngine, SchedulerLostError
+    from .engine import Engine, LocalEngine
     from .evaluating import evaluate
     from .liveness import WorkersLostError
     from .one_material import screen_one
@@ -48,8 +49,9 @@ _MODULES = {
     "calculation": ("Calculation", "make_settings"),
     "campaign": ("Campaign", "Outcome"),
     "computing": ("compute", "compute_settings"),
+    "dask_engine": ("DaskEngine", "SchedulerLostError"),
     "driver": ("CampaignReport", "run_campaign"),
-    "engine": ("DaskEngine", "Engine", "LocalEngine", "SchedulerLostError"),
+    "engine": ("Engine", "LocalEngine"),
     "evaluating": ("evaluate",),
     "liveness": ("WorkersLostError",),
     "one_material": ("screen_one",),

@@ -21,7 +21,7 @@ from spinscreen.storage.schema import VERSION
 
 from .calculation import Calculation
 from .configuration import CampaignCalculation
-from .engine import engine_of_task
+from .dask_engine import engine_of_task
 from .plan import budget_bytes, estimated_seconds
 from .publication import Work
 from .setting_names import modern_names

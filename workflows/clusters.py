@@ -18,8 +18,9 @@ from spinscreen.kernels import InputError
 
 from .batch import batch_cluster
 from .configuration import Cluster
+from .dask_engine import engine_of
 from .encryption import own_security, scheduler_security, temporary_security
-from .engine import Engine, engine_of
+from .engine import Engine
 from .liveness import Tell, warn
 
 #: What the user must know of lost workers and schedulers is said once, by the driver, without tracebacks.

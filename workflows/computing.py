@@ -38,8 +38,9 @@ from .alarms import (
     warn_of_torque,
 )
 from .calculation import Calculation
+from .dask_engine import engine_of
 from .descriptions import model_attributes, observables_of
-from .engine import Engine, engine_of
+from .engine import Engine
 from .execution import Progress, run_plan
 from .finiteness import check_integrals
 from .integrated import Integrated, integrated_on_mesh

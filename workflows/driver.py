@@ -30,7 +30,8 @@ from spinscreen.storage import (
 
 from .campaign import Campaign, Outcome
 from .configuration import DEFAULT_WORKER_TIMEOUT
-from .engine import Engine, Result, SchedulerLostError, WorkerKilledError, engine_of
+from .dask_engine import SchedulerLostError, WorkerKilledError, engine_of
+from .engine import Engine, Result
 from .liveness import OverdueError, Tell, WorkersLostError, warn
 from .notebook import notebook_progress
 from .portions import Finished, Portions, run_portion

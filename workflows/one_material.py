@@ -12,7 +12,7 @@ from spinscreen.materials import MaterialSource, Source, WannierModel, library, 
 from spinscreen.storage import MaterialRecord, Store, checked_store, material_record
 
 from .calculation import Calculation
-from .engine import engine_of
+from .dask_engine import engine_of
 from .publication import Work
 
 

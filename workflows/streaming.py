@@ -28,8 +28,9 @@ from spinscreen.storage import SCHEMA_VERSION, BandStream, Store, band_dataset, 
 
 from .calculation import PER_BAND, Calculation
 from .computing import silent
+from .dask_engine import engine_of
 from .descriptions import model_attributes, observables_of
-from .engine import Engine, engine_of
+from .engine import Engine
 from .evaluating import bytes_of_values, checked_band_quantities
 from .execution import Progress
 from .finiteness import check_band_values
