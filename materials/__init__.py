@@ -1,19 +1,12 @@
 """How a material gets in: the frozen `WannierModel`, readers of real files, and the built-in library."""
 
 from . import library
-from .collection import (
-    ManifestEntry,
-    MaterialCheck,
-    SameIdWarning,
-    check_material,
-    check_new_manifest,
-    checked_model,
-    find_materials,
-    write_manifest,
-)
+from .checks import MaterialCheck, check_material, check_new_manifest, checked_model, write_manifest
+from .collection import SameIdWarning, find_materials
 from .fermi_level import with_filling
 from .gaps import NarrowGap, band_gap, narrow_gap
 from .loading import Overrides, SpinOrderingWarning, load_model
+from .manifest_entries import ManifestEntry
 from .model import Atom, PathSegment, Projection, Provenance, TrialOrbital, TrialOrbitals, WannierModel
 from .observable import Observable
 from .orbital import with_atoms, with_layer, with_orbital_momentum
