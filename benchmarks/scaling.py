@@ -75,9 +75,9 @@ from benchmarks.cases import SEA, models
 from benchmarks.scaling import _energies
 from spinscreen.workflows import compute
 model = models((18,))[18]
-compute(model, 8, _energies(model), quantities=SEA)
+compute(model, 8, _energies(model), quantities=SEA, symmetrize="off")
 started = time.perf_counter()
-compute(model, int(sys.argv[2]), _energies(model), quantities=SEA)
+compute(model, int(sys.argv[2]), _energies(model), quantities=SEA, symmetrize="off")
 print(time.perf_counter() - started)
 """
 
@@ -118,9 +118,9 @@ def _with_threads(count: int, points: int) -> float:
 def _with_workers(count: int, model: WannierModel, points: int) -> float:
     energies = _energies(model)
     with Client(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
-        compute(model, 8, energies, quantities=SEA, client=client)
+        compute(model, 8, energies, quantities=SEA, symmetrize="off", client=client)
         started = time.perf_counter()
-        compute(model, points, energies, quantities=SEA, client=client)
+        compute(model, points, energies, quantities=SEA, symmetrize="off", client=client)
         return time.perf_counter() - started
 
 
