@@ -73,7 +73,7 @@ def _page(found: dict[str, Any]) -> str:
             ],
         ),
         "",
-        "Peak memory is that of the whole process, about 190 MiB of it Python and its libraries.",
+        "Peak memory is that of the whole process, Python and its libraries included.",
         "",
     ]
     if found.get("small"):
