@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import os
@@ -181,17 +182,40 @@ def _members(archive: Path) -> dict[str, _Member]:
 def _listed(archive: Path, changed: int, size: int) -> dict[str, _Member]:
     """Files of an archive by name. Names that lead out of it, links and devices are not among them."""
     found: dict[str, _Member] = {}
+    repeated: set[str] = set()
     with _told(archive):
         for entry in _entries(archive, size):
             name, member = entry
             if name in found:
-                # Programs unpack the last of them, and nobody knows which is meant.
-                raise InputError(f"{archive}: holds {name} twice, expected each file once; pack it again.")
+                repeated.add(name)
             if name is not None:
                 found[name] = member
             if len(found) > _MOST_MEMBERS:
                 raise InputError(f"{archive}: holds more than {_MOST_MEMBERS} files, expected fewer.")
+        contents: dict[str, object] = {}
+        for again, content in _contents(archive, repeated) if repeated else ():
+            if contents.setdefault(again, content) != content:
+                # Programs unpack the last of them, and nobody knows which is meant.
+                raise InputError(
+                    f"{archive}: holds {again} twice with other contents, expected each file once; pack it "
+                    "again."
+                )
     return found
+
+
+def _contents(archive: Path, names: set[str]) -> Iterator[tuple[str, object]]:
+    """What tells the contents of files of these names apart: size and checksum."""
+    if archive.suffix.lower() == ".zip":
+        with zipfile.ZipFile(archive) as file:
+            for info in file.infolist():
+                if not info.is_dir() and (name := _safe(info.filename)) in names:
+                    yield name, (info.file_size, info.CRC)
+        return
+    for entry, stream in _entries_of_tar(archive):
+        if entry.isreg() and (name := _safe(entry.name)) in names:
+            opened = stream.extractfile(entry)
+            assert opened is not None
+            yield name, hashlib.file_digest(cast(io.BufferedReader, opened), "sha256").digest()
 
 
 def _entries(archive: Path, size: int) -> Iterator[tuple[str | None, _Member]]:

@@ -103,23 +103,38 @@ def test_a_win_that_says_two_things(tmp_path, more, told):
     path.write_text(text + more)
     with refused(told):
         load_model(tmp_path)
-    path.write_text(text + "kmesh_tol = 1\nKMesh_Tol : 1\n")
-    load_model(tmp_path)
+    for alike in (
+        "kmesh_tol = 1\nKMesh_Tol : 1\n",
+        "dis_win_max=10.0\ndis_win_max 1.0d1\n",
+        "t_x = T\nt_x = .true.\n",
+    ):
+        path.write_text(text + alike)
+        load_model(tmp_path)
 
 
 def test_an_archive_that_holds_a_file_twice(tmp_path):
     write_tb(tmp_path / "files")
-    names = [f"{SEED}_tb.dat", f"{SEED}.win", f"{SEED}.win"]
-    content = io.BytesIO()
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed, tarfile.open(fileobj=content, mode="w") as tar:
-        for name in names:
-            tar.add(tmp_path / "files" / name, name)
-            with warnings.catch_warnings(action="ignore"):
-                packed.write(tmp_path / "files" / name, name)
-    (tmp_path / "a.tar").write_bytes(content.getvalue())
-    for archive in ("a.zip", "a.tar"):
-        with refused(f"{archive}: holds toy.win twice, expected each file once"):
-            load_model(tmp_path / archive)
+    win = (tmp_path / "files" / f"{SEED}.win").read_bytes()
+    for stem, second in (("same", win), ("other", win.replace(b"=", b":", 1))):
+        members = ((f"{SEED}_tb.dat", None), (f"{SEED}.win", win), (f"{SEED}.win", second))
+        content = io.BytesIO()
+        with (
+            zipfile.ZipFile(tmp_path / f"{stem}.zip", "w") as packed,
+            tarfile.open(fileobj=content, mode="w") as tar,
+        ):
+            for name, given in members:
+                held = (tmp_path / "files" / name).read_bytes() if given is None else given
+                entry = tarfile.TarInfo(name)
+                entry.size = len(held)
+                tar.addfile(entry, io.BytesIO(held))
+                with warnings.catch_warnings(action="ignore"):
+                    packed.writestr(name, held)
+        (tmp_path / f"{stem}.tar").write_bytes(content.getvalue())
+    assert second != win
+    for ending in ("zip", "tar"):
+        assert load_model(tmp_path / f"same.{ending}").size
+        with refused(f"other.{ending}: holds toy.win twice with other contents, expected each file once"):
+            load_model(tmp_path / f"other.{ending}")
 
 
 def test_a_file_and_its_packed_copy(tmp_path):
@@ -359,6 +374,15 @@ def test_levels_that_contradict_each_other(tmp_path):
     told = " ".join(load_model(folder, electrons=2).provenance.notes)
     assert "scf.out says 0.8000 eV; the electrons that are given count" in told
     nscf.unlink()
+    relaxation = folder / "relax_scf.out"
+    relaxation.write_text("the Fermi energy is 1.1000 ev\n")
+    model = load_model(folder)
+    assert model.fermi_level == 0.8
+    assert any("relax_scf.out says 1.1000 eV, scf.out 0.8000 eV" in note for note in model.provenance.notes)
+    relaxation.rename(folder / "relaxed_scf.out")
+    with refused("its Fermi level is", "expected one scf run in the folder"):
+        load_model(folder)
+    (folder / "relaxed_scf.out").unlink()
     scf.write_text("the Fermi energy is 4.0000 ev\n")
     assert any("4.0000 eV of scf.out lies 2." in note for note in load_model(folder).provenance.notes)
     scf.write_text("the Fermi energy is 100.0000 ev\n")

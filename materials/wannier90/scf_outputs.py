@@ -26,6 +26,12 @@ _NAMES = re.compile(
     r"(.*scf.*\.out|.*\.scf|pw\.out|aiida\.out|scf\.log|OUTCAR)(\.gz|\.xz|\.bz2)?$", re.IGNORECASE
 )
 
+#: Outputs of relaxations; not those of a structure that is called relaxed.
+_RELAXATION = re.compile(r"relax(?!ed)")
+
+#: What `_rank` says of an nscf run.
+_NSCF = 2
+
 # Matched at fixed words, in lower case, with bounded repeats: an output may be of gigabytes, or no output.
 _NUMBER = rb"\s{0,40}([-+]?\d{1,20}(?:\.\d{0,20})?(?:e[-+]?\d{1,3})?)"
 _GAP = b"highest occupied, lowest unoccupied level (ev):"
@@ -78,10 +84,9 @@ def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
                     f"Fermi level: {file.name} has {min(levels):.4f} to {max(levels):.4f} eV, of which the "
                     f"last, {levels[-1]:.4f} eV, counts; is it of the structure of the Hamiltonian?"
                 )
-    # Of scf and nscf, the charge density and its level are those of the scf run.
-    found.sort(key=lambda entry: "nscf" in entry[1].name.lower())
+    found.sort(key=lambda entry: _rank(entry[1]))
     for level, file in found[1:]:
-        if abs(level - found[0][0]) > SAME_LEVEL and "nscf" not in file.name.lower():
+        if abs(level - found[0][0]) > SAME_LEVEL and _rank(file) < min(_rank(found[0][1]) + 1, _NSCF):
             raise InputError(
                 f"{file}: its Fermi level is {level} eV, but {found[0][1].name} has {found[0][0]} eV; "
                 "expected one scf run in the folder, or give fermi_level."
@@ -92,6 +97,16 @@ def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
                 f"Fermi level: {file.name} says {level:.4f} eV, {first.name} {counts:.4f} eV, which counts"
             )
     return ToldLevel(*found[0], tuple(notes.values())) if found else None
+
+
+def _rank(file: Path) -> int:
+    """The lower, the rather its level is the one of the Hamiltonian.
+
+    Of scf and nscf, the charge density and its level are those of the scf run; a relaxation comes before it
+    and begins with another structure.
+    """
+    name = file.name.lower()
+    return _NSCF if "nscf" in name else int(bool(_RELAXATION.search(name)))
 
 
 def level_of_inputs(

@@ -27,6 +27,8 @@ _FALSE = {"f", "false"}
 #: `begin x` and `end x` as Wannier90 takes them: any blank, _, -, : or = between, or nothing.
 _MARK = re.compile(r"(begin|end)[\s_\-:=]*(\w[\w\-]*)$", re.IGNORECASE)
 
+_REAL = re.compile(r"[-+]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([ed][-+]?\d{1,4})?")
+
 #: Energies and lengths may be followed by their unit.
 _UNITS = {"ev", "ang", "angstrom", "k"}
 
@@ -193,11 +195,19 @@ def _canonical(name: str) -> str:
     return re.sub(r"[_\-\s]", "", name.lower())
 
 
+def _value(text: str) -> tuple[float | bool | str, ...]:
+    """What a keyword says, alike for 10.0 and 1.0d1, T and .true."""
+    words = text.lower().split()
+    if len(words) == 1 and (word := words[0].strip(".")) in _TRUE | _FALSE:
+        return (word in _TRUE,)
+    return tuple(float(word.replace("d", "e")) if _REAL.fullmatch(word) else word for word in words)
+
+
 def read_win(path: Path) -> WinFile:
     """Read a .win file: any case, `=` or `:` or blank, comments with ! and #. Raises InputError.
 
     A keyword or block that is given twice, which Wannier90 refuses, raises InputError where it says two
-    things. A block without its end is told by whoever asks for it.
+    things, however they are written. A block without its end is told by whoever asks for it.
     """
     keywords: dict[str, Line] = {}
     blocks: dict[str, tuple[Line, ...]] = {}
@@ -231,7 +241,7 @@ def read_win(path: Path) -> WinFile:
         if match is not None:
             name, line = _canonical(match[1]), Line(number, match[2].strip())
             first = keywords.get(name, line)
-            if not broken and first.text.lower() != line.text.lower():
+            if not broken and _value(first.text) != _value(line.text):
                 raise InputError(
                     f"{path}, line {number}: {quoted(match[1])} is {quoted(line.text)}, but line "
                     f"{first.number} says {quoted(first.text)}; expected it once: take one away."
