@@ -75,6 +75,23 @@ def test_rounding_is_no_row_and_no_number(warm):
         assert [cell.strip() for cell in row_with(found, name)][1:3] == ["all", "0"]
 
 
+def test_a_zero_that_nobody_knows_is_told_with_its_error(warm):
+    """Of a sum whose terms cancel on a coarse mesh the value says nothing, the bar does."""
+    here, sample = warm.isel(fermi_energy=1).copy(deep=True), sample_of(MODEL, 300.0)
+    name = "torque_dipole_conductivity"
+    here[name][:] = 1e-25
+    here[f"{name}_error"][:] = 2e-4
+    found = text_of(result_table(here, sample))
+    assert "±" in row_with(found, name)[2]
+
+
+def test_answers_that_are_all_zero_are_one_row(warm):
+    here = warm.isel(fermi_energy=1).copy(deep=True)
+    for values in here.values():
+        values[...] = 0.0
+    assert set(row_of(answers_table(here, sample_of(MODEL, 300.0)), "all")) == {"all", "0"}
+
+
 def test_a_number_in_a_gap_and_its_error_may_both_be_rounding(warm):
     """Levels in a gap are none: -7e-16 +- 5e-16 is what a sum leaves of 0."""
     here, sample = warm.isel(fermi_energy=1).copy(deep=True), sample_of(MODEL, 300.0)

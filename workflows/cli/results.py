@@ -29,6 +29,9 @@ from .terminal import one_line
 #: Components smaller than this share of the largest are left out of a table.
 _NEGLIGIBLE = 1e-3
 
+#: What is negligible is known where its error is below this share of the largest, or as good as zero.
+_KNOWN = 0.01
+
 #: Shown among the answers where it is not zero.
 _OF_A_SURFACE = "accumulation_coefficient"
 
@@ -68,7 +71,7 @@ def answers_table(here: xr.Dataset, sample: Sample) -> Group | None:
     first = here[present[0][0]]
     # Each column and each unit by itself: T6 may be a million times T14, and the charge is no spin.
     largest = {name: _largest(first, values) for name, (values, _) in numbers.items()}
-    shown = {place for name in numbers for place in _components(here[name], numbers[name][0], sample)}
+    shown = {place for name in numbers for place in _components(here, name, sample)}
     for place in sorted(shown):
         cells = [
             "0"
@@ -77,6 +80,8 @@ def answers_table(here: xr.Dataset, sample: Sample) -> Group | None:
             for name in numbers
         ]
         table.add_row(_label(first, place), *cells)
+    if not shown:
+        table.add_row("all", *["0"] * len(numbers))
     captions = Table.grid(padding=(0, 2, 0, 0))
     for label, told in _captions(here, present):
         captions.add_row(f"{label}:", told)
@@ -192,7 +197,7 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
             table.add_row(str(name), "all", "0 by symmetry", _unit(values))
             continue
         shown, before = str(name), ""
-        for place in _components(values, numbers, sample):
+        for place in _components(here, str(name), sample):
             error = None if errors is None else float(errors[place])
             unit = _unit_at(values, place)
             is_zero = _is_rounding(here, str(name), place, sample)
@@ -204,12 +209,21 @@ def result_table(here: xr.Dataset, sample: Sample) -> Table:
     return table
 
 
-def _components(values: xr.DataArray, numbers: np.ndarray, sample: Sample) -> Iterator[tuple[int, ...]]:
-    """Places of what is neither negligible beside others of its unit nor what rounding leaves of zero."""
-    largest, rounding = _largest(values, numbers), _rounding(str(values.name), sample)
+def _components(here: xr.Dataset, name: str, sample: Sample) -> Iterator[tuple[int, ...]]:
+    """Places of what is neither negligible beside others of its unit nor what rounding leaves of zero.
+
+    A zero whose error is neither is no zero that anybody knows.
+    """
+    values, bars, rounding = here[name], here.get(error_name(name)), _rounding(name, sample)
+    numbers, errors = _with_errors(here, name)
+    largest = _largest(values, numbers)
     for place in _independent(values):
         size, stored = abs(float(numbers[place])), abs(float(values.values[place]))
-        if not (size <= _NEGLIGIBLE * float(largest[place]) or stored <= rounding) or not values.dims:
+        is_told = size > _NEGLIGIBLE * float(largest[place]) and stored > rounding
+        if bars is not None and errors is not None:
+            bar = float(bars.values[place]) * SHOWN_AS_ZERO
+            is_told |= float(errors[place]) > _KNOWN * float(largest[place]) and bar > rounding
+        if is_told or not values.dims:
             yield place
 
 
