@@ -663,6 +663,38 @@ def test_a_link_to_a_material_that_is_gone(tmp_path):
     assert "1 of 3 can be computed" in checked.stdout
 
 
+@pytest.mark.parametrize(
+    ("form", "change", "is_same"),
+    [
+        ("{:13.5E}", 0.0, True),
+        ("{:12.4E}", 0.0, True),
+        ("{:12.4f}", 0.0, True),
+        ("{:12.4E}", 0.05, False),
+        ("{:15.8E}", 2e-5, False),
+    ],
+)
+@pytest.mark.parametrize("degeneracy", [1, 2])
+def test_digits_and_degeneracies_of_what_is_written_twice(tmp_path, form, change, is_same, degeneracy):
+    """The same H in fewer digits, or with what the elements are divided by, is no contradiction."""
+    level = 40.123456
+    vectors = ((-1, 0, 0), (0, 0, 0), (1, 0, 0))
+    elements = {vector: 0.3456789 if any(vector) else level for vector in vectors}
+    hr = [f"{r[0]} 0 0 1 1 {value:.6f} 0.000000" for r, value in elements.items()]
+    (tmp_path / "toy_hr.dat").write_text("\n".join(["hr", "1", "3", "1 1 1", *hr]) + "\n")
+    lines = ["tb", "3 0 0", "0 9 0", "0 0 9", "1", "3", f"{degeneracy} 1 {degeneracy}"]
+    for r, value in elements.items():
+        written = form.format(value * degeneracy if any(r) else value + change)
+        lines += ["", f"{r[0]} 0 0", f"1 1 {written} {form.format(0)}"]
+    for r in vectors:
+        lines += ["", f"{r[0]} 0 0", "1 1" + f" {form.format(0)}" * 6]
+    (tmp_path / "toy_tb.dat").write_text("\n".join(lines) + "\n")
+    if is_same:
+        assert load_model(tmp_path).size == 1
+    else:
+        with refused("element 1 1 of R = 0 0 0 differs by", "in toy_hr.dat"):
+            load_model(tmp_path)
+
+
 def test_a_hamiltonian_that_is_written_twice_is_compared(tmp_path):
     """One changed number keeps H Hermitian; the same number in the other file tells."""
     write_wannier90(library.load("kane_mele"), tmp_path, SEED)

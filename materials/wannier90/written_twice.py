@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
+from ..files import pieces
 from .tight_binding_files import RawMatrices, read_hr, read_r
 
 #: eV and angstrom: a _hr.dat and a _r.dat have six digits behind the point, those of other programs five.
 _SAME_ELEMENT = 1e-5
+
+#: A last digit that is worth more is not one of rounding, it is a short number.
+_COARSEST = 1e-3
+
+#: Lines that are looked at for the digits of a file; the first elements have as many as the others.
+_LINES = 5000
+
+_DECIMAL = re.compile(rb"[-+]?(\d{0,20})\.(\d{0,40})([ed][-+]?\d{1,4})?", re.IGNORECASE)
 
 
 def check_written_twice(files: Mapping[str, Path], raw: RawMatrices) -> tuple[str, ...]:
@@ -24,7 +36,7 @@ def check_written_twice(files: Mapping[str, Path], raw: RawMatrices) -> tuple[st
     for kind in ("hr", "r"):
         if kind in files:
             try:
-                told = _difference(files[kind], raw, kind)
+                told = _difference(files[kind], files["tb"], raw, kind)
             except InputError as problem:
                 unreadable.append(str(problem))
                 continue
@@ -37,7 +49,38 @@ def check_written_twice(files: Mapping[str, Path], raw: RawMatrices) -> tuple[st
     return tuple(unreadable)
 
 
-def _difference(path: Path, raw: RawMatrices, kind: str) -> str:
+@dataclass(frozen=True)
+class _Digits:
+    """What the last digit of an element is worth: absolute (eV or angstrom) plus relative to the element."""
+
+    absolute: float
+    relative: float
+
+    def of(self, elements: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.absolute + self.relative * elements
+
+
+def _digits(path: Path) -> _Digits:
+    """By the longest numbers among the first elements of a file."""
+    absolute, relative = [], []
+    for line in next(iter(pieces(path)), b"").splitlines()[:_LINES]:
+        words = line.split()
+        decimals = [match for word in words if (match := _DECIMAL.fullmatch(word))]
+        # m and n, of a _hr.dat or a _r.dat behind R; then one complex number or three.
+        if (len(words) - len(decimals)) not in (2, 5) or len(decimals) not in (2, 6):
+            continue
+        for match in decimals:
+            if match[3] is None:
+                absolute.append(10.0 ** -len(match[2]))
+            else:
+                relative.append(10.0 ** -(len(match[2]) - (not match[1].strip(b"0"))))
+    return _Digits(
+        min(_COARSEST, *absolute) if absolute else 0.0, min(_COARSEST, *relative) if relative else 0.0
+    )
+
+
+def _difference(path: Path, path_here: Path, raw: RawMatrices, kind: str) -> str:
+    shares = np.ones((2, len(raw.translations)))
     if kind == "r":
         other, here = read_r(path, raw), raw.position
         rows = list(range(len(raw.translations)))
@@ -50,15 +93,20 @@ def _difference(path: Path, raw: RawMatrices, kind: str) -> str:
         if sorted(rows) != list(range(len(known))):
             return "has other R vectors than are"
         if (raw.degeneracy[rows] != found.degeneracy).any():
-            return "has other degeneracies of R vectors than are"
+            # Some programs write elements that are divided by them, and ones.
+            shares = 1 / np.array([raw.degeneracy[rows], found.degeneracy])
         other, here = found.hamiltonian[:, None], raw.hamiltonian[:, None]
     # A _tb.dat has its position matrix.
     assert here is not None
-    for row, matrix in zip(rows, other, strict=True):
-        apart = np.abs(here[row] - matrix).max(axis=0)
-        if apart.max() > _SAME_ELEMENT:
-            m, n = np.unravel_index(int(apart.argmax()), apart.shape)
+    digits_here, digits = _digits(path_here), _digits(path)
+    for row, matrix, share_here, share in zip(rows, other, *shares, strict=True):
+        ours, theirs = here[row] * share_here, matrix * share
+        apart = np.abs(ours - theirs)
+        rounding = digits_here.of(np.abs(here[row])) * share_here + digits.of(np.abs(matrix)) * share
+        apart, excess = apart.max(axis=0), (apart - np.maximum(rounding, _SAME_ELEMENT)).max(axis=0)
+        if excess.max() > 0:
+            m, n = np.unravel_index(int(excess.argmax()), apart.shape)
             vector = " ".join(map(str, raw.translations[row].tolist()))
             unit = "eV" if kind == "hr" else "angstrom"
-            return f"element {m + 1} {n + 1} of R = {vector} differs by {apart.max():.3g} {unit} from that"
+            return f"element {m + 1} {n + 1} of R = {vector} differs by {apart[m, n]:.3g} {unit} from that"
     return ""
