@@ -18,6 +18,7 @@ from .archive import is_archive, load_archive
 from .collinear import join_channels
 from .companions import cell_beside, read_cell
 from .distances import with_told_distances
+from .elements import element_of
 from .fermi_level import with_filling
 from .files import at_the_door, entries, hashes, is_folder, is_there, printable, reason
 from .foreign import is_wannierberri, model_of_library, read_wannierberri
@@ -252,7 +253,9 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     if other is not None:
         model = model.noted(f"one spin channel; the other one is {other.name}")
     model = _with_degeneracy(model, wanted, one_spin)
-    if wanted.spin_degeneracy is None and model.spin_degeneracy == 2 and is_named_like_one_spin(files.place):
+    elements = {element_of(atom.symbol) or atom.symbol for atom in model.atoms}
+    asks = wanted.spin_degeneracy is None and model.spin_degeneracy == 2
+    if asks and is_named_like_one_spin(files.place, elements, model.lattice):
         raise InputError(
             f"{printable(str(files.hamiltonian_file))}: is named like one spin channel of a collinear "
             "calculation, expected the other one beside it as x_up and x_dn, or 'spin = up' in its .win; "

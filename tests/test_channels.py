@@ -51,6 +51,15 @@ def test_a_pair_of_channels_is_one_model(tmp_path, ends):
     assert source.id == "toy"
 
 
+def test_a_pair_without_a_shared_name_is_one_model(tmp_path):
+    for name, split in (("up", -0.3), ("dw", 0.3)):
+        write_wannier90(channel(name, split), tmp_path)
+    (tmp_path / "scf.out").write_text("the Fermi energy is 0.0500 ev\n")
+    (source,) = find_materials(tmp_path)
+    for model in (load_model(tmp_path), source.load()):
+        assert (model.size, model.spin_degeneracy, model.fermi_level) == (4, 1, 0.05)
+
+
 def test_electrons_fill_both_channels_of_a_pair(tmp_path):
     write_pair(tmp_path, ("_up", "_dn"))
     model = load_model(tmp_path, electrons=3)

@@ -238,7 +238,10 @@ def test_a_digit_on_a_mesh_of_points_that_are_their_own_negatives(reference_data
     ("names", "is_one"),
     [
         (("x_up",), True),
-        (("up", "dn"), True),
+        (("up",), True),
+        (("x_UP",), True),
+        (("UP",), False),
+        (("down_to_scale",), False),
         (("up_x", "dn_x"), True),
         (("x_alpha", "x_beta"), True),
         (("SiO2_alpha",), False),
@@ -264,7 +267,26 @@ def test_what_is_named_like_one_spin_is_asked_about(tmp_path, names, is_one):
         assert load_model(path).spin_degeneracy == 1
 
 
+def test_phases_and_uranium_phosphide_are_no_spins(tmp_path):
+    for name, length in (("Sn_alpha", "3"), ("Sn_beta", "4")):
+        write_chain(tmp_path / "Sn", name)
+        cell = f"begin unit_cell_cart\n{length} 0 0\n0 9 0\n0 0 9\nend unit_cell_cart\n"
+        (tmp_path / "Sn" / f"{name}.win").write_text(WIN.split("begin unit_cell")[0] + cell)
+    assert load_model(tmp_path / "Sn" / "Sn_alpha").spin_degeneracy == 2
+    folder = write_chain(tmp_path / "mp", "mp-7_UP")
+    atoms = "begin atoms_frac\nU 0 0 0\nP 0.5 0.3 0\nend atoms_frac\n"
+    (folder / "mp-7_UP.win").write_text(WIN[: WIN.index("begin atoms_frac")] + atoms)
+    assert load_model(folder).spin_degeneracy == 2
+
+
 def test_folders_named_like_spins_are_asked_about(tmp_path):
+    for name in ("UP", "back_up", "warm-up", "speed.up", "down_to_scale", "dw.2", "x_dn"):
+        folder = write_chain(tmp_path / name)
+        (folder / "toy.win").write_text(WIN)
+        assert load_model(folder).spin_degeneracy == 2
+    (tmp_path / "x_up").mkdir()
+    with pytest.raises(InputError, match="give spin_degeneracy=1"):
+        load_model(folder)
     folder = write_chain(tmp_path / "up")
     (folder / "toy.win").write_text(WIN)
     with pytest.raises(InputError, match="give spin_degeneracy=1"):

@@ -122,6 +122,10 @@ def pairs_of_names(seednames: Iterable[str]) -> dict[str, tuple[str, str]]:
     known = {name.lower(): name for name in seednames}
     pairs = {}
     for name in known.values():
+        others = [known[word] for word in _DOWN if word in known] if name.lower() == "up" else []
+        if len(others) == 1:
+            # They share no seedname; a calculation has hardly this one.
+            pairs[f"{name}+{others[0]}"] = (name, others[0])
         match = _CHANNEL.match(name)
         if match is None or match["stem"].lower() in known:
             continue
