@@ -35,6 +35,7 @@ from .wannier90 import (
     Channels,
     Wannier90Files,
     channels_of,
+    has_centres,
     is_named_like_one_spin,
     is_of_one_spin,
     read_model,
@@ -246,7 +247,14 @@ def _from_wannier90(files: Wannier90Files, wanted: Overrides) -> WannierModel:
     counts = wanted.electrons is not None and wanted.fermi_level is None and wanted.spin_degeneracy is None
     other = sibling_of(files.place)
     asks = counts and not (files.channel or other or is_of_one_spin(files.place))
-    model = with_spinors(model, wanted.spin_ordering, spinors, told or "spinors = .true.", asks)
+    model = with_spinors(
+        model,
+        wanted.spin_ordering,
+        spinors,
+        told or "spinors = .true.",
+        asks,
+        model.provenance.position_source != "none" and has_centres(files, model.lattice),
+    )
     if files.win and not spinors and wanted.spin_ordering is None:
         model = model.noted(_spin_without_spinors(model, files.win.path.name))
     one_spin = bool(spinors or files.channel or other or is_of_one_spin(files.place))

@@ -34,13 +34,16 @@ def with_spinors(
     spinors: bool | None,
     announced: str = "spinors = .true.",
     asked_electrons: bool = False,
+    has_centres: bool = True,
 ) -> WannierModel:
     """Add sigma/2 in the order of the spinors where nothing better gave a spin.
 
     given : the order that the user says; spinors : what a file says, None where none does; announced : in its
     words
-    asked_electrons : electrons are to be counted, one or two in each band. Raises InputError where it cannot
-    be told which, and where spinors that a file announces fit no order.
+    asked_electrons : electrons are to be counted, one or two in each band
+    has_centres : False where centres of the model are only assumed, so that all partners are in one place
+    Raises InputError where it cannot be told which electrons, and where spinors that a file announces fit no
+    order, or only one whose partners nothing places.
     """
     if spinors is False or given is not None or set(SPIN) & set(model.observables):
         if given not in (None, "none"):
@@ -56,7 +59,7 @@ def with_spinors(
             )
         return model
     if spinors and _has_own_order(model):
-        return _in_order_of_projections(model)
+        return _in_order_of_projections(model, has_centres)
     tests = check_orderings(model.hamiltonian, model.centres)
     measured = "; ".join(str(test) for test in tests)
     # Of two functions there is one order: that they are spinors is all to know.
@@ -68,6 +71,13 @@ def with_spinors(
         raise InputError(
             f"model {model.name!r}: {announced}, but neither spinor order fits ({measured}); put .chk and "
             ".spn beside the Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
+        )
+    if found is not None and spinors and model.size > 2 and not (found.symmetric or has_centres):
+        # Minimized functions are mostly up or down too, and what is mixed are the phases between them.
+        raise InputError(
+            f"model {model.name!r}: {announced}, but without Wannier centres nothing shows which functions "
+            f"are partners ({measured}); put _centres.xyz or .wout, better .chk and .spn, beside the "
+            "Hamiltonian, or give spin_ordering: 'interlaced', 'block' or 'none'."
         )
     if found is not None and found.symmetric and found.distance > PARTNER_DISTANCE:
         # What time reversal exchanges sits in one place.
@@ -147,8 +157,11 @@ def _is_along_z(line: Projection) -> bool:
     return bool(z > 0 and np.hypot(x, y) < _SAME * z)
 
 
-def _in_order_of_projections(model: WannierModel) -> WannierModel:
-    """The spins that the projections say, where the Hamiltonian is that of spinors in this order."""
+def _in_order_of_projections(model: WannierModel, has_centres: bool) -> WannierModel:
+    """The spins that the projections say, where the Hamiltonian is that of spinors in this order.
+
+    has_centres : as in `with_spinors`
+    """
     told = "as the projections say"
     if model.trial_orbitals is not None and model.trial_orbitals.has_spin:
         return _of_trial_orbitals(model, model.trial_orbitals, told)
@@ -167,11 +180,12 @@ def _in_order_of_projections(model: WannierModel) -> WannierModel:
         basis[pair, 2 * place : 2 * place + 2] = spinors[pair].conj()
     turned = basis.conj().T @ model.hamiltonian @ basis
     test = check_orderings(turned, model.centres[np.ravel(pairs)])[0]
-    if not test.symmetric and not test.magnetic:
+    if not test.symmetric and not (test.magnetic and has_centres):
+        unplaced = "" if has_centres or not test.magnetic else ", as far as shows without Wannier centres"
         raise InputError(
             f"model {model.name!r}: the Hamiltonian is not that of the spinors of the projections in their "
-            f"order ({test}); put .chk and .spn beside it, or give spin_ordering: 'interlaced', 'block' or "
-            "'none'."
+            f"order{unplaced} ({test}); put .chk and .spn beside it, or give spin_ordering: 'interlaced', "
+            "'block' or 'none'."
         )
     plain = spin_matrices(model.size, "interlaced")
     spins = {name: basis @ matrix @ basis.conj().T for name, matrix in plain.items()}

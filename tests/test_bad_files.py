@@ -210,6 +210,20 @@ def test_spinors_that_fit_neither_order(tmp_path, reference_data):
     assert not load_model(tmp_path, spin_ordering="none").observables
 
 
+@pytest.mark.parametrize("name", ["Pt", "GaAs"])
+def test_spinors_whose_centres_no_file_says(tmp_path, reference_data, name):
+    """Partners that are assumed at one site show nothing, and most of these functions are up or down."""
+    for end in ("_hr.dat.gz", "_wsvec.dat.gz", ".win"):
+        shutil.copy(reference_data / name / f"{name}{end}", tmp_path)
+    check(tmp_path, "without Wannier centres nothing shows which functions are partners", ".spn")
+    assert not load_model(tmp_path, spin_ordering="none").observables
+    # Functions that were left where they were projected have their order, minimized or not.
+    edit(tmp_path / f"{name}.win", lambda lines: [x for x in lines if x.split()[:1] != ["num_iter"]])
+    with (tmp_path / f"{name}.win").open("a") as file:
+        file.write("\nnum_iter = 0\n")
+    assert load_model(tmp_path).provenance.spin_source == "tested"
+
+
 @pytest.mark.parametrize("name", ["Fe_wsvec.dat"])
 def test_a_truncated_wsvec_file(iron_folder, name):
     edit(iron_folder / name, lambda lines: lines[: len(lines) // 2])

@@ -19,7 +19,7 @@ from support import values
 
 from spinscreen.kernels import InputError
 from spinscreen.materials import Atom, WannierModel, load_model, with_spin_orbit, write_wannier90
-from spinscreen.materials.distances import UnitCellWarning
+from spinscreen.materials.distances import UnitCellWarning, with_told_distances
 from spinscreen.materials.elements import covalent_radius
 from spinscreen.materials.matrices import BOHR
 from spinscreen.materials.spin import PAULI
@@ -339,6 +339,44 @@ def test_atoms_as_far_apart_as_no_atoms_are(tmp_path):
         (folder / f"{SEED}.win").write_text(changed)
         with pytest.warns(UnitCellWarning, match="Ga and As are .* angstrom apart"):
             load_model(folder)
+
+
+def test_atoms_without_neighbours_and_those_of_an_alloy():
+    """Two elements on one site are a virtual crystal; one atom in a box has none beside it."""
+    here, translations = Atom("Fe", (0.0, 0.0, 0.0)), np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
+
+    def told(length: float, *atoms: Atom, count: int = 3) -> bool:
+        matrices = np.zeros((count, 1, 1))
+        model = WannierModel(
+            "x", length * np.eye(3), translations[:count], matrices, np.zeros((count, 3, 1, 1)), atoms=atoms
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnitCellWarning)
+            return with_told_distances(model) is not model
+
+    assert not told(2.5, here, replace(here, symbol="Co"))
+    assert told(2.5, replace(here, symbol="Fe1"), replace(here, symbol="Fe2"))
+    assert told(12.0, here)
+    assert not told(12.0, here, count=1)
+    assert not told(2 * 1.32 * 0.56, here)
+    assert told(2.5 * 0.1, here, count=1)
+
+
+def test_centres_of_functions_that_start_from_bloch_states(tmp_path):
+    """Their order is not that of the projections, which may stand there from another run."""
+    folder = gallium_arsenide(tmp_path)
+    path = folder / f"{SEED}_centres.xyz"
+    lines = path.read_text().splitlines()
+    number = int(lines[0])
+    functions = [line for line in lines[2:] if line.split()[0] == "X"]
+    turned = [*lines[:2], *functions[::-1], *lines[2 + len(functions) :]]
+    assert len(turned) == number + 2
+    path.write_text("\n".join(turned) + "\n")
+    with refused("from the site of its projection"):
+        load_model(folder)
+    with (folder / f"{SEED}.win").open("a") as file:
+        file.write("\nuse_bloch_phases = .true.\n")
+    load_model(folder)
 
 
 def test_covalent_radii_are_those_of_ase():

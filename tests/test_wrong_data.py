@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -34,6 +36,7 @@ from spinscreen.materials.elements import reduced_formula
 from spinscreen.materials.spin import PAULI
 from spinscreen.materials.wannier90.checkpoint import Checkpoint
 from spinscreen.materials.wannier90.spin_axes import check_axes
+from spinscreen.materials.wannier90.units import with_units_told
 from spinscreen.storage import build_catalog, plot_bands, publish, screen
 from spinscreen.workflows import Campaign, compute, evaluate, run_campaign
 from spinscreen.workflows.cli.arguments import path_corners
@@ -591,6 +594,34 @@ def test_energies_whose_unit_nothing_says(tmp_path, reference_data):
         load_model(tmp_path / "hartree", spin_ordering="none")
     with pytest.warns(EnergyUnitWarning):
         load_model(tmp_path / "hartree", fermi_level=9.12, spin_ordering="none")
+
+
+def test_widths_of_layers_and_of_narrow_shells(tmp_path):
+    """Vacuum is no room for electrons, and shells of d or f alone have bands as narrow as one likes."""
+    for folder, cell, block in (
+        ("vacuum", "3 0 0\n0 3 0\n0 0 400", "C:s"),
+        ("narrow", "3 0 0\n0 3 0\n0 0 3", "C:s"),
+        ("shell", "3 0 0\n0 3 0\n0 0 3", "C:f"),
+    ):
+        vectors = np.array(cell.split(), dtype=float).reshape(3, 3)
+        atoms = (Atom("C", (0.0, 0.0, 0.0)),)
+        width = 12.0 if folder == "vacuum" else 0.1
+        model = WannierModel(
+            "x",
+            vectors,
+            [[0, 0, 0], [1, 0, 0], [-1, 0, 0]],
+            np.reshape([0, width / 4, width / 4], (3, 1, 1)),
+            np.zeros((3, 3, 1, 1)),
+            atoms=atoms,
+            projections=(block,),
+        )
+        files = SimpleNamespace(
+            is_text=False, win=None, gauge=None, files={"eig": Path("x.eig")}, spinors=False
+        )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with_units_told(model, files, level_is_given=True)
+        assert bool(caught) is (folder == "narrow"), folder
 
 
 EQUIVALENT, FROZEN = "which as many others have that are not equivalent", "in the frozen window of Fe.win"

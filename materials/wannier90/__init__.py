@@ -7,6 +7,7 @@ from .export import write_wannier90
 from .hermitian import HermitianMatrices
 from .loading import (
     TrialOrbitalWarning,
+    has_centres,
     read_model,
     said_of_spinors,
     with_fermi_level,
@@ -30,6 +31,7 @@ __all__ = [
     "companions",
     "find_files",
     "hamiltonians_below",
+    "has_centres",
     "is_named_like_one_spin",
     "is_of_one_spin",
     "pairs_among",

@@ -223,6 +223,17 @@ def _wannier_tools(files: Wannier90Files, lattice: NDArray[np.float64]) -> Wanni
     )
 
 
+def has_centres(files: Wannier90Files, lattice: NDArray[np.float64]) -> bool:
+    """True where a file says where the Wannier functions are, or they were left at their projections.
+
+    lattice : (3, 3) angstrom, of the model
+    """
+    if files.position_source != "none" or (files.win is not None and files.win.integer("num_iter") == 0):
+        return True
+    tools = _wannier_tools(files, lattice)
+    return tools is not None and tools.centres is not None and len(tools.centres) == files.raw.size
+
+
 def said_of_spinors(files: Wannier90Files, lattice: NDArray[np.float64]) -> tuple[bool | None, str | None]:
     """Whether the functions are spinors, by the .win, else SOC of a wt.in, None where neither says it; a note
     where the latter counts or contradicts the former.

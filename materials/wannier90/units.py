@@ -19,6 +19,9 @@ _KINETIC = 3.80998
 #: shells alone; in rydberg 0.06 to 0.1, in hartree 0.03 to 0.05, in meV 850 and more.
 _NARROW, _WIDE = 0.15, 8.0
 
+#: angstrom^3: an atom has as much room where the cell does not say less; the rest of a layer's is vacuum.
+_ROOM = 20.0
+
 #: eV: a level may be that far from all bands, or as far as they are wide: one in the gap above them.
 _FARTHEST_LEVEL = 5.0
 
@@ -35,8 +38,8 @@ class EnergyUnitWarning(UserWarning):
 def with_units_told(model: WannierModel, files: Wannier90Files, level_is_given: bool) -> WannierModel:
     """A model made of .chk and .eig with a note on the unit of its energies, where nothing says it.
 
-    Raises InputError where the Fermi level of another file is far from all bands. A width that electrons in
-    so large a cell do not have is told by an `EnergyUnitWarning`: narrow bands exist.
+    Raises InputError where the Fermi level of another file is far from all bands. A width that electrons
+    among so many atoms do not have is told by an `EnergyUnitWarning`: narrow bands exist.
     """
     if files.is_text or _are_in_windows(files):
         return model
@@ -56,16 +59,29 @@ def with_units_told(model: WannierModel, files: Wannier90Files, level_is_given: 
                 "give fermi_level."
             )
     has_spinors = bool(files.spinors) or bool(set(SPIN) & set(model.observables))
-    density = model.size / (2 if has_spinors else 1) / abs(float(np.linalg.det(model.lattice)))
+    volume = abs(float(np.linalg.det(model.lattice)))
+    if model.atoms:
+        volume = min(volume, _ROOM * len(model.atoms))
+    density = model.size / (2 if has_spinors else 1) / volume
     free = _KINETIC * (6 * np.pi**2 * density) ** (2 / 3)
     told = f"energies: those of {path.name} taken for eV, which no window of a .win and no _hr.dat confirms"
-    if not _NARROW * free < width < _WIDE * free:
+    narrow = 0.0 if _are_narrow_shells(model) else _NARROW * free
+    if not narrow < width < _WIDE * free:
         told += (
             f"; its bands are {width:.3g} eV wide, those of free electrons of that density {free:.3g} eV: "
             "look whether it is in rydberg (13.6057 eV), hartree (27.2114 eV) or another unit"
         )
         warnings.warn(f"model {model.name!r}: {told}", EnergyUnitWarning, stacklevel=5)
     return model.noted(told)
+
+
+def _are_narrow_shells(model: WannierModel) -> bool:
+    """True where all functions were projected on d or f shells, whose bands may be as narrow as one likes."""
+    try:
+        lines = model.parsed_projections
+    except InputError:
+        return False
+    return bool(lines) and all(orbital[0] in "df" for line in lines for orbital in line.orbitals)
 
 
 def _are_in_windows(files: Wannier90Files) -> bool:
