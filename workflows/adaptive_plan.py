@@ -121,15 +121,17 @@ def make_adaptive_plan(
     periodic: tuple[bool, ...],
     group: SymmetryGroup,
     memory_budget: str | int = DEFAULT_MEMORY_BUDGET,
+    asked: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> AdaptivePlan:
     """Cut a job. Raises InputError where a worker's budget cannot hold the model or the sums.
 
-    group : operations that the model obeys
+    group : operations that the model obeys; asked : by name, the components that are integrated, see
+        `channels_of`
     """
     chosen = settings.integrals
     terms = tuple(dict.fromkeys(term for integral in chosen for term in integral.terms))
     shapes = component_shapes(operators, settings.resolution, terms)
-    channels = channels_of(chosen, terms, shapes, _projectors(terms, shapes, group))
+    channels = channels_of(chosen, terms, shapes, _projectors(terms, shapes, group), asked)
     box = Box.of(operators.cell, periodic, group, operators=operators)
     numbers = 8 * channels.count * len(settings.fermi_energy)
     per_cell = numbers * _ARRAYS_PER_CELL * (1 + 2**box.dimension)

@@ -28,8 +28,10 @@ from spinscreen.materials import (
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.materials.symmetry import Symmetrize, with_symmetry
 
+from .components import Components, carrying, checked_components
 from .plan import DEFAULT_MEMORY_BUDGET, budget_bytes
 from .setting_kinds import (
+    ComponentNames,
     Energies,
     Names,
     Option,
@@ -211,6 +213,20 @@ class Calculation(Table):
             '["conserved_hall_conductivity"]',
         ),
     ] = Field(None, description="see `spinscreen quantities`; default: all that model and temperature allow")
+    components: Annotated[
+        ComponentNames,
+        Option(
+            "Only these, faster: z_xy,z_yx is spin_z of currents along x and y in fields along y and x. "
+            "Default: all.",
+            names_of_text,
+            checked_components,
+            '["z_xy"]',
+        ),
+    ] = Field(
+        None,
+        description="only these components, such as z_xy (spin_z, current x, field y) or charge_xx; default: "
+        "all",
+    )
     symmetrize: Annotated[
         Symmetrize,
         Option(
@@ -326,7 +342,8 @@ class Calculation(Table):
     def prepare(self, model: WannierModel) -> WannierModel:
         """The model with the Fermi level, the observables and the pairing that are asked for.
 
-        Raises InputError where it lacks what is needed, or cannot hold so many electrons.
+        Of its observables those that `components` need. Raises InputError where it lacks what is needed, or
+        cannot hold so many electrons.
         """
         if not isinstance(model, WannierModel):
             raise InputError(
@@ -345,7 +362,7 @@ class Calculation(Table):
             model = model.with_charge()
         if self.pairing is not None:
             model = bogoliubov(model, self.pairing, self.chemical_potential, self.reduced_gap)
-        return model
+        return carrying(model, Components.of(self.components, model))
 
     @property
     def reduced_gap(self) -> float:
@@ -397,6 +414,7 @@ class Calculation(Table):
             (0.0, 0.0, 0.0) if mesh is None else complete_kshift(model, mesh, shift),
             (self.tolerance or DEFAULT_TOLERANCE) if adaptive else None,
             (self.budget or DEFAULT_BUDGET) if adaptive else None,
+            Components.of(self.components, model),
         )
 
 

@@ -137,7 +137,12 @@ def compute_settings(
     request = _Request(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
     dataset = _adaptively(request) if settings.is_adaptive else _on_mesh(request)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
-    add_shapes(dataset, model, settings.integrals, sample)
+    if settings.components is None:
+        add_shapes(dataset, model, settings.integrals, sample)
+    else:
+        # Of some components nobody knows how far a tensor breaks a symmetry.
+        dataset = settings.components.select(dataset)
+        dataset.attrs["symmetry_operations"] = model.symmetry_group.order
     make_portable(dataset)
     energies = settings.fermi_energy
     level = dataset.attrs.get("fermi_level", energies[0] if len(energies) == 1 else None)
@@ -161,18 +166,26 @@ class _Request:
     progress: Progress
     checkpoints: KeptSums | None
 
+    @property
+    def asked(self) -> dict[str, NDArray[np.bool_]]:
+        """By name of an integral, where the components are that are asked for; nothing for all of them."""
+        components, names = self.settings.components, tuple(self.model.observables)
+        if components is None:
+            return {}
+        return {q.name: components.mask(q.dims, names) for q in self.settings.integrals}
+
 
 def _on_mesh(request: _Request) -> xr.Dataset:
     model, settings, sample = request.model, request.settings, request.sample
     plan = make_plan(model.operators, settings, request.memory_budget, model.symmetry_group)
     sums = run_plan(model.operators, plan, request.engine, request.progress, request.checkpoints)
-    found = integrated_on_mesh(settings.integrals, sums, plan, sample)
+    found = integrated_on_mesh(settings.integrals, sums, plan, sample, request.asked)
     dataset = _labelled(model, settings, found)
     assert settings.kmesh is not None
     warn_of_reach(dataset, model, settings.kmesh)
     if note := mesh_note(plan.task.mesh, model.symmetry_group):
         dataset.attrs["mesh_note"] = note
-    _check_torque(model, dataset, found, whole_sums(sums), settings.mesh.size, sample)
+    _check_torque(request, dataset, found, whole_sums(sums), settings.mesh.size)
     warn_of_points(dataset, found.dominances)
     return dataset
 
@@ -182,7 +195,13 @@ def _adaptively(request: _Request) -> xr.Dataset:
     assert settings.tolerance is not None
     assert settings.budget is not None
     plan = make_adaptive_plan(
-        model.operators, settings, sample, model.periodic, model.symmetry_group, request.memory_budget
+        model.operators,
+        settings,
+        sample,
+        model.periodic,
+        model.symmetry_group,
+        request.memory_budget,
+        request.asked,
     )
     found = run_adaptive(
         model.operators,
@@ -195,24 +214,27 @@ def _adaptively(request: _Request) -> xr.Dataset:
     )
     dataset = _labelled(model, settings, found.integrated)
     dataset.attrs["budget"] = settings.budget
-    _check_torque(model, dataset, found.integrated, found.raw, 1, sample)
+    _check_torque(request, dataset, found.integrated, found.raw, 1)
     warn_of_tolerance(dataset, found.shortfalls)
     warn_of_points(dataset, found.integrated.dominances)
     return dataset
 
 
 def _check_torque(
-    model: WannierModel,
+    request: _Request,
     dataset: xr.Dataset,
     found: Integrated,
     sums: Mapping[Term, NDArray[np.float64]],
     kpoint_count: float,
-    sample: Sample,
 ) -> None:
     """The premise of a conserved current, from the sums over so many k points."""
-    note_unchecked_torque(dataset, model)
+    components = request.settings.components
+    note_unchecked_torque(dataset, request.model, None if components is None else components.observables)
     if RATE in dataset:
-        bars = found.errors[RATE] / integrals([RATE])[0].unit.factor(sample)
+        bars = found.errors[RATE] / integrals([RATE])[0].unit.factor(request.sample)
+        if RATE in request.asked:
+            # Of what nobody asked for nothing is said.
+            bars = np.where(request.asked[RATE][..., None], bars, np.inf)
         warn_of_torque(dataset, has_net_torque(sums, kpoint_count, bars, forbidden_by_crystal(dataset)))
 
 

@@ -66,9 +66,16 @@ class Integrated:
 
 
 def integrated_on_mesh(
-    chosen: Sequence[Integral], sums: PartialSums, plan: Plan, sample: Sample
+    chosen: Sequence[Integral],
+    sums: PartialSums,
+    plan: Plan,
+    sample: Sample,
+    asked: Mapping[str, NDArray[np.bool_]],
 ) -> Integrated:
-    """What the sums over a plain mesh come to."""
+    """What the sums over a plain mesh come to.
+
+    asked : by name, where the components are that decide whether it is converged
+    """
     whole, count = whole_sums(sums), plan.task.mesh.full.size
     with np.errstate(all="ignore"):
         values = {q.name: finish(q, whole, count, sample) for q in chosen}
@@ -76,13 +83,22 @@ def integrated_on_mesh(
     errors = {name: np.where(np.isnan(values[name]), np.nan, bars) for name, bars in errors.items()}
     dominances = {q.name: dominance(q, sums) for q in chosen}
     known = {
-        q.name: is_within(values[q.name], errors[q.name], q.absolute_tolerance(sample))
+        q.name: is_within(
+            _at(asked, q.name, values[q.name]),
+            _at(asked, q.name, errors[q.name]),
+            q.absolute_tolerance(sample),
+        )
         and dominances[q.name].share < MOST_OF_ONE_POINT
         for q in chosen
         if np.isfinite(errors[q.name]).any()
     }
     method = SUBMESHES if plan.task.split.count > 1 else UNKNOWN
     return Integrated(values, errors, method, plan.kpoint_count, None, known, dominances)
+
+
+def _at(asked: Mapping[str, NDArray[np.bool_]], name: str, values: NDArray) -> NDArray:
+    """Of values (dims ..., fermi_energy) those that are asked for, all where nothing is said."""
+    return values[np.broadcast_to(asked[name], values.shape[:-1])] if name in asked else values
 
 
 def is_within(

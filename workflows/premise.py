@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 import xarray as xr
@@ -29,12 +30,17 @@ CONSERVED = (
 )
 
 
-def note_unchecked_torque(dataset: xr.Dataset, model: WannierModel) -> None:
-    """The premise of a conserved current, where T16 was not computed and symmetry does not grant it."""
+def note_unchecked_torque(
+    dataset: xr.Dataset, model: WannierModel, observables: Collection[str] | None = None
+) -> None:
+    """The premise of a conserved current, where T16 was not computed and symmetry does not grant it.
+
+    observables : those that are told of, None: all
+    """
     concerned = [name for name in CONSERVED if name in dataset]
     if not concerned or RATE in dataset:
         return
-    names = may_have_net_torque(model)
+    names = [n for n in may_have_net_torque(model) if observables is None or n in observables]
     for variable in concerned if names else ():
         attributes = dataset[variable].attrs
         told = (

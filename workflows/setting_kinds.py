@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from spinscreen.kernels import InputError, KMesh, checked_number, short, whole_number
 
+from .components import checked_components
 from .settings import as_energies, checked_names, several
 from .text import share_of_text
 from .validation import Count, Positive, Step
@@ -93,6 +94,12 @@ def _plain_names(value: Any) -> Any:
     return value if value is None or isinstance(value, str) else checked_names(value)
 
 
+def _plain_components(value: Any) -> Any:
+    if value is not None:
+        checked_components(value)
+    return value if value is None else tuple(value)
+
+
 Mesh = Count | Annotated[tuple[Count, ...], Field(min_length=1, max_length=3)]
 Shift = Step | Annotated[tuple[Step, ...], Field(min_length=1, max_length=3)]
 OptionalShift = Annotated[Shift | None, BeforeValidator(_plain_shift)]
@@ -102,6 +109,7 @@ Points = Annotated[Count | None, BeforeValidator(_plain_count)]
 Share = Annotated[Positive | None, BeforeValidator(_plain_share), Field(lt=1)]
 Energies = Annotated[tuple[float, ...] | None, BeforeValidator(_plain_energies)]
 Names = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_names)]
+ComponentNames = Annotated[tuple[str, ...] | None, BeforeValidator(_plain_components)]
 
 
 def option_of(model: type[BaseModel], name: str) -> Option:

@@ -31,6 +31,8 @@ from spinscreen.kernels import (
 from spinscreen.materials import WannierModel
 from spinscreen.storage import SCHEMA_VERSION, group_name
 
+from .components import Components
+
 #: Points of the Fermi-energy scan where the user names none, and its half width (eV) about the Fermi level.
 DEFAULT_SCAN = (201, 2.0)
 
@@ -54,6 +56,7 @@ _DEFAULTS = {
     # Of a plain mesh, which has neither.
     "tolerance": None,
     "budget": None,
+    "components": None,
 }
 
 #: Shift in steps of a mesh that the user names: a Gamma-centred one has the points of highest symmetry on it.
@@ -75,6 +78,7 @@ class Settings:
     quantities : names of Brillouin-zone integrals
     kshift : of the mesh, in steps, 0 where there is one point
     tolerance, budget : of the adaptive integration, a share of the largest value and k points
+    components : what of each tensor is computed, None: all
     """
 
     kmesh: tuple[int, int, int] | None
@@ -86,6 +90,7 @@ class Settings:
     kshift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tolerance: float | None = None
     budget: int | None = None
+    components: Components | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.fermi_energy)) < len(self.fermi_energy):

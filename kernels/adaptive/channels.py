@@ -154,11 +154,14 @@ def channels_of(
     terms: Sequence[Term],
     shapes: Sequence[tuple[int, ...]],
     projectors: Mapping[Kernel, Real],
+    asked: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Channels:
     """Channels of the integrals.
 
     shapes : components of each term; projectors : the mean over the symmetry group on the components of a
         kernel, (component, component), where there is more than the identity
+    asked : by name of an integral, where its components are that are integrated, of length 1 along dims of
+        which all are; the others become zero
     Integrals whose combination is not linear are left as their first term; `Integral.combine` is applied to
     the result.
     """
@@ -173,6 +176,8 @@ def channels_of(
     for number, integral in enumerate(chosen):
         shape, matrix = _linear(integral, terms, shapes, edges)
         matrix = matrix @ projector
+        if asked and integral.name in asked:
+            matrix[~np.broadcast_to(asked[integral.name], shape).ravel()] = 0.0
         channel, factor, own = _distinct(matrix)
         outputs.append((shape, channel + len(owners), factor))
         rows.extend(own)

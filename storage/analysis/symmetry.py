@@ -34,8 +34,15 @@ def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
     """Every tensor of a dataset under a Cartesian rotation, proper or not, (3, 3) with new axes as rows.
 
     Error bars are added up with the sizes of the elements of the rotation, whatever their signs.
-    Raises InputError for an observable whose behaviour is unknown.
+    Raises InputError for an observable whose behaviour is unknown, and for axes that were not computed.
     """
+    for dim in ("current_axis", "field_axis", "axis"):
+        if dim in dataset.dims and dataset.sizes[dim] < len(AXES):
+            axes = ", ".join(map(str, dataset[dim].values))
+            raise InputError(
+                f"symmetry: expected {', '.join(AXES)} along {dim}, found {axes}; compute it without "
+                "components, a tensor turns as a whole."
+            )
     pseudo = np.linalg.det(rotation) * rotation
     known = Observables.in_dataset(dataset).facts
     found = dataset.copy()

@@ -85,6 +85,7 @@ class CatalogRow:
 
 def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     """The row of one material. Where the Fermi level is unknown or not scanned, what refers to it is NaN."""
+    dataset = _with_all_axes(dataset)
     attributes = dataset.attrs
     energies = np.asarray(dataset["fermi_energy"].values)
     order = np.argsort(energies, kind="stable")
@@ -130,6 +131,12 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     names = column_names(given, taken=columns)
     columns |= {name: given[heading] for name, heading in names.items()}
     return CatalogRow(material_id, columns, known, on_grid, dict(names))
+
+
+def _with_all_axes(dataset: xr.Dataset) -> xr.Dataset:
+    """A result of some components with NaN for the axes that nobody asked for."""
+    few = [dim for dim in ("current_axis", "field_axis") if 0 < dataset.sizes.get(dim, 0) < len(AXES)]
+    return dataset.reindex({dim: list(AXES) for dim in few}) if few else dataset
 
 
 def packed_row(row: CatalogRow) -> bytes:
@@ -318,7 +325,8 @@ def _ratio_columns(
         endings = [ending for ending, index in _components(observables) if index[0] == n]
         if f"conventional_{endings[0]}" not in columns or f"conserved_{endings[0]}" not in columns:
             continue
-        largest = max(abs(columns[f"conventional_{ending}"]) for ending in endings)
+        sizes = [abs(columns[f"conventional_{ending}"]) for ending in endings]
+        largest = max(filter(math.isfinite, sizes), default=0.0)
         for ending in endings:
             below, above = columns[f"conventional_{ending}"], columns[f"conserved_{ending}"]
             error = columns.get(f"conventional_{ending}_error", 0.0)
