@@ -14,6 +14,7 @@ from spinscreen.storage import Store, open_catalog
 from spinscreen.storage.analysis import rotated
 from spinscreen.workflows import Calculation, compute, make_settings
 from spinscreen.workflows.configuration import read_campaign_file
+from spinscreen.workflows.premise import RATE, forbidden_by_crystal
 
 ENERGIES = np.linspace(-1.0, 1.0, 5)
 HALL = "conserved_hall_conductivity"
@@ -120,6 +121,18 @@ def test_keys_change_with_components_alone_and_not_with_their_order():
 def test_what_names_no_component_is_told(names, told):
     with pytest.raises(InputError, match=told):
         compute(library.load("kane_mele"), 6, ENERGIES, components=names)
+
+
+def test_what_the_crystal_forbids_a_torque_is_known_without_the_other_spins():
+    whole = compute(library.load("MoS2"), 4, 0.0, temperature=300.0, quantities=[RATE])
+    # Of random numbers, as Wannier functions that break the symmetry of their crystal have.
+    whole[RATE].values[:] = np.random.default_rng(0).normal(size=whole[RATE].shape)
+    expected = forbidden_by_crystal(whole)
+    assert expected is not None
+    assert expected.any()
+    for number, name in enumerate(whole["observable"].values):
+        one = forbidden_by_crystal(whole.sel(observable=[name]))
+        np.testing.assert_array_equal(one, expected[[number]])
 
 
 def test_a_tensor_that_is_not_whole_does_not_turn():

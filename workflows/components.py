@@ -129,7 +129,7 @@ def carrying(model: WannierModel, components: Components | None) -> WannierModel
     """
     if components is None:
         return model
-    mixes = (np.abs(model.symmetry_group.observables) > _MIXES).any(axis=0)
+    mixes: NDArray[np.bool_] = np.any(np.abs(model.symmetry_group.observables) > _MIXES, axis=0)
     kept: NDArray[np.bool_] = np.isin(list(model.observables), components.observables)
     for _ in model.observables:
         kept = kept | mixes[kept].any(axis=0)

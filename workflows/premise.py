@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spinscreen.kernels import InputError
 from spinscreen.materials import WannierModel
 from spinscreen.storage.analysis import SymmetryWarning, symmetrized
+from spinscreen.storage.observables import AXES
 
 #: T16 per relaxation time, which is the net torque per field as well.
 RATE = "field_induced_density_rate"
@@ -84,6 +85,24 @@ def _is_conserved(model: WannierModel, name: str) -> bool:
 _COMMUTES = 1e-12
 
 
+def _with_whole_vectors(dataset: xr.Dataset) -> xr.Dataset:
+    """With zeros for components of spin and orbital momentum that are not carried: a vector turns as a whole.
+
+    What symmetry forbids a component is taken from it whatever the others are.
+    """
+    names = [str(name) for name in dataset["observable"].values]
+    stems = [stem for stem in ("spin", "orbital") if any(name in names for name in _vector(stem))]
+    missing = [name for stem in stems for name in _vector(stem) if name not in names]
+    if not missing:
+        return dataset
+    facts = [name for name in dataset.coords if name != "observable" and "observable" in dataset[name].dims]
+    return dataset.drop_vars(facts).reindex(observable=[*names, *missing], fill_value=0.0)
+
+
+def _vector(stem: str) -> tuple[str, ...]:
+    return tuple(f"{stem}_{axis}" for axis in AXES)
+
+
 def forbidden_by_crystal(dataset: xr.Dataset) -> NDArray[np.bool_] | None:
     """Where the point group of the structure allows no torque, (observable, field_axis); None: not known.
 
@@ -92,10 +111,11 @@ def forbidden_by_crystal(dataset: xr.Dataset) -> NDArray[np.bool_] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SymmetryWarning)
         try:
-            left = symmetrized(dataset[[RATE]])[RATE]
+            left = symmetrized(_with_whole_vectors(dataset[[RATE]]))[RATE]
         except InputError:
             # No atoms are known, or how an observable rotates.
             return None
     largest = float(abs(dataset[RATE]).max())
+    left = left.isel(observable=slice(dataset.sizes["observable"]))
     size = abs(left).max("fermi_energy").transpose("observable", "field_axis").values
     return np.asarray(size <= _ALLOWED * largest)
