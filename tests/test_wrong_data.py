@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import warnings
 from dataclasses import dataclass, replace
@@ -577,6 +578,44 @@ def test_a_magnet_whose_lattice_its_moment_does_not_know():
     hamiltonian = band[:, None, None] * np.eye(2) + 0.8 * moment
     spin = np.broadcast_to(PAULI / 2, (len(mesh), 3, 2, 2))
     assert not check_axes(Path("x.spn"), hamiltonian, spin, checkpoint)
+
+
+@pytest.mark.parametrize("coupling", [0.0, 3e-3])
+def test_a_magnet_whose_spins_turn_against_its_lattice(coupling):
+    """Kagome layers with moments at 120 degrees that turn by -120 where the crystal turns by 120.
+
+    Without spin-orbit coupling (eV), or a weak one, its bands obey a spin-space group: the components are
+    right, though those of another order obey the lattice and they do not.
+    """
+    cells = (4, 4, 2)
+    grid = np.meshgrid(*(np.arange(n) / n for n in cells), indexing="ij")
+    mesh = np.stack(grid, axis=-1).reshape(-1, 3)
+    lattice = np.array([[5.5, 0, 0], [-2.75, 2.75 * np.sqrt(3), 0], [0, 0, 5.0]])
+    sites = np.array([[0.5, 0, 0], [0, 0.5, 0], [0.5, 0.5, 0]])
+    angles = -2 * np.pi / 3 * np.arange(3)
+    moments = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
+    hamiltonian = np.zeros((len(mesh), 6, 6), complex)
+    for i in range(3):
+        own = slice(2 * i, 2 * i + 2)
+        hamiltonian[:, own, own] = np.tensordot(moments[i], PAULI, axes=1)
+        hamiltonian[:, own, own] += 0.6 * np.cos(2 * np.pi * mesh[:, 2, None, None]) * np.eye(2)
+        j = (i + 1) % 3
+        other = slice(2 * j, 2 * j + 2)
+        steps = sites[j] - sites[i] + np.array(list(itertools.product((-1, 0, 1), (-1, 0, 1), (0,))))
+        near = np.linalg.norm(steps @ lattice, axis=1) < 2.8
+        reach = steps[near] - sites[j] + sites[i]
+        hop = np.exp(2j * np.pi * mesh @ reach.T).sum(axis=1)[:, None, None]
+        hamiltonian[:, own, other] = hop * (np.eye(2) + 1j * coupling * PAULI[2])
+        hamiltonian[:, other, own] = hamiltonian[:, own, other].conj().swapaxes(1, 2)
+    centres = np.repeat(sites @ lattice, 2, axis=0)
+    gauge = np.zeros((len(mesh), 6, 6), complex)
+    checkpoint = Checkpoint(lattice, np.array(cells), mesh, gauge, centres, gauge)
+    spin = np.broadcast_to(np.kron(np.eye(3), PAULI / 2), (len(mesh), 3, 6, 6))
+    atoms = [Atom("Mn", tuple(site)) for site in sites @ lattice]
+    # One atom in place of three does not show that the moments are not parallel.
+    with refused("x.spn: at k points that are equivalent"):
+        check_axes(Path("x.spn"), hamiltonian, spin, checkpoint, atoms[:1])
+    assert not check_axes(Path("x.spn"), hamiltonian, spin, checkpoint, atoms)
 
 
 def test_energies_whose_unit_nothing_says(tmp_path, reference_data):

@@ -405,7 +405,7 @@ class Wannier90Files(UnopenedFiles):
         assert self.gauge is not None
         phases = np.exp(2j * np.pi * (self.gauge.kpoints @ self.hamiltonian.translations.T))
         hamiltonian = np.tensordot(phases, self.hamiltonian.matrices, axes=1)
-        return check_axes(self.files["spn"], hamiltonian, self._spin_at_kpoints, self.gauge)
+        return check_axes(self.files["spn"], hamiltonian, self._spin_at_kpoints, self.gauge, self.atoms)
 
     @cached_property
     def trial_overlap(self) -> NDArray[np.complex128] | None:

@@ -1,11 +1,13 @@
 """Whether the components of a spin matrix are x, y, z of the crystal, by the symmetry of its bands.
 
-Commutators cannot tell: any proper rotation of a spin is a spin. Nor can a crystal without any symmetry.
+Commutators cannot tell: any proper rotation of a spin is a spin. Nor can a crystal without any symmetry, or
+one whose moments are not parallel: only spin-orbit coupling ties them to the lattice.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import InputError
 
+from ..model import Atom
 from .checkpoint import Checkpoint
 from .equivalence import EQUAL, cartesian, isometries, places
 
@@ -26,6 +29,10 @@ _OBEYED, _BROKEN = 0.03, 0.15
 #: Share of the spins of bands along one axis from which they are those of a magnet (without one: 1/3), and
 #: part of the squares that rounding leaves beside it.
 _MAGNET, _NOISE = 0.6, 1e-8
+
+#: hbar: part of the spin at an atom from which a crystal is a magnet, and share of the squares of all across
+#: their common axis from which it is not collinear.
+_MOMENT, _CANTED = 0.05, 1e-3
 
 #: Orders and signs of the components that make a spin of a spin, the given one first.
 _TURNS = np.array(
@@ -41,15 +48,24 @@ _CYCLIC = [n for n, turn in enumerate(_TURNS) if (turn >= 0).all() and n]
 
 
 def check_axes(
-    path: Path, hamiltonian: NDArray[np.complex128], spin: NDArray[np.complex128], checkpoint: Checkpoint
+    path: Path,
+    hamiltonian: NDArray[np.complex128],
+    spin: NDArray[np.complex128],
+    checkpoint: Checkpoint,
+    atoms: Sequence[Atom] = (),
 ) -> bool:
     """True where another order of x, y and z would have been seen.
 
     hamiltonian (k, wannier, wannier) eV, spin (k, 3, wannier, wannier) hbar at the k points of the .chk
+    atoms : of the crystal; without them one whose moments cancel counts as nonmagnetic
     At equivalent points the tensor Tr(S_a S_b) of a multiplet is turned as the crystal is, whether an
     operation comes with time reversal or not. Raises InputError where that of the components as given is not,
     and that of another order or other signs is.
     """
+    # Bands of moments that are not parallel obey operations that turn spins otherwise than the crystal, as
+    # far as spin-orbit coupling is weak: Litvin and Opechowski, Physica 76, 538 (1974).
+    if _is_canted(_moments(hamiltonian, spin, checkpoint, atoms)):
+        return False
     misfit = _misfits(hamiltonian, spin, checkpoint)
     if misfit is None:
         return False
@@ -65,6 +81,39 @@ def check_axes(
             "spin_ordering='none' to go on without."
         )
     return bool(misfit[0] < _OBEYED and misfit[_CYCLIC].min() > _BROKEN)
+
+
+def _moments(
+    hamiltonian: NDArray[np.complex128],
+    spin: NDArray[np.complex128],
+    checkpoint: Checkpoint,
+    atoms: Sequence[Atom],
+) -> NDArray[np.float64]:
+    """Spin of the lower half of the bands in the Wannier functions nearest to each atom, (atom, 3) hbar.
+
+    Bands count in pairs, as time reversal makes them. Partners under it sit at one atom, so that theirs
+    cancel.
+    """
+    states = np.linalg.eigh(hamiltonian)[1]
+    lower = states[:, :, : max(states.shape[2] // 4 * 2, 1)]
+    filled = lower @ lower.conj().swapaxes(1, 2)
+    of_functions = np.einsum("knm,kamn->na", filled, spin, optimize=True).real / len(filled)
+    if not atoms:
+        return of_functions.sum(axis=0, keepdims=True)
+    positions = np.array([atom.position for atom in atoms])
+    apart = (checkpoint.centres[:, None] - positions) @ np.linalg.inv(checkpoint.lattice)
+    distances = np.linalg.norm((apart - np.round(apart)) @ checkpoint.lattice, axis=2)
+    moments = np.zeros((len(atoms), 3))
+    np.add.at(moments, distances.argmin(axis=1), of_functions)
+    return moments
+
+
+def _is_canted(moments: NDArray[np.float64]) -> bool:
+    """True for moments (atom, 3) hbar of a magnet that do not all point along one axis."""
+    if np.linalg.norm(moments, axis=1).max() < _MOMENT:
+        return False
+    squares = np.linalg.eigvalsh(moments.T @ moments)
+    return bool(squares[:2].sum() > _CANTED * squares.sum())
 
 
 def _misfits(
