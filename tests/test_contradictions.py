@@ -21,6 +21,7 @@ from spinscreen.kernels import InputError
 from spinscreen.materials import Atom, WannierModel, load_model, with_spin_orbit, write_wannier90
 from spinscreen.materials.distances import UnitCellWarning, with_told_distances
 from spinscreen.materials.elements import covalent_radius
+from spinscreen.materials.gaps import distance_from_bands
 from spinscreen.materials.matrices import BOHR
 from spinscreen.materials.spin import PAULI
 from spinscreen.materials.spin_orbit import read_couplings
@@ -424,8 +425,21 @@ def test_levels_that_contradict_each_other(tmp_path):
     scf.write_text("the Fermi energy is 4.0000 ev\n")
     assert any("4.0000 eV of scf.out lies 2." in note for note in load_model(folder).provenance.notes)
     scf.write_text("the Fermi energy is 100.0000 ev\n")
-    with refused("the Fermi level of scf.out, 100 eV, lies 98.", "above all bands", "give fermi_level"):
-        load_model(folder)
+    model = load_model(folder)
+    assert model.fermi_level is None
+    told = " ".join(model.provenance.notes)
+    assert "100.0000 eV of scf.out lies 98." in told
+    assert "and is left out" in told
+    win_text = win.read_text()
+    win.write_text(win_text + "num_valence_bands = 1\n")
+    assert load_model(folder).fermi_level is not None
+    win.write_text(win_text)
+    gap = "highest occupied, lowest unoccupied level (ev): {:.4f} {:.4f}\n"
+    top = distance_from_bands(model, 100.0)[2]
+    for occupied, is_known in ((top, True), (top - 3, False)):
+        scf.write_text(gap.format(occupied, 199.0))
+        assert (load_model(folder).fermi_level is not None) == is_known
+    scf.write_text("the Fermi energy is 100.0000 ev\n")
     assert load_model(folder, fermi_level=100).fermi_level == 100
 
 

@@ -25,7 +25,9 @@ from .hermitian import HermitianMatrices
 from .mesh_consistency import written_by_wannier90
 from .mesh_images import TOLERANCE
 from .scf_outputs import (
+    LEFT_OUT,
     SAME_LEVEL,
+    ToldLevel,
     level_of_inputs,
     level_of_outputs,
     told_by_outputs,
@@ -259,7 +261,8 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int |
     a database, of num_valence_bands of the .win; without any of them as it is.
 
     per_band : electrons in each of the num_valence_bands, where the model has been given other bands since
-    A level at the edge of a gap becomes its middle, and what contradicts it is noted. Raises InputError where
+    A level at the edge of a gap becomes its middle, what contradicts it is noted, and one that cannot be that
+    of the bands is left out. Raises InputError where
     scf outputs contradict each other.
     """
     told = told_by_outputs(files.place.parent, files.seedname)
@@ -289,14 +292,16 @@ def with_fermi_level(model: WannierModel, files: Wannier90Files, per_band: int |
         provenance = provenance.noted(f"Fermi level: from {origin}")
         model = replace(model, fermi_level=level, provenance=provenance)
     if files.is_text:
-        model = _with_distance(model, origin)
+        model = _with_distance(model, origin, told if told and told.file.name == origin else None)
+    if model.fermi_level is None and bands is not None:
+        return with_filling(model, electrons, "num_valence_bands of the .win")
     return with_settled_level(model, origin, electrons // model.spin_degeneracy or None)
 
 
-def _with_distance(model: WannierModel, origin: str) -> WannierModel:
+def _with_distance(model: WannierModel, origin: str, output: ToldLevel | None) -> WannierModel:
     """The model, with a note where the level of a file is outside of all bands.
 
-    Raises InputError where it is that far away that it cannot be theirs.
+    It is left out where it is that far away that it cannot be theirs. output : that says it, if it is one
     """
     # Whoever asks has given it a level.
     assert model.fermi_level is not None
@@ -304,14 +309,14 @@ def _with_distance(model: WannierModel, origin: str) -> WannierModel:
     if abs(beyond) <= _NEAR_BANDS:
         return model
     where = "above" if beyond > 0 else "below"
-    told = f"{abs(beyond):.3g} eV {where} all bands ({lowest:.4g} to {highest:.4g} eV)"
-    if abs(beyond) > max(highest - lowest, _FARTHEST_LEVEL):
-        raise InputError(
-            f"model {model.name!r}: the Fermi level of {origin}, {model.fermi_level:.4g} eV, lies {told}; it "
-            "is of another calculation, or counts from another zero of energy or in another unit: mend it, "
-            "or give fermi_level."
-        )
-    return model.noted(f"Fermi level: {model.fermi_level:.4f} eV of {origin} lies {told}")
+    told = (
+        f"Fermi level: {model.fermi_level:.4f} eV of {origin} lies {abs(beyond):.3g} eV {where} all bands "
+        f"({lowest:.4g} to {highest:.4g} eV)"
+    )
+    is_far = abs(beyond) > max(highest - lowest, _FARTHEST_LEVEL)
+    if is_far and not (output and output.is_beside(lowest, highest)):
+        return replace(model.noted(f"{told} {LEFT_OUT}"), fermi_level=None)
+    return model.noted(told)
 
 
 def with_told_level(model: WannierModel, files: Wannier90Files) -> WannierModel:

@@ -21,6 +21,15 @@ from .wannier_tools import WannierToolsInput, read_wannier_tools
 #: Two outputs of one material may differ by so much (eV), they are of different meshes.
 SAME_LEVEL = 0.05
 
+#: eV: the ends of bands on a coarse mesh are that near to those of the scf run.
+_AT_BANDS = 0.5
+
+#: Of a level that is farther from all bands than they are wide.
+LEFT_OUT = (
+    "and is left out: it is of another calculation, counts from another zero of energy or in another unit, "
+    "or the bands at it are not those of the model; give fermi_level"
+)
+
 #: Outputs of a self-consistent run: Quantum ESPRESSO's standard output, VASP's OUTCAR.
 _NAMES = re.compile(
     r"(.*scf.*\.out|.*\.scf|pw\.out|aiida\.out|scf\.log|OUTCAR)(\.gz|\.xz|\.bz2)?$", re.IGNORECASE
@@ -61,11 +70,25 @@ def level_of_outputs(folder: Path, seedname: str) -> tuple[float, Path] | None:
 
 @dataclass(frozen=True)
 class ToldLevel:
-    """Fermi level (eV), the file that says it, and what it or another one says otherwise."""
+    """Fermi level (eV), the file that says it, and what it or another one says otherwise.
+
+    edges : of the gap, highest occupied and lowest unoccupied level (eV); None where the file says neither
+    """
 
     level: float
     file: Path
     notes: tuple[str, ...]
+    edges: tuple[float, float] | None = None
+
+    def is_beside(self, lowest: float, highest: float) -> bool:
+        """True where bands between these energies (eV) end at an edge of the gap that the file says.
+
+        So they do in a model of the valence or of the conduction bands alone.
+        """
+        if self.edges is None:
+            return False
+        occupied, empty = self.edges
+        return min(abs(occupied - highest), abs(empty - lowest)) < _AT_BANDS
 
 
 def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
@@ -76,8 +99,12 @@ def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
     """
     found: list[tuple[float, Path]] = []
     notes: dict[Path, str] = {}
+    gaps: dict[Path, tuple[float, float] | None] = {}
     for file in companions(folder, seedname):
-        if _NAMES.match(file.name) and (levels := _levels_in(file)):
+        if not _NAMES.match(file.name):
+            continue
+        levels, gaps[file] = _levels_in(file)
+        if levels:
             found.append((levels[-1], file))
             if max(levels) - min(levels) > SAME_LEVEL:
                 notes[file] = (
@@ -96,7 +123,7 @@ def told_by_outputs(folder: Path, seedname: str) -> ToldLevel | None:
             notes[file] = (
                 f"Fermi level: {file.name} says {level:.4f} eV, {first.name} {counts:.4f} eV, which counts"
             )
-    return ToldLevel(*found[0], tuple(notes.values())) if found else None
+    return ToldLevel(*found[0], tuple(notes.values()), gaps[found[0][1]]) if found else None
 
 
 def _rank(file: Path) -> int:
@@ -165,8 +192,12 @@ def _level_in_json(file: Path) -> float | None:
     return float(level) if number and abs(level) < LARGEST else None
 
 
-def _levels_in(file: Path) -> list[float]:
-    """The first level, the last one, and between them the lowest and highest; of one kind of words."""
+def _levels_in(file: Path) -> tuple[list[float], tuple[float, float] | None]:
+    """The first level, the last one, and between them the lowest and highest; of one kind of words.
+
+    And the edges of the last gap, where the file says them.
+    """
+    edges = None
     last: dict[bytes, list[float]] = {}
     rest = b""
     for piece in pieces(file):
@@ -177,6 +208,8 @@ def _levels_in(file: Path) -> list[float]:
             for place in _places(words, text):
                 if match := pattern.match(text, place):
                     values = [float(number) for number in match.groups()]
+                    if words == _GAP:
+                        edges = (values[0], values[1])
                     known = last.get(words, [])
                     extremes = [min(known), max(known)] if known else []
                     last[words] = [*known[:1], *extremes, sum(values) / len(values)]
@@ -186,7 +219,7 @@ def _levels_in(file: Path) -> list[float]:
             f"{file}: its Fermi level is {levels[-1]:g} eV, expected one below {LARGEST:g}; the file looks "
             "damaged, take it away or give fermi_level."
         )
-    return levels
+    return levels, edges
 
 
 def _places(words: bytes, text: bytes) -> Iterator[int]:
