@@ -16,7 +16,7 @@ from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, submeshes
 from spinscreen.kernels.interleaved import largest_nearby
 from spinscreen.materials import find_materials, library
 from spinscreen.storage import build_catalog, open_store, published, screen
-from spinscreen.storage.catalog import building
+from spinscreen.storage.catalog import building, earlier
 from spinscreen.storage.observables import Observables
 from spinscreen.storage.results import rows, unit_of
 from spinscreen.workflows import Campaign, compute, run_campaign
@@ -253,7 +253,8 @@ def test_figures_do_not_show_what_symmetry_forbids():
 def test_rows_of_an_earlier_version_are_made_anew(store, monkeypatch):
     """A catalog that knows all materials, but not the columns of today."""
     columns = set(open_store(store)["catalog"].to_dataset().data_vars)
-    monkeypatch.setattr(building, "ROW_VERSION", rows.ROW_VERSION + 1)
+    for module in (building, earlier):
+        monkeypatch.setattr(module, "ROW_VERSION", rows.ROW_VERSION + 1)
     monkeypatch.setattr(rows, "ROW_VERSION", rows.ROW_VERSION + 1)
     found = build_catalog(store)
     assert found.attrs["row_version"] == rows.ROW_VERSION
