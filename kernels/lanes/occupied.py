@@ -7,23 +7,8 @@ import numpy as np
 from ..compiled import lane_helper, lane_loop
 from ..lattice import Integer, Real
 from .products import hermitian_product, rows_times_rows
-from .traces import add
+from .traces import add, overlap
 from .vectors import Vector, fill, load, store
-
-
-@lane_helper
-def partial_overlap(n: int, left: Real, i: int, right: Real, j: int, first: int) -> tuple[Vector, Vector]:
-    """Sum over m from `first` on of left[i, m] conj(right[j, m])."""
-    re = fill(0.0)
-    im = fill(0.0)
-    for m in range(first, n):
-        a = load(left, 2 * (i * n + m))
-        b = load(left, 2 * (i * n + m) + 1)
-        c = load(right, 2 * (j * n + m))
-        d = load(right, 2 * (j * n + m) + 1)
-        re = re + a * c + b * d
-        im = im + b * c - a * d
-    return re, im
 
 
 @lane_helper
@@ -73,8 +58,8 @@ def occupied_increments(
                 left = position[g, (c + 1) % 3]
                 right = position[g, (c + 2) % 3]
                 for i in range(level + 1):
-                    re, im = partial_overlap(n, left, i, right, level, level + 1)
-                    x, y = partial_overlap(n, right, i, left, level, level + 1)
+                    re, im = overlap(n, left, i, right, level, level + 1)
+                    x, y = overlap(n, right, i, left, level, level + 1)
                     here = 2 * (i * n + level)
                     # F and theta are Hermitian: the pair (j, i) adds the complex conjugate.
                     factor = 1.0 if i == level else 2.0

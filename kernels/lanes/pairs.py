@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..compiled import lane_loop
+from ..compiled import lane_helper, lane_loop
 from ..lattice import Real
 from .products import rows_times_rows
 from .response import positions, velocities
 from .traces import add, overlap
-from .vectors import fill, load, pick, store
+from .vectors import Vector, fill, load, pick, store
 
 
 @lane_loop(
@@ -47,6 +47,19 @@ def dipoles(rotated: Real, position: Real, values: Real) -> None:
                     store(values[g], 3 * (observables * i + s) + a, re)
 
 
+@lane_helper
+def add_opposite(
+    i: int, j: int, b: int, rotated: Real, here: int, x: Vector, y: Vector, values: Real
+) -> None:
+    """Add what the element (i, j), x + i y, gives to band i with each observable, and take it from band j."""
+    observables = rotated.shape[0] - 6
+    for s in range(observables):
+        theta = rotated[6 + s]
+        e = load(theta, here) * x + load(theta, here + 1) * y
+        add(values, 3 * (observables * i + s) + b, e)
+        add(values, 3 * (observables * j + s) + b, -e)
+
+
 @lane_loop(
     energy="real g n w",
     label="real g n w",
@@ -73,11 +86,7 @@ def responses(
                 for b in range(3):
                     x = weight * load(velocity[g, b], here)
                     y = weight * load(velocity[g, b], here + 1)
-                    for s in range(observables):
-                        theta = rotated[g, 6 + s]
-                        e = load(theta, here) * y - load(theta, here + 1) * x
-                        add(values[g], 3 * (observables * i + s) + b, e)
-                        add(values[g], 3 * (observables * j + s) + b, -e)
+                    add_opposite(i, j, b, rotated[g], here, y, -x, values[g])
 
 
 @lane_loop(energy="real g n w", label="real g n w", rotated="real g o n n 2 w", values="out real g n s 3 w")
@@ -97,11 +106,7 @@ def slopes(energy: Real, label: Real, rotated: Real, values: Real) -> None:
                 for b in range(3):
                     x = weight * load(rotated[g, b], here)
                     y = weight * load(rotated[g, b], here + 1)
-                    for s in range(observables):
-                        theta = rotated[g, 6 + s]
-                        e = load(theta, here) * x + load(theta, here + 1) * y
-                        add(values[g], 3 * (observables * i + s) + b, e)
-                        add(values[g], 3 * (observables * j + s) + b, -e)
+                    add_opposite(i, j, b, rotated[g], here, x, y, values[g])
 
 
 @lane_loop(

@@ -9,11 +9,11 @@ from .vectors import Vector, fill, load, pick, some, store
 
 
 @lane_helper
-def overlap(n: int, left: Real, i: int, right: Real, j: int) -> tuple[Vector, Vector]:
-    """Sum over m of left[i, m] conj(right[j, m])."""
+def overlap(n: int, left: Real, i: int, right: Real, j: int, first: int = 0) -> tuple[Vector, Vector]:
+    """Sum over m from `first` on of left[i, m] conj(right[j, m])."""
     re = fill(0.0)
     im = fill(0.0)
-    for m in range(n):
+    for m in range(first, n):
         a = load(left, 2 * (i * n + m))
         b = load(left, 2 * (i * n + m) + 1)
         c = load(right, 2 * (j * n + m))
