@@ -91,6 +91,28 @@ def test_a_result_is_drawn_by_its_name(folder):
     assert_drawn(folder / "c.png")
 
 
+def test_values_at_another_level_are_those_of_the_scan(tmp_path):
+    words = ("run", "kane_mele", "--kmesh", "6", "--fermi-energy", "0:1:0.25")
+    names = ("--quantities", "density_of_states,conserved_hall_conductivity", "--temperature", "300")
+    assert spinscreen(*words, *names, "--store", "r.zarr", cwd=tmp_path).returncode == 0
+    store = Store.at(tmp_path / "r.zarr")
+    shown = spinscreen("show", "r.zarr", "kane_mele", "--fermi-level", "0.76", cwd=tmp_path).stdout
+    assert "kane_mele at the Fermi level, 0.7500 eV" in shown
+    expected = store.read("kane_mele")["density_of_states"].sel(fermi_energy=0.75)
+    (row,) = (line for line in shown.splitlines() if "density_of_states" in line)
+    # Three digits are printed where the mesh has an error of per cents.
+    assert float(row.split("│")[3].split("±")[0]) == pytest.approx(float(expected), rel=0.1)
+    drawn = spinscreen("plot", "r.zarr", "kane_mele", "--fermi-level", "0.75", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert_drawn(tmp_path / "kane_mele-hall.png")
+    unknown = store.read("kane_mele").assign_attrs(material="none").drop_vars("fermi_level")
+    del unknown.attrs["fermi_level"]
+    store.publish(unknown, "none-0000000001")
+    assert "give --fermi-level" in spinscreen("show", "r.zarr", "none", cwd=tmp_path).stdout
+    told = spinscreen("show", "r.zarr", "none", "--fermi-level", "0.5", cwd=tmp_path).stdout
+    assert "at the Fermi level, 0.5000 eV" in told
+
+
 def test_a_store_in_which_all_failed_says_so(tmp_path):
     Store.at(tmp_path / "r.zarr").record_failure("a", "no unit cell found")
     told = spinscreen("screen", "r.zarr", cwd=tmp_path).stderr
@@ -104,6 +126,11 @@ def test_a_store_in_which_all_failed_says_so(tmp_path):
         (("run", "kane_mele", "--scan-points", "4.5"), "scan_points: input should be a valid integer"),
         (("show", "r.zarr", "kanemele"), "did you mean 'kane_mele'?"),
         (("show", "r.zarr", "../kane_mele"), "holds no result that is called '../kane_mele'"),
+        (
+            ("show", "r.zarr", "kane_mele", "--fermi-level", "1"),
+            "--fermi-level: expected an energy within",
+        ),
+        (("plot", "r.zarr", "kane_mele", "--fermi-level", "nan"), "of 1 from 0 to 0 eV, found nan eV"),
         (("show", "none.zarr", "kane_mele"), "none.zarr: no store found there"),
         (("status", "none.zarr"), "none.zarr: no store found there"),
         (("plot", "r.zarr", "kane_mele", "--component", "xq"), "--component: expected a name such as"),

@@ -158,8 +158,11 @@ def _level_of(here: xr.Dataset) -> str:
     return f"the Fermi level, {energy:.4f} eV"
 
 
-def shown_energy(dataset: xr.Dataset) -> xr.Dataset | str:
-    """The dataset at the Fermi level, or at its one energy; else the sentence why there is no such table."""
+def shown_energy(dataset: xr.Dataset, options: str = "--fermi-level or --electrons") -> xr.Dataset | str:
+    """The dataset at the Fermi level, or at its one energy; else the sentence why there is no such table.
+
+    options : that would say where the level is
+    """
     here = at_level(dataset)
     if here is not None:
         return here
@@ -170,8 +173,7 @@ def shown_energy(dataset: xr.Dataset) -> xr.Dataset | str:
     level = dataset.attrs.get("fermi_level")
     if level is None:
         return (
-            f"no table of values at the Fermi level, which is unknown ({scan} were computed); give "
-            "--fermi-level or --electrons"
+            f"no table of values at the Fermi level, which is unknown ({scan} were computed); give {options}"
         )
     return f"no table of values at the Fermi level, {float(level):g} eV: {scan} were computed"
 

@@ -15,6 +15,7 @@ from spinscreen.kernels import InputError, Sample
 from spinscreen.storage import (
     CatalogRow,
     Store,
+    at_level,
     check_figure,
     draw_curve,
     figure_of,
@@ -34,6 +35,14 @@ Name = Annotated[
     str, typer.Argument(help="A material in it, with or without the key of its settings: Pt, Pt-0123456789.")
 ]
 
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--fermi-level",
+        help="eV, of the energies that were scanned, instead of the level that is stored or where none is.",
+    ),
+]
+
 #: Attributes that tell what was computed, with their units.
 _TOLD = {
     "computed": "",
@@ -47,15 +56,16 @@ _TOLD = {
 }
 
 
-def show(store: StorePath, name: Name) -> None:
+def show(store: StorePath, name: Name, fermi_level: Level = None) -> None:
     """Show a stored result and its values at the Fermi level."""
     place = _opened(store)
     found = _newest(place, name)
-    dataset = place.read(found)
-    out.print(_settings_table(dataset, read_row(place, found)))
+    stored = place.read(found)
+    dataset = _levelled(stored, fermi_level)
+    out.print(_settings_table(stored, read_row(place, found)))
     for note in texts_of(dataset.attrs.get("model_notes")):
         out.say(one_line(f"assumed: {note}"))
-    here = shown_energy(dataset) if "fermi_energy" in dataset.dims else "no integrals in it"
+    here = shown_energy(dataset, "--fermi-level") if "fermi_energy" in dataset.dims else "no integrals in it"
     if isinstance(here, str):
         out.say(one_line(here))
     else:
@@ -86,13 +96,14 @@ def plot(
         str | None, typer.Option(help="Such as xy_z; default: the largest at the Fermi level.")
     ] = None,
     window: Window = None,
+    fermi_level: Level = None,
 ) -> None:
     """Draw what is stored against the Fermi energy, with errors."""
     if output is not None:
         check_figure(output, "--output")
     place = _opened(store)
     found = _newest(place, name)
-    dataset = place.read(found)
+    dataset = _levelled(place.read(found), fermi_level)
     if output is None:
         # Of one material, which its figure is replaced by; the key says nothing to a reader.
         label, _, key = found.rpartition("-")
@@ -110,6 +121,23 @@ def _opened(store: Path) -> Store:
     if not place.exists:
         raise InputError(f"{store}: no store found there; `spinscreen run ... --store` makes one.")
     return place
+
+
+def _levelled(dataset: xr.Dataset, level: float | None) -> xr.Dataset:
+    """With another Fermi level (eV). Raises InputError where the scan has no energy at it."""
+    if level is None:
+        return dataset
+    if "fermi_energy" not in dataset.dims:
+        raise InputError(
+            "--fermi-level: has no effect on a result without integrals, expected one with some."
+        )
+    if at_level(dataset, level) is None:
+        scanned = dataset["fermi_energy"].values
+        raise InputError(
+            f"--fermi-level: expected an energy within 0.05 eV of a scanned one, of {len(scanned)} from "
+            f"{scanned.min():g} to {scanned.max():g} eV, found {level:g} eV."
+        )
+    return dataset.assign_attrs(fermi_level=level)
 
 
 def _newest(place: Store, name: str) -> str:
