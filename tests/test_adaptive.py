@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -13,20 +14,32 @@ from hypothesis import strategies as st
 from support import IN_QUANTA, degenerate_bands, random_unitary
 
 from spinscreen.kernels import FermiScan, InputError, Weight, band_weight
-from spinscreen.kernels.adaptive import MOST_OF_ONE_POINT, RESOLUTION, Box, box, cell_weights
+from spinscreen.kernels.adaptive import (
+    MOST_OF_ONE_POINT,
+    RESOLUTION,
+    Box,
+    Cells,
+    Weights,
+    add_refined,
+    box,
+    cell_weights,
+    refine,
+)
 from spinscreen.kernels.adaptive.samples import level_slopes
 from spinscreen.kernels.symmetry import SymmetryGroup
 from spinscreen.materials import MaterialSource, WannierModel, library
 from spinscreen.materials.spin import PAULI
 from spinscreen.storage import KeptSums, Store
 from spinscreen.workflows import compute
+from spinscreen.workflows.adaptive_plan import make_adaptive_plan
 from spinscreen.workflows.alarms import CoarseMeshWarning, ToleranceWarning
 from spinscreen.workflows.calculation import Calculation
-from spinscreen.workflows.computing import compute_settings
+from spinscreen.workflows.computing import compute_settings, sample_of
 from spinscreen.workflows.dask_engine import engine_of
 from spinscreen.workflows.integrated import is_within
 from spinscreen.workflows.publication import Work
 
+SURFACE = "accumulation_coefficient"
 T4, T6, T14 = "conventional_hall_conductivity", "conserved_hall_conductivity", "proper_hall_conductivity"
 NODES, SHARES = np.polynomial.legendre.leggauss(24)
 
@@ -40,11 +53,22 @@ def averaged(energy: float, widths: list[float], scan: FermiScan, weight: Weight
     return share @ band_weight(levels[:, None] - scan.energies, scan.thermal_energy, weight)
 
 
+def everywhere(weights: Weights, scan: FermiScan) -> np.ndarray:
+    """(level, fermi_energy)."""
+    found = np.zeros((len(weights.begin), len(scan.energies)))
+    for level, begin in enumerate(weights.begin):
+        own = weights.value[weights.first[level] : weights.first[level + 1]]
+        if len(own):
+            found[level, begin : begin + len(own)] = own
+            found[level, begin + len(own) :] = own[-1]
+    return found
+
+
 @pytest.mark.parametrize("weight", Weight)
 @pytest.mark.parametrize("widths", [[0.3], [0.1, 0.25], [0.2, 0.02, 0.15], [1e-3, 2e-4, 5e-4], [0.0, 0.0]])
 def test_a_weight_at_a_temperature_is_the_mean_over_the_cell(weight, widths):
     scan = FermiScan(np.linspace(-0.5, 0.5, 11), 1500.0)
-    found = cell_weights(np.array([0.03]), np.array([widths]), scan, weight)[0]
+    found = everywhere(cell_weights(np.array([0.03]), np.array([widths]), scan, weight), scan)[0]
     expected = averaged(0.03, widths, scan, weight)
     # Levels that spread by less than k_B T have two points in their place, right to fourth order.
     assert found == pytest.approx(expected, abs=2e-4 * np.abs(expected).max())
@@ -55,7 +79,8 @@ def test_a_weight_at_zero_is_the_distribution_of_the_level(widths, energy):
     scan = FermiScan(np.linspace(-4.5, 4.5, 1501))
     level, spread = np.array([energy]), np.array([widths])
     sea, surface, grand = (
-        cell_weights(level, spread, scan, w)[0] for w in (Weight.SEA, Weight.SURFACE, Weight.GRAND_POTENTIAL)
+        everywhere(cell_weights(level, spread, scan, w), scan)[0]
+        for w in (Weight.SEA, Weight.SURFACE, Weight.GRAND_POTENTIAL)
     )
     assert sea[0] == 0
     assert sea[-1] == pytest.approx(1)
@@ -176,6 +201,31 @@ def test_fermi_surface_terms_have_values_at_zero():
     count, density = found["carrier_density"].values, found["density_of_states"].values
     # The derivative of the electrons is the density of states, to the bars of both.
     assert (count[2] - count[0]) / 0.02 == pytest.approx(density[1], rel=0.03)
+
+
+def test_cells_of_several_levels_are_replaced_together_as_apart():
+    model = library.load("kane_mele")
+    settings = Calculation(quantities=[T4, SURFACE], degeneracy_threshold=0.05).resolve(model)
+    operators, sample = model.operators, sample_of(model, settings.temperature)
+    plan = make_adaptive_plan(operators, settings, sample, model.periodic, model.symmetry_group)
+    begun = refine(operators, plan.task, plan.begin()[0]).leaves.at(np.arange(5, 60))
+    first = refine(operators, plan.task, Cells(begun.level[:9], begun.coordinates[:9]))
+    leaves = begun.at(np.arange(9, 30)).joined(first.leaves)
+    mixed = Cells(leaves.level, leaves.coordinates)
+    # One cell after the other where memory holds no more.
+    scarce = replace(plan.task, rows_held=1, cells_held=3, block_size=2)
+    together, one_by_one = (refine(operators, task, mixed) for task in (plan.task, scarce))
+    apart = [
+        refine(operators, plan.task, Cells(leaves.level[own], leaves.coordinates[own]))
+        for own in (leaves.level == level for level in np.unique(leaves.level))
+    ]
+    assert len(apart) == 2
+    for found in (one_by_one, reduce(add_refined, apart)):
+        # Differences of sums are small beside what is added and taken away: both are of order one.
+        np.testing.assert_allclose(found.sums, together.sums, rtol=1e-9, atol=1e-11)
+        assert np.array_equal(found.leaves.level, together.leaves.level)
+        assert np.array_equal(found.leaves.coordinates, together.leaves.coordinates)
+        assert found.points == together.points
 
 
 def test_a_tolerance_and_a_mesh_are_two_things():
@@ -344,7 +394,10 @@ def test_levels_that_meet_have_slopes_whatever_their_states(pattern, seed):
         members = np.flatnonzero(label == number)
         mixing[np.ix_(members, members)] = random_unitary(rng, len(members))
     edges = rng.normal(size=(2, 3))
-    expected, found = (level_slopes(b, edges) for b in (bands, replace(bands, states=bands.states @ mixing)))
+    expected, found = (
+        level_slopes(b, edges, np.ones(len(bands.energy)))
+        for b in (bands, replace(bands, states=bands.states @ mixing))
+    )
     # Matrices of order one.
     np.testing.assert_allclose(found, expected, atol=1e-12)
 

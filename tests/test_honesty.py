@@ -215,8 +215,9 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     group = SymmetryGroup.identity(operators.observable_count)
     box = Box.of(case.model.lattice, case.model.periodic, group, start, offset, operators)
     largest = np.full(channels.count, np.inf)
-    task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, largest, 64, 16)
-    state = refine(operators, task, Cells(0, box.start(), True))
+    task = AdaptiveTask(box, FermiScan(case.energies), resolution, channels, largest, 64, 10_000, 16)
+    cells = box.start()
+    state = refine(operators, task, Cells(np.zeros(len(cells), dtype=np.int64), cells, True))
     # The first bars stand alone here: zeros before the first round would make them as large as the values.
     first = Estimate.of(state, channels, History.before(channels, len(case.energies)))
     history = History(np.repeat(first.value[None], 2, axis=0), np.zeros(2, dtype=int))
@@ -231,9 +232,7 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
             return
         leaves = state.leaves.at(rows)
         state = state.without(rows)
-        for level in np.unique(leaves.level):
-            cells = Cells(int(level), leaves.coordinates[leaves.level == level])
-            state = add_refined(state, refine(operators, task, cells))
+        state = add_refined(state, refine(operators, task, Cells(leaves.level, leaves.coordinates)))
 
 
 def ratios(case: Case, seed: int) -> np.ndarray:

@@ -25,22 +25,28 @@ from .plan import (
 )
 from .settings import Settings
 
-#: Cells of a task at most, and seconds that it should take.
-_MOST_CELLS, _SECONDS = 32, 2.0
+#: K points of a task at most, and seconds that it should take.
+_MOST_POINTS, _SECONDS = 2700, 2.0
 
-#: Bytes of the values of cells that a task holds at a time, if they changed at every energy: few do.
-_CELL_BYTES = 64 * 2**20
+#: Bytes of the values of the smallest cells that a task holds at a time, as those around them let expect.
+_ROW_BYTES = 32 * 2**20
 
 #: Arrays over energies and channels of one point: its value, what may be hidden from it and its bias, for
 #: cells that are replaced and those that replace them.
 _ARRAYS_PER_CELL = 6
+
+#: The same over energies of one level: its occupation and what that may be off by, see `Weights`.
+_ARRAYS_PER_WEIGHT = 5
+
+#: The same over channels of one row of a point, of cells that replace others.
+_ARRAYS_PER_ROW = 3
 
 #: Largest error of a cell, in units of what is as good as zero: rounding of its square, 1e-16 of it, is below
 #: that of what is as good as zero.
 _LARGEST_ERROR = 1e7
 
 #: Of the sums: those that another version kept are not found.
-_VERSION = 4
+_VERSION = 5
 
 #: Sums over leaves that come back from a task.
 _SUMS = 6
@@ -76,19 +82,16 @@ class AdaptivePlan:
 
     def begin(self) -> list[Cells]:
         """The first tasks."""
-        return list(self._cut(0, self.task.box.start(), begin=True))
+        cells = self.task.box.start()
+        return list(self._cut(np.zeros(len(cells), dtype=np.int64), cells, begin=True))
 
     def replacing(self, leaves: Leaves) -> list[Cells]:
-        """Tasks that replace leaves by their children, level after level."""
-        return [
-            cells
-            for level in np.unique(leaves.level)
-            for cells in self._cut(int(level), leaves.coordinates[leaves.level == level], begin=False)
-        ]
+        """Tasks that replace leaves by their children."""
+        return list(self._cut(leaves.level, leaves.coordinates, begin=False))
 
-    def _cut(self, level: int, cells: NDArray[np.int64], begin: bool) -> Iterator[Cells]:
-        for start in range(0, len(cells), self.cells_per_task):
-            yield Cells(level, cells[start : start + self.cells_per_task], begin)
+    def _cut(self, level: NDArray[np.int64], coordinates: NDArray[np.int64], begin: bool) -> Iterator[Cells]:
+        for some in np.array_split(np.arange(len(level)), -(-len(level) // self.cells_per_task)):
+            yield Cells(level[some], coordinates[some], begin)
 
     @property
     def signature(self) -> NDArray[np.int64]:
@@ -100,7 +103,7 @@ class AdaptivePlan:
             np.concatenate([task.box.source, task.box.sign, task.box.half]),
             task.channels.combination,
             task.scan.energies,
-            np.array([_VERSION, self.cells_per_task, task.cells_held, task.block_size]),
+            np.array([_VERSION, self.cells_per_task, task.rows_held, task.cells_held, task.block_size]),
         )
         digest = hashlib.sha256()
         for array in arrays:
@@ -137,7 +140,8 @@ def make_adaptive_plan(
     per_cell = numbers * _ARRAYS_PER_CELL * (1 + 2**box.dimension)
     sums = numbers * (_SUMS * SUMS_HELD + _VALUES_HELD)
     free, most = free_bytes(operators, 1, memory_budget), max(budget_bytes(memory_budget), LEAST_FOR_SUMS)
-    held = int(min(_CELL_BYTES, free / 2) // per_cell) or int(per_cell <= free / 2)
+    held = int(free / 2 // per_cell)
+    rows = max(1, int(min(_ROW_BYTES, free / 4) // (8 * channels.count * _ARRAYS_PER_ROW)))
     if not held or sums > most:
         raise InputError(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
@@ -149,15 +153,15 @@ def make_adaptive_plan(
             f"budget: the cells of {settings.budget:,} k points need about {leaves / 2**20:,.0f} MiB, more "
             "than memory_budget; expected a smaller budget or more memory."
         )
-    occupations = (2 * len(channels.mixes) + 3) * len(settings.fermi_energy)
+    occupations = _ARRAYS_PER_WEIGHT * len(channels.mixes) * len(settings.fermi_energy)
     levels = 8 * operators.size * (occupations + 3 * channels.count)
     block = max(1, min(block_size(operators, free / 4), int(free / 4 // levels)))
     least = tuple(q.absolute_tolerance(sample) / abs(q.unit.factor(sample)) for q in chosen)
     largest = channels.of_owner([_LARGEST_ERROR * bar for bar in least], np.inf)
-    task = AdaptiveTask(box, settings.scan, settings.resolution, channels, largest, block, held)
+    task = AdaptiveTask(box, settings.scan, settings.resolution, channels, largest, block, rows, held)
     children = 2**box.dimension
-    seconds = seconds_per_kpoint(operators.size) * (1 + children + children**2)
-    return AdaptivePlan(chosen, task, sample, least, max(1, min(_MOST_CELLS, round(_SECONDS / seconds))))
+    points = min(_MOST_POINTS, _SECONDS / seconds_per_kpoint(operators.size))
+    return AdaptivePlan(chosen, task, sample, least, max(1, round(points / (1 + children + children**2))))
 
 
 def _projectors(

@@ -11,7 +11,7 @@ from .estimate import MOST_OF_ONE_POINT, Estimate, History, Standing, marked, sp
 from .reach import reach_of
 from .refinement import Cells, Leaves, Refined, add_refined, refine
 from .samples import AdaptiveTask, component_shapes
-from .weights import RESOLUTION, cell_weights
+from .weights import RESOLUTION, Weights, cell_weights
 
 __all__ = [
     "MOST_OF_ONE_POINT",
@@ -25,6 +25,7 @@ __all__ = [
     "Leaves",
     "Refined",
     "Standing",
+    "Weights",
     "add_refined",
     "cell_weights",
     "channels_of",

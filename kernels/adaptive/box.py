@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -63,16 +64,21 @@ class Box:
         bits = sum(int(count).bit_length() for count in self.counts)
         return (_MOST_BITS - bits) // self.dimension
 
-    def sizes(self, level: int) -> Integer:
-        """Cells along each edge."""
-        return np.array(self.counts, dtype=np.int64) << level
+    def sizes(self, level: int | Integer) -> Integer:
+        """Cells along each edge, (d,), or (n, d) of n levels."""
+        return np.array(self.counts, dtype=np.int64) << np.asarray(level)[..., None]
 
-    def volume(self, level: int) -> float:
+    @cached_property
+    def cell_edges(self) -> Real:
+        """Edges of a cell of level 0, (d, 3), 1/angstrom."""
+        return self.edges / self.sizes(0)[:, None]
+
+    def volume(self, level: int | Integer) -> Real:
         """Share of the box that one cell has."""
-        return 1.0 / float(np.prod(self.sizes(level).astype(float)))
+        return 1.0 / np.prod(self.sizes(level).astype(float), axis=-1)
 
-    def points(self, level: int, cells: Integer) -> Real:
-        """Reduced k at the centres of cells (n, d), (n, 3)."""
+    def points(self, level: int | Integer, cells: Integer) -> Real:
+        """Reduced k at the centres of cells (n, d), of one level or (n,), (n, 3)."""
         return ((cells + 0.5) / self.sizes(level) + self.offset) @ self.axes
 
     def start(self) -> Integer:
@@ -86,28 +92,28 @@ class Box:
         corners = np.array(list(product((0, 1), repeat=self.dimension)))
         return 2 * cells[:, None] + corners
 
-    def canonical(self, level: int, cells: Integer) -> Integer:
+    def canonical(self, level: int | Integer, cells: Integer) -> Integer:
         """The first of the cells that symmetry makes alike, (n, d)."""
-        best = self._numbers(level, cells).min(axis=0)
+        best, sizes = self._numbers(level, cells).min(axis=0), self.sizes(level)
         found = np.empty_like(cells)
         for axis in range(self.dimension - 1, -1, -1):
-            best, found[:, axis] = np.divmod(best, self.sizes(level)[axis])
+            best, found[:, axis] = np.divmod(best, sizes[..., axis])
         return found
 
-    def multiplicity(self, level: int, cells: Integer) -> Integer:
+    def multiplicity(self, level: int | Integer, cells: Integer) -> Integer:
         """How many different cells symmetry makes alike, (n,)."""
         numbers = np.sort(self._numbers(level, cells), axis=0)
         return 1 + (np.diff(numbers, axis=0) != 0).sum(axis=0)
 
-    def _numbers(self, level: int, cells: Integer) -> Integer:
+    def _numbers(self, level: int | Integer, cells: Integer) -> Integer:
         """Numbers of the images, (operation, n)."""
         sizes = self.sizes(level)
         images = cells[:, self.source].swapaxes(0, 1)
         images = np.where(self.sign[:, None] > 0, images, sizes - 1 - images)
-        images = (images + (self.half * sizes // 2)[:, None]) % sizes
+        images = (images + self.half[:, None] * sizes // 2) % sizes
         numbers = np.zeros(images.shape[:2], dtype=np.int64)
         for axis in range(self.dimension):
-            numbers = numbers * sizes[axis] + images[..., axis]
+            numbers = numbers * sizes[..., axis] + images[..., axis]
         return numbers
 
     @classmethod

@@ -152,11 +152,17 @@ class Meetings:
 
 
 def meetings(
-    bands: BlochBands, neighbours: Neighbours, slopes: Real, edges: Real, lowest: float, highest: float
+    bands: BlochBands,
+    neighbours: Neighbours,
+    slopes: Real,
+    edges: Real,
+    scale: Real,
+    lowest: float,
+    highest: float,
 ) -> Meetings:
     """Pairs whose levels may meet, at energies (eV) between the lowest and the highest of the scan.
 
-    slopes : (k, band, d) as in `Neighbours.of`; edges : (d, 3) of a cell, 1/angstrom
+    slopes : (k, band, d) as in `Neighbours.of`; edges : (d, 3) of a cell, 1/angstrom, in units of scale (k,)
     """
     apart = np.diff(bands.multiplet_label, axis=1) != 0
     near = (neighbours.gap < _FAR / _MARGIN * neighbours.reach) & apart
@@ -164,7 +170,7 @@ def meetings(
     rows = np.flatnonzero(near.any(axis=1))
     near = near[rows]
     speeds, turns, sizes, overlaps = _norms(bands, rows, near.astype(np.int64))
-    bound = _unseen(bands, neighbours, rows, near, slopes, edges)
+    bound = _unseen(bands, neighbours, rows, near, slopes, edges, scale)
     # Of a cone the sum of the two is the same in all directions.
     return Meetings(rows, bound, np.hypot(speeds, turns), sizes, overlaps)
 
@@ -189,6 +195,7 @@ def _unseen(
     near: NDArray[np.bool_],
     slopes: Real,
     edges: Real,
+    scale: Real,
 ) -> Real:
     """Curvature that two levels may hide in a cell, (row, pair), as factors of their speeds.
 
@@ -200,6 +207,7 @@ def _unseen(
     closest = np.zeros(near.shape)
     grams = np.zeros((*near.shape, dimension, dimension))
     couplings = np.einsum("knam,da->kndm", bands.slopes_at(rows), edges.astype(complex))
+    couplings *= scale[rows, None, None, None]
     loops.closest_approach(
         bands.multiplet_label[rows],
         bands.energy[rows],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,9 @@ from .samples import AdaptiveTask, Points, Samples, samples
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Cells of one level that are looked at together. begin: they are the first ones, nothing is replaced."""
+    """Cells of levels (cell,) that are looked at together. begin: the first ones, nothing is replaced."""
 
-    level: int
+    level: Integer
     coordinates: Integer
     begin: bool = False
 
@@ -86,8 +88,8 @@ def refine(operators: LatticeOperators, task: AdaptiveTask, cells: Cells) -> Ref
     """Replace canonical cells by their children. Pure: rerun it anywhere."""
     total: Refined | None = None
     for start in range(0, len(cells.coordinates), task.cells_held):
-        some = cells.coordinates[start : start + task.cells_held]
-        part = _begun(operators, task, some) if cells.begin else _replaced(operators, task, cells.level, some)
+        some = slice(start, start + task.cells_held)
+        part = _refined(operators, task, Points(cells.level[some], cells.coordinates[some]), cells.begin)
         total = part if total is None else add_refined(total, part)
     assert total is not None
     # They came as steps from one energy to the next.
@@ -106,55 +108,72 @@ class _Born:
     first: Integer
 
 
-def _children(task: AdaptiveTask, level: int, cells: Integer, own: Samples) -> _Born:
+def _children(task: AdaptiveTask, parents: Points, own: Samples) -> _Born:
     """Own : what was found at the centres of the cells."""
+    cells = parents.cells
     born = task.box.children(cells)
-    canonical = task.box.canonical(level + 1, born.reshape(-1, task.box.dimension))
-    children, first, count = np.unique(canonical, axis=0, return_index=True, return_counts=True)
+    count, size, dimension = born.shape
+    level = np.repeat(parents.level + 1, size)
+    canonical = task.box.canonical(level, born.reshape(-1, dimension)).reshape(born.shape)
     # Canonical cells have no child in common: their orbits are different.
-    order = np.argsort(first)
-    size = born.shape[1]
-    parent, corner = np.divmod(first[order], size)
+    alike = (canonical[:, :, None] == canonical[:, None]).all(axis=3)
+    parent, corner = np.nonzero(~np.tril(alike, -1).any(axis=2))
     offset = (born[0] - 2 * cells[0] - 0.5)[corner] / 2
     expected = own.levels[parent] + np.einsum("kna,ka->kn", own.slopes[parent], offset)
-    starts = np.searchsorted(parent, np.arange(len(cells) + 1))
-    points = Points(level + 1, children[order], expected, own.slopes[parent] / 2)
-    return _Born(points, count[order] / size, starts)
+    starts = np.searchsorted(parent, np.arange(count + 1))
+    children = canonical[parent, corner]
+    points = Points(parents.level[parent] + 1, children, expected, own.slopes[parent] / 2)
+    return _Born(points, alike[parent, corner].sum(axis=1) / size, starts)
 
 
-def _begun(operators: LatticeOperators, task: AdaptiveTask, cells: Integer) -> Refined:
-    own = samples(operators, task, Points(0, cells))
-    return _leaves(operators, task, 0, cells, own).counting(len(cells))
+def _groups(task: AdaptiveTask, own: Samples) -> Iterator[tuple[int, int]]:
+    """Consecutive cells whose children are looked at together, (start, stop).
+
+    A child's values change at no more energies than those of its parent, but for how bands bend; memory holds
+    them as well where all change at all energies.
+    """
+    rows = own.first[1:] * 2**task.box.dimension
+    start = 0
+    while start < len(rows):
+        before = rows[start - 1] if start else 0
+        fitting = int(np.searchsorted(rows, before + task.rows_held, side="right"))
+        stop = min(max(fitting, start + 1), start + task.cells_held)
+        yield start, stop
+        start = stop
 
 
-def _replaced(operators: LatticeOperators, task: AdaptiveTask, level: int, cells: Integer) -> Refined:
-    own = samples(operators, task, Points(level, cells))
-    born = _children(task, level, cells, own)
+def _refined(operators: LatticeOperators, task: AdaptiveTask, points: Points, begin: bool) -> Refined:
+    """Leaves from the first cells, or those that replace cells."""
+    own = samples(operators, task, points)
+    make = _leaves if begin else _replaced
+    parts = [
+        make(operators, task, points.span(start, stop), own.span(start, stop))
+        for start, stop in _groups(task, own)
+    ]
+    return reduce(add_refined, parts).counting(len(points.cells))
+
+
+def _replaced(operators: LatticeOperators, task: AdaptiveTask, points: Points, own: Samples) -> Refined:
+    born = _children(task, points, own)
     fine = samples(operators, task, born.points)
-    children = born.points.cells
-    found = _summed(task, level, cells, born, fine, own)
+    found = _summed(task, points, born, fine, own)
     total = replace(found, sums=-found.sums, leaves=found.leaves.at(np.zeros(0, dtype=int)))
-    for start in range(0, len(children), task.cells_held):
-        stop = min(start + task.cells_held, len(children))
-        part = _leaves(operators, task, level + 1, children[start:stop], fine.span(start, stop))
+    for start, stop in _groups(task, fine):
+        part = _leaves(operators, task, born.points.span(start, stop), fine.span(start, stop))
         total = add_refined(total, part)
-    return total.counting(len(cells) + len(children))
+    return total.counting(len(born.share))
 
 
-def _leaves(
-    operators: LatticeOperators, task: AdaptiveTask, level: int, cells: Integer, own: Samples
-) -> Refined:
+def _leaves(operators: LatticeOperators, task: AdaptiveTask, points: Points, own: Samples) -> Refined:
     """New leaves from their children."""
-    born = _children(task, level, cells, own)
+    born = _children(task, points, own)
     fine = samples(operators, task, born.points)
-    return _summed(task, level, cells, born, fine, own).counting(len(born.share))
+    return _summed(task, points, born, fine, own).counting(len(born.share))
 
 
-def _summed(
-    task: AdaptiveTask, level: int, cells: Integer, born: _Born, fine: Samples, own: Samples
-) -> Refined:
+def _summed(task: AdaptiveTask, points: Points, born: _Born, fine: Samples, own: Samples) -> Refined:
     """Sums over cells, each counted as often as symmetry repeats it: errors of one orbit are the same."""
-    channels = task.channels
+    channels, level, cells = task.channels, points.level, points.cells
     sums = np.zeros((6, len(task.scan.energies), channels.count))
     error, size = np.zeros((2, len(cells), len(channels.outputs)))
     count = task.box.multiplicity(level, cells)
@@ -179,5 +198,5 @@ def _summed(
         size,
     )
     size /= count[:, None]
-    leaves = Leaves(np.full(len(cells), level), cells, error.astype(np.float32), size.astype(np.float32))
+    leaves = Leaves(level, cells, error.astype(np.float32), size.astype(np.float32))
     return Refined(sums, leaves, 0)

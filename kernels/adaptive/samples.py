@@ -16,7 +16,7 @@ from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
 from .channels import Channels, Mix
 from .doubt import MEETING, Jumps, Meetings, Neighbours, jumps, meetings
-from .weights import MOMENTS, POWER, SURFACES, cell_weights, unsure_weights
+from .weights import MOMENTS, POWER, SURFACES, Weights, cell_weights, unsure_weights
 
 #: A point that no symmetry maps to itself, reduced.
 _GENERAL = np.array([[0.1234, 0.2345, 0.3456]])
@@ -39,7 +39,9 @@ class AdaptiveTask:
 
     largest_error : (channel,) of one cell, as a mean over the zone; squares of larger ones would leave so
         much rounding in sums, when they are taken away again, that small bars were lost in it
-    block_size : k points to treat at a time; cells_held : cells whose values at all energies are held
+    block_size : k points to treat at a time
+    rows_held : rows of samples that are held at a time, by what those of larger cells let expect
+    cells_held : cells whose values may be held even if they change at all energies
     """
 
     box: Box
@@ -48,22 +50,27 @@ class AdaptiveTask:
     channels: Channels
     largest_error: Real
     block_size: int
+    rows_held: int
     cells_held: int
 
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """Centres of cells (n, d) of a level.
+    """Centres of cells (n, d) of levels (n,).
 
     expected : (n, band) energies there if bands were linear in the cell around, eV; None where nothing is
         asked of what may be missed
     expected_slopes : the same of what they change by along each axis of these cells, (n, band, d) eV
     """
 
-    level: int
+    level: Integer
     cells: Integer
     expected: Real | None = None
     expected_slopes: Real | None = None
+
+    def span(self, start: int, stop: int) -> Points:
+        """Consecutive ones, with nothing expected of them."""
+        return Points(self.level[start:stop], self.cells[start:stop])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +125,7 @@ class Samples:
 def samples(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> Samples:
     """Values of points, and of those with an expectation what may be missed around them."""
     k = task.box.points(points.level, points.cells)
-    edges = task.box.edges / task.box.sizes(points.level)[:, None]
+    scale = np.ldexp(1.0, -points.level)
     slopes = any(term.needs_observable_slopes for term in task.channels.terms)
     resolution = task.resolution.floored(operators)
     parts = []
@@ -129,56 +136,67 @@ def samples(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> 
             expected = None
             if points.expected is not None and points.expected_slopes is not None:
                 expected = points.expected[some], points.expected_slopes[some]
-            parts.append(_sampled(bands, task, edges, expected))
+            parts.append(_sampled(bands, task, scale[some], expected))
     return Samples.joined(parts)
 
 
 @dataclass(frozen=True, eq=False)
 class _Occupied:
-    """Levels of a block with one kind of occupation, (k, band, fermi_energy), and what is summed over them.
+    """Levels of a block, (k x band), with one kind of occupation, and what is summed over them.
 
-    unsure : by how much the occupation may be wrong, as bands are not straight, and what it is biased by;
-        None: not at all
+    shifted : what the occupation is biased by, as bands are not straight; None: not asked
+    wrong : by how much it may be wrong, of a Fermi surface
     repelled : what the occupation changes by where levels repel each other that straight ones would cross
     between : occupation that decides about what meeting levels hide, in units of the mix
     """
 
     mix: Mix
-    weight: Real
-    unsure: tuple[Real, Real] | None
-    repelled: Real | None
-    between: Real
+    weight: Weights
+    shifted: Weights | None
+    wrong: Weights | None
+    repelled: Weights | None
+    between: Weights
     values: Mapping[Kernel, Real]
     doubtful: Jumps | None
     meeting: Meetings | None
 
+    @property
+    def changing(self) -> Iterator[Weights]:
+        """All that changes from energy to energy."""
+        between = None if self.meeting is None or self.between is self.weight else self.between
+        for weights in (self.weight, self.shifted, self.wrong, self.repelled, between):
+            if weights is not None:
+                yield weights
+
 
 def _sampled(
-    bands: BlochBands, task: AdaptiveTask, edges: Real, expected: tuple[Real, Real] | None
+    bands: BlochBands, task: AdaptiveTask, scale: Real, expected: tuple[Real, Real] | None
 ) -> Samples:
-    slopes = level_slopes(bands, edges)
-    parts = list(_of_bands(bands, task, slopes, edges, expected))
+    """Scale : edges of the cells in units of those of level 0, (k,)."""
+    slopes = level_slopes(bands, task.box.cell_edges, scale)
+    parts = list(_of_bands(bands, task, slopes, scale, expected))
     if bands.electrons is not None:
-        parts += _of_filled(bands.electrons, task, edges, expected is not None)
-    touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.int64)
+        parts += _of_filled(bands.electrons, task, scale, expected is not None)
+    touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.uint8)
     for part in parts:
-        loops.mark_steps(part.weight, touched)
-        others = (*(part.unsure or ()), part.repelled, None if part.meeting is None else part.between)
-        for other in others:
-            if other is not None:
-                loops.mark_steps(other, touched)
-    point, energy = (np.ascontiguousarray(index) for index in np.nonzero(touched))
-    slot = touched
-    slot[point, energy] = np.arange(len(point))
-    first = np.searchsorted(point, np.arange(len(touched) + 1))
-    value, jump, bias = np.zeros((3, len(point), task.channels.count))
+        for weights in part.changing:
+            loops.mark_steps(*_entries(weights, len(touched)), touched)
+    slot, first = np.empty(touched.shape, dtype=np.int64), np.empty(len(touched) + 1, dtype=np.int64)
+    loops.number_steps(touched, slot, first)
+    value, jump, bias = np.zeros((3, first[-1], task.channels.count))
     for part in parts:
         _add(part, slot, value, jump, bias)
+    energy = np.flatnonzero(touched) % touched.shape[1]
     return Samples(first, energy, value, jump, bias, bands.energy, slopes)
 
 
+def _entries(weights: Weights, points: int) -> tuple[Integer, Integer, Real]:
+    """Weights as loops take them."""
+    return weights.begin.reshape(points, -1), weights.first, weights.value
+
+
 def _of_bands(
-    bands: BlochBands, task: AdaptiveTask, slopes: Real, edges: Real, expected: tuple[Real, Real] | None
+    bands: BlochBands, task: AdaptiveTask, slopes: Real, scale: Real, expected: tuple[Real, Real] | None
 ) -> Iterator[_Occupied]:
     scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
@@ -191,58 +209,54 @@ def _of_bands(
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
-        meeting = meetings(bands, neighbours, slopes, edges, lowest, highest)
+        meeting = meetings(bands, neighbours, slopes, task.box.cell_edges, scale, lowest, highest)
         repulsion = neighbours.repulsion(bands.multiplet_label).ravel()
     widths = np.abs(slopes).reshape(-1, slopes.shape[2])
     levels = bands.energy.ravel()
-    shape = (*bands.energy.shape, len(scan.energies))
     for (weight, cold), mix in task.channels.mixes.items():
         own_scan = replace(scan, temperature=0.0) if cold else scan
-        unsure, repelled = None, None
+        shifted, wrong, repelled = None, None, None
         if repulsion is not None and any(_is_repelled(term) for term, _ in mix.terms):
             apart = np.flatnonzero(repulsion)
-            repelled = np.zeros((len(levels), len(scan.energies)))
-            repelled[apart] = unsure_weights(
-                levels[apart], widths[apart], repulsion[apart], own_scan, weight
-            )[2]
-            repelled = repelled.reshape(shape)
+            some = unsure_weights(levels[apart], widths[apart], repulsion[apart], None, own_scan, weight)[1]
+            repelled = some.of_some(apart, len(levels))
         if expected is not None and weight is not Weight.GRAND_POTENTIAL:
-            occupied, wrong, shifted = unsure_weights(levels, widths, bend, own_scan, weight)
-            if weight in SURFACES:
-                # At a saddle bends along the axes cancel at the centre, and are seen by slopes alone.
-                wrong = unsure_weights(levels, widths, corner, own_scan, weight)[1]
-            unsure = wrong.reshape(shape), shifted.reshape(shape)
+            # At a saddle bends along the axes cancel at the centre, and are seen by slopes alone.
+            either = corner if weight in SURFACES else None
+            occupied, shifted, wrong = unsure_weights(levels, widths, bend, either, own_scan, weight)
         else:
             occupied = cell_weights(levels, widths, own_scan, weight)
-        occupied = between = occupied.reshape(shape)
+        between = occupied
         if meeting is not None and weight in MOMENTS:
             # Where both levels have one entropy, only sums over occupied states know of what they hide.
             factor = MOMENTS[weight] * scan.thermal_energy ** POWER[weight]
-            between = factor * cell_weights(levels, widths, own_scan, Weight.SEA).reshape(shape)
-        yield _Occupied(mix, occupied, unsure, repelled, between, values, doubtful, meeting)
+            sea = cell_weights(levels, widths, own_scan, Weight.SEA)
+            between = replace(sea, value=factor * sea.value)
+        yield _Occupied(mix, occupied, shifted, wrong, repelled, between, values, doubtful, meeting)
 
 
 def _is_repelled(term: Term) -> bool:
     return term.hidden is Hidden.NOTHING or term.weight is Weight.GRAND_POTENTIAL
 
 
-def _of_filled(electrons: BlochBands, task: AdaptiveTask, edges: Real, asked: bool) -> Iterator[_Occupied]:
+def _of_filled(electrons: BlochBands, task: AdaptiveTask, scale: Real, asked: bool) -> Iterator[_Occupied]:
     """To half of a Bogoliubov sum belongs half of what electrons give with all bands filled (section 6)."""
-    slopes = level_slopes(electrons, edges)
+    slopes = level_slopes(electrons, task.box.cell_edges, scale)
     neighbours = Neighbours.of(electrons.energy, slopes, np.zeros_like(electrons.energy))
     terms = [term for term in task.channels.terms if term.filled_constant]
     values = {kernel: kernel(electrons) for kernel in dict.fromkeys(term.kernel for term in terms)}
     doubtful = jumps(electrons, neighbours, tuple(values), np.inf) if asked else None
-    shape = (*electrons.energy.shape, len(task.scan.energies))
+    number = electrons.energy.size
     filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
     for weight, mix in task.channels.filled_mixes.items():
         if weight in filled:
-            occupied = np.ascontiguousarray(np.broadcast_to(filled[weight][..., None], shape))
-            yield _Occupied(mix, occupied, None, None, occupied, values, doubtful, None)
+            begin, first = np.zeros(number, dtype=np.int64), np.arange(number + 1)
+            occupied = Weights(begin, first, filled[weight].ravel())
+            yield _Occupied(mix, occupied, None, None, None, occupied, values, doubtful, None)
 
 
-def level_slopes(bands: BlochBands, edges: Real) -> Real:
-    """What each level changes by along the edges (d, 3) of a cell, (k, band, d) eV.
+def level_slopes(bands: BlochBands, edges: Real, scale: Real) -> Real:
+    """What each level changes by along the edges (d, 3) of a cell, times scale (k,), (k, band, d) eV.
 
     In ascending order where levels meet: their states are any mixture there, and what is found of a cell must
     be found again when it is replaced.
@@ -261,35 +275,37 @@ def level_slopes(bands: BlochBands, edges: Real) -> Real:
             if len(group) > 1:
                 block = matrices[row][:, group[:, None], group]
                 slopes[row, group] = np.linalg.eigvalsh(block).T
-    return slopes
+    return slopes * scale[:, None, None]
 
 
 def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) -> None:
-    mix = part.mix
+    mix, points = part.mix, len(slot)
+    weight = _entries(part.weight, points)
     own = mix.channels([part.values[term.kernel] for term, _ in mix.terms])
-    loops.add_levels(slot, part.weight, own, mix.first, value)
-    if part.unsure is not None:
-        wrong, shifted = part.unsure
-        if mix.terms[0][0].weight in SURFACES:
-            loops.add_levels(slot, wrong, np.abs(own), mix.first, jump)
-        else:
+    loops.add_levels(slot, *weight, own, mix.first, value)
+    every, whole = np.arange(points), np.ones(points)
+    if part.shifted is not None:
+        shifted = _entries(part.shifted, points)
+        loops.add_levels(slot, *shifted, own, mix.first, bias)
+        if part.wrong is None:
             # Levels that nearly meet bend alike, and what they have in excess of each other stays so.
-            rows = np.arange(len(shifted))
-            loops.add_sizes(rows, np.ones(len(rows)), slot, shifted, own, mix.first, jump)
-        loops.add_levels(slot, shifted, own, mix.first, bias)
+            loops.add_sizes(every, whole, slot, *shifted, own, mix.first, jump)
+    if part.wrong is not None:
+        loops.add_levels(slot, *_entries(part.wrong, points), np.abs(own), mix.first, jump)
     if part.repelled is not None:
         # What meeting levels hide of a curvature is far more than this.
         plain = [part.values[term.kernel] * float(_is_repelled(term)) for term, _ in mix.terms]
-        rows = np.arange(len(slot))
-        loops.add_sizes(rows, np.ones(len(rows)), slot, part.repelled, mix.channels(plain), mix.first, jump)
+        repelled = _entries(part.repelled, points)
+        loops.add_sizes(every, whole, slot, *repelled, mix.channels(plain), mix.first, jump)
     doubtful, meeting = part.doubtful, part.meeting
     if doubtful is not None and len(doubtful.rows):
         own = mix.channels([doubtful.values[term.kernel] for term, _ in mix.terms])
-        loops.add_sizes(doubtful.rows, doubtful.share, slot, part.weight, own, mix.first, jump)
+        loops.add_sizes(doubtful.rows, doubtful.share, slot, *weight, own, mix.first, jump)
     if (
         meeting is not None
         and len(meeting.rows)
         and any(t.hidden is not Hidden.NOTHING for t, _ in mix.terms)
     ):
         bounds = mix.sizes.channels([meeting.components(term, shape) for term, shape in mix.terms])
-        loops.add_meetings(meeting.rows, slot, part.between, bounds, mix.first, jump)
+        between = _entries(part.between, points)
+        loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, jump)

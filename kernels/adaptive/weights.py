@@ -18,7 +18,7 @@ from scipy.special import expit, zeta
 
 from .. import loops
 from ..errors import InputError
-from ..lattice import Real
+from ..lattice import Integer, Real
 from ..occupations import FermiScan, Weight
 
 #: Distance of the entries of a table, and where it ends: the rest is below 1e-17.
@@ -55,28 +55,50 @@ POWER = {
 }
 
 
-def cell_weights(energy: Real, widths: Real, scan: FermiScan, weight: Weight) -> Real:
-    """Mean weight of levels in their cells at every Fermi energy, (level, fermi_energy).
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """A function of the Fermi energy for each level, where it changes.
+
+    begin : (level,) number of the energy of a level's first entry; it is 0 at those before
+    first : (level + 1,) the entries of level i are those from first[i] to first[i + 1], at consecutive
+        energies; the last one stays
+    value : (entry,)
+    """
+
+    begin: Integer
+    first: Integer
+    value: Real
+
+    def of_some(self, levels: Integer, count: int) -> Weights:
+        """The same, of these among `count` levels; the others have none."""
+        begin, entries = np.zeros((2, count), dtype=np.int64)
+        begin[levels], entries[levels] = self.begin, np.diff(self.first)
+        return Weights(begin, np.append(0, np.cumsum(entries)), self.value)
+
+
+def cell_weights(energy: Real, widths: Real, scan: FermiScan, weight: Weight) -> Weights:
+    """Mean weight of levels in their cells.
 
     energy : (level,) at the centre, eV; widths : (level, dimension), what the level changes by along each
     axis of the cell, eV. Raises InputError for an entropy weight at T = 0.
     """
-    return _weights(energy, widths, None, scan, weight)[0]
+    return _weights(energy, widths, None, None, scan, weight)[0]
 
 
 def unsure_weights(
-    energy: Real, widths: Real, bend: Real, scan: FermiScan, weight: Weight
-) -> tuple[Real, Real, Real]:
-    """The same, by how much it changes at most where levels shift by `bend` (level,), eV, either way, and by
-    how much where they shift by it.
+    energy: Real, widths: Real, bend: Real, corner: Real | None, scan: FermiScan, weight: Weight
+) -> tuple[Weights, Weights, Weights | None]:
+    """The same, by how much it changes where levels shift by `bend` (level,), eV, and by how much at most
+    where they shift by `corner` either way.
     """
-    found, either, there = _weights(energy, widths, bend, scan, weight)
-    return found, either, there
+    found, there, either = _weights(energy, widths, bend, corner, scan, weight)
+    assert there is not None
+    return found, there, either
 
 
 def _weights(
-    energy: Real, widths: Real, bend: Real | None, scan: FermiScan, weight: Weight
-) -> tuple[Real, Real, Real]:
+    energy: Real, widths: Real, bend: Real | None, corner: Real | None, scan: FermiScan, weight: Weight
+) -> tuple[Weights, Weights | None, Weights | None]:
     thermal = scan.thermal_energy
     if not thermal and weight not in (Weight.SEA, Weight.SURFACE, Weight.GRAND_POTENTIAL):
         raise InputError("temperature: a Nernst quantity needs a temperature above 0 K; give one.")
@@ -85,13 +107,28 @@ def _weights(
         widths = np.concatenate([widths, np.full((len(widths), 1), RESOLUTION)], axis=1)
     fold = widths.shape[1]
     wide, point = _antiderivative(weight, fold, thermal > 0), _antiderivative(weight, 0, thermal > 0)
-    shape = (len(energy), len(scan.energies))
-    found = np.empty(shape)
-    either, there = np.empty((2, 0 if bend is None else len(energy), shape[1]))
+    tail = _STEP * (len(wide.table) - 1) * (thermal or 1.0)
+    none = np.zeros(len(energy))
+    bent, cornered = (none if shift is None else np.ascontiguousarray(shift) for shift in (bend, corner))
+    begin, first = np.empty(len(energy), dtype=np.int64), np.empty(len(energy) + 1, dtype=np.int64)
+    loops.cell_windows(
+        np.ascontiguousarray(energy),
+        widths,
+        np.maximum(np.abs(bent), np.abs(cornered)),
+        scan.energies,
+        tail,
+        int(len(point.polynomial) == 1),
+        begin,
+        first,
+    )
+    found, there, either = (
+        np.empty(first[-1] if asked else 0) for asked in (True, bend is not None, corner is not None)
+    )
     loops.cell_weights(
         np.ascontiguousarray(energy),
         widths,
-        np.zeros(len(energy)) if bend is None else np.ascontiguousarray(bend),
+        bent,
+        cornered,
         scan.energies,
         thermal or 1.0,
         _STEP,
@@ -102,15 +139,18 @@ def _weights(
         point.polynomial,
         point.table,
         point.parity,
-        int(bend is not None),
+        begin,
+        first,
         found,
         either,
         there,
     )
-    if thermal:
-        for part in (found, either, there):
-            part *= thermal ** POWER[weight]
-    return found, either, there
+    factor = thermal ** POWER[weight] if thermal else 1.0
+    return (
+        Weights(begin, first, factor * found),
+        None if bend is None else Weights(begin, first, factor * there),
+        None if corner is None else Weights(begin, first, factor * either),
+    )
 
 
 @dataclass(frozen=True, eq=False)

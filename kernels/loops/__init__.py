@@ -1,10 +1,10 @@
 """Formulas that NumPy can only do in many passes over memory, as loops; compiled by `compiled.loop`."""
 
 from .approach import closest_approach
-from .cells import cell_weights, meeting_levels
+from .cells import cell_weights, cell_windows, meeting_levels
 from .curvature import curvature_traces, occupied_increments
 from .flows import flow_traces, moment_traces, texture_flow
-from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps
+from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps, number_steps
 from .matrices import conventional, interband
 from .proper import proper
 from .sums import partly_occupied, scatter, sizes, spread, weighted
@@ -15,6 +15,7 @@ __all__ = [
     "add_meetings",
     "add_sizes",
     "cell_weights",
+    "cell_windows",
     "closest_approach",
     "conventional",
     "curvature_traces",
@@ -23,6 +24,7 @@ __all__ = [
     "mark_steps",
     "meeting_levels",
     "moment_traces",
+    "number_steps",
     "occupied_increments",
     "partly_occupied",
     "proper",

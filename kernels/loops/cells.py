@@ -78,7 +78,45 @@ def mean_weight(
 @loop(
     energy="real n",
     widths="real n d",
+    shift="real n",
+    scan="real t",
+    tail="real",
+    settles="integer",
+    begin="out integer n",
+    first="out integer f",
+)
+def cell_windows(
+    energy: Real,
+    widths: Real,
+    shift: Real,
+    scan: Real,
+    tail: float,
+    settles: int,
+    begin: Integer,
+    first: Integer,
+) -> None:
+    """Where weights of levels are asked for, entries first[n] to first[n + 1] at energies from begin[n] on.
+
+    They are 0 before; where the weight `settles` the last entry is the value that stays.
+    shift : by how much a level may move, either way; tail : of the weight of a level that is flat, eV
+    """
+    first[0] = 0
+    for n in range(len(energy)):
+        far = tail + shift[n]
+        for a in range(widths.shape[1]):
+            far += widths[n, a] / 2
+        begin[n] = np.searchsorted(scan, energy[n] - far)
+        stop = len(scan)
+        if settles != 0:
+            stop = min(stop, np.searchsorted(scan, energy[n] + far, side="right") + 1)
+        first[n + 1] = first[n] + stop - begin[n]
+
+
+@loop(
+    energy="real n",
+    widths="real n d",
     bend="real n",
+    corner="real n",
     scan="real t",
     thermal="real",
     step="real",
@@ -89,15 +127,17 @@ def mean_weight(
     point_polynomial="real q",
     point_table="real m 2",
     point_parity="real",
-    asks="integer",
-    weights="out real n t",
-    either="out real u t",
-    there="out real u t",
+    begin="integer n",
+    first="integer f",
+    weights="out real r",
+    either="out real u",
+    there="out real v",
 )
 def cell_weights(
     energy: Real,
     widths: Real,
     bend: Real,
+    corner: Real,
     scan: Real,
     thermal: float,
     step: float,
@@ -108,7 +148,8 @@ def cell_weights(
     point_polynomial: Real,
     point_table: Real,
     point_parity: float,
-    asks: int,
+    begin: Integer,
+    first: Integer,
     weights: Real,
     either: Real,
     there: Real,
@@ -117,7 +158,9 @@ def cell_weights(
 
     The d-fold integral of the weight is differenced once along each axis. Levels that spread by less than
     `narrow` have two points with the same variance instead: differences would be rounding.
-    asks : whether changes are wanted: `there` where a level shifts by `bend`, `either` the larger both ways
+    begin, first : see `cell_windows`
+    there : changes where levels shift by `bend`; either : the larger where they shift by `corner` both ways;
+        no entries: not asked
     """
     count, dimension = widths.shape
     reach = step * (len(wide_table) - 1)
@@ -132,23 +175,8 @@ def cell_weights(
             variance += own[a] * own[a] / 12
             product *= own[a]
         spread = np.sqrt(variance)
-        shift = bend[n] / thermal if asks != 0 else 0.0
-        far = half + reach + abs(shift)
-        # Nothing is below the first of these energies.
-        start = np.searchsorted(scan, energy[n] - far * thermal)
-        for t in range(start):
-            weights[n, t] = 0.0
-            if asks != 0:
-                either[n, t] = 0.0
-                there[n, t] = 0.0
-        stop = np.searchsorted(scan, energy[n] + far * thermal, side="right")
-        for t in range(stop, len(scan)):
-            weights[n, t] = power_series((scan[t] - energy[n]) / thermal, point_polynomial)
-            if asks != 0:
-                either[n, t] = 0.0
-                there[n, t] = 0.0
-        for t in range(start, stop):
-            y = (scan[t] - energy[n]) / thermal
+        for i in range(first[n], first[n + 1]):
+            y = (scan[begin[n] + i - first[n]] - energy[n]) / thermal
             here = mean_weight(
                 y,
                 own,
@@ -164,13 +192,24 @@ def cell_weights(
                 point_table,
                 point_parity,
             )
-            weights[n, t] = here
-            if asks == 0:
-                continue
-            either[n, t] = 0.0
-            for sign in (-1.0, 1.0):
+            weights[i] = here
+            for way in range(3):
+                if way == 0:
+                    if len(there) == 0:
+                        continue
+                    there[i] = 0.0
+                    shift = bend[n] / thermal
+                else:
+                    if len(either) == 0:
+                        continue
+                    if way == 1:
+                        either[i] = 0.0
+                    shift = (2 * way - 3) * corner[n] / thermal
+                if y > half + reach + abs(shift):
+                    # All of it is filled, before and after.
+                    continue
                 moved = mean_weight(
-                    y - sign * shift,
+                    y - shift,
                     own,
                     half,
                     spread,
@@ -184,9 +223,10 @@ def cell_weights(
                     point_table,
                     point_parity,
                 )
-                either[n, t] = max(either[n, t], abs(moved - here))
-                if sign > 0.0:
-                    there[n, t] = moved - here
+                if way == 0:
+                    there[i] = moved - here
+                else:
+                    either[i] = max(either[i], abs(moved - here))
 
 
 @loop(

@@ -6,41 +6,70 @@ What a point of a small cell adds changes at few energies: it is held as steps, 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..compiled import loop
 from ..lattice import Integer, Real
 
 
-@loop(weights="real k n t", touched="out integer k t")
-def mark_steps(weights: Real, touched: Integer) -> None:
-    """Mark the Fermi energies at which the weight of any level is another one than at the energy before."""
-    points, levels, energies = weights.shape
+@loop(begin="integer k n", entry="integer e", weights="real m", touched="out byte k t")
+def mark_steps(begin: Integer, entry: Integer, weights: Real, touched: NDArray[np.uint8]) -> None:
+    """Mark the Fermi energies at which the weight of any level is another one than at the energy before.
+
+    begin, entry, weights : see `Weights`, whose levels are those of one k point after the other
+    """
+    points, levels = begin.shape
     for k in range(points):
         for n in range(levels):
+            first = entry[k * levels + n]
             before = 0.0
-            for t in range(energies):
-                if weights[k, n, t] != before:
-                    touched[k, t] = 1
-                before = weights[k, n, t]
+            for i in range(first, entry[k * levels + n + 1]):
+                if weights[i] != before:
+                    touched[k, begin[k, n] + i - first] = 1
+                before = weights[i]
 
 
-@loop(slot="integer k t", weights="real k n t", values="real k n c", first="integer", rows="out real r a")
-def add_levels(slot: Integer, weights: Real, values: Real, first: int, rows: Real) -> None:
+@loop(touched="byte k t", slot="out integer k t", first="out integer g")
+def number_steps(touched: NDArray[np.uint8], slot: Integer, first: Integer) -> None:
+    """Number what is marked: slot of each, and those of point k from first[k] to first[k + 1]."""
+    points, energies = touched.shape
+    count = 0
+    first[0] = 0
+    for k in range(points):
+        for t in range(energies):
+            slot[k, t] = count
+            count += touched[k, t]
+        first[k + 1] = count
+
+
+@loop(
+    slot="integer k t",
+    begin="integer k n",
+    entry="integer e",
+    weights="real m",
+    values="real k n c",
+    first="integer",
+    rows="out real r a",
+)
+def add_levels(
+    slot: Integer, begin: Integer, entry: Integer, weights: Real, values: Real, first: int, rows: Real
+) -> None:
     """Add the steps of weights * values to the rows of each point, where weights change.
 
-    slot : row of a point and an energy; first : channel that the first value is of
+    slot : row of a point and an energy; begin, entry, weights : as in `mark_steps`
+    first : channel that the first value is of
     """
-    points, levels, energies = weights.shape
-    channels = values.shape[2]
+    points, levels, channels = values.shape
     for k in range(points):
         for n in range(levels):
             row = values[k, n]
+            start = entry[k * levels + n]
             before = 0.0
-            for t in range(energies):
-                step = weights[k, n, t] - before
-                before = weights[k, n, t]
+            for i in range(start, entry[k * levels + n + 1]):
+                step = weights[i] - before
+                before = weights[i]
                 if step != 0.0:
-                    place = rows[slot[k, t]]
+                    place = rows[slot[k, begin[k, n] + i - start]]
                     for c in range(channels):
                         place[first + c] += step * row[c]
 
@@ -49,34 +78,48 @@ def add_levels(slot: Integer, weights: Real, values: Real, first: int, rows: Rea
     point="integer p",
     share="real p",
     slot="integer k t",
-    weights="real k n t",
+    begin="integer k n",
+    entry="integer e",
+    weights="real m",
     values="real p n c",
     first="integer",
     rows="out real r a",
 )
 def add_sizes(
-    point: Integer, share: Real, slot: Integer, weights: Real, values: Real, first: int, rows: Real
+    point: Integer,
+    share: Real,
+    slot: Integer,
+    begin: Integer,
+    entry: Integer,
+    weights: Real,
+    values: Real,
+    first: int,
+    rows: Real,
 ) -> None:
     """Add the steps of share * |sum over levels of weights * values| of some points."""
-    energies = weights.shape[2]
+    energies = slot.shape[1]
     points, levels, channels = values.shape
     steps = np.zeros((energies, channels))
     used = np.zeros(energies, dtype=np.uint8)
     running = np.empty(channels)
     for p in range(points):
         k = point[p]
+        low, high = energies, 0
         for n in range(levels):
             row = values[p, n]
+            start = entry[k * levels + n]
             before = 0.0
-            for t in range(energies):
-                step = weights[k, n, t] - before
-                before = weights[k, n, t]
+            for i in range(start, entry[k * levels + n + 1]):
+                step = weights[i] - before
+                before = weights[i]
                 if step != 0.0:
+                    t = begin[k, n] + i - start
+                    low, high = min(low, t), max(high, t + 1)
                     used[t] = 1
                     for c in range(channels):
                         steps[t, c] += step * row[c]
         running[:] = 0.0
-        for t in range(energies):
+        for t in range(low, high):
             if used[t] != 0:
                 used[t] = 0
                 place = rows[slot[k, t]]
@@ -90,22 +133,50 @@ def add_sizes(
 @loop(
     point="integer p",
     slot="integer k t",
-    weights="real k n t",
-    bounds="real p m c",
+    begin="integer k n",
+    entry="integer e",
+    weights="real m",
+    bounds="real p q c",
     first="integer",
     rows="out real r a",
 )
-def add_meetings(point: Integer, slot: Integer, weights: Real, bounds: Real, first: int, rows: Real) -> None:
+def add_meetings(
+    point: Integer,
+    slot: Integer,
+    begin: Integer,
+    entry: Integer,
+    weights: Real,
+    bounds: Real,
+    first: int,
+    rows: Real,
+) -> None:
     """Add the steps of each bound of two neighbouring levels times how differently they are occupied."""
-    energies = weights.shape[2]
+    levels = begin.shape[1]
     points, pairs, channels = bounds.shape
     for p in range(points):
         k = point[p]
         for n in range(pairs):
             row = bounds[p, n]
+            largest = 0.0
+            for c in range(channels):
+                largest = max(largest, abs(row[c]))
+            if largest == 0.0:
+                continue
+            lower, upper = entry[k * levels + n], entry[k * levels + n + 1]
+            end = entry[k * levels + n + 2]
+            low, high = slot.shape[1], 0
+            if upper > lower:
+                low, high = min(low, begin[k, n]), max(high, begin[k, n] + upper - lower)
+            if end > upper:
+                low, high = min(low, begin[k, n + 1]), max(high, begin[k, n + 1] + end - upper)
             before = 0.0
-            for t in range(energies):
-                part = abs(weights[k, n, t] - weights[k, n + 1, t])
+            one, other = 0.0, 0.0
+            for t in range(low, high):
+                if begin[k, n] <= t < begin[k, n] + upper - lower:
+                    one = weights[lower + t - begin[k, n]]
+                if begin[k, n + 1] <= t < begin[k, n + 1] + end - upper:
+                    other = weights[upper + t - begin[k, n + 1]]
+                part = abs(one - other)
                 step = part - before
                 before = part
                 if step != 0.0:
