@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from .compiled import log
 from .errors import InputError, checked_number
 from .lanes import LARGEST, LaneBands, LaneVertex, SummedOperators, eigh, solved
 from .lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
+from .unlocked import cached_property
 
 #: Default resolution of bands in eV: above the splitting that a real Wannier model gives to Kramers pairs.
 DEFAULT_DEGENERACY_THRESHOLD = 5e-3

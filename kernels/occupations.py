@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 
 import numpy as np
 from scipy import constants
@@ -13,6 +12,7 @@ from scipy.special import expit, spence
 from .contractions import partly_occupied, scatter, spread
 from .errors import InputError, checked_number, short
 from .lattice import Integer, Real
+from .unlocked import cached_property
 
 #: Beyond this many k_B T from the Fermi energy a level is occupied or empty to double precision.
 FULLY_OCCUPIED = 37.0

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import sqrt
 from operator import add, mul, truediv
+from threading import Barrier
 
 import pytest
 
+from spinscreen.kernels.bands import BlochBands, LazyVertex
+from spinscreen.kernels.lanes import LaneBands, LaneVertex, SummedOperators
+from spinscreen.kernels.occupations import Occupations
+from spinscreen.kernels.unlocked import cached_property
 from spinscreen.workflows import DaskEngine, Engine, LocalEngine
 from spinscreen.workflows.dask_engine import engine_of
 
@@ -67,6 +73,27 @@ def test_what_is_in_flight_is_bounded(engine):
     assert len(taken) == 200
     # Two for each thread.
     assert ahead <= 2 * engine.threads
+
+
+class _Block:
+    """Of k points, one for each thread."""
+
+    met = Barrier(2)
+
+    @cached_property
+    def value(self) -> int:
+        """Known when two threads are here at the same time."""
+        return self.met.wait(timeout=20) >= 0
+
+
+def test_threads_do_not_wait_for_each_other_at_properties():
+    """Before Python 3.12 all instances share the lock of a property of functools."""
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda block: block.value, [_Block(), _Block()])) == [True, True]
+    for kind in (BlochBands, LaneBands, LaneVertex, LazyVertex, Occupations, SummedOperators):
+        found = [value for value in vars(kind).values() if hasattr(value, "attrname")]
+        assert found
+        assert all(isinstance(value, cached_property) for value in found)
 
 
 def test_an_engine_is_one_already(engine):

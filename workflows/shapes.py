@@ -21,7 +21,6 @@ from spinscreen.kernels import (
 )
 from spinscreen.kernels.irreducible import kept_by
 from spinscreen.materials import WannierModel
-from spinscreen.materials.symmetry import meant_group
 from spinscreen.storage import Component
 from spinscreen.storage.observables import is_spin
 
@@ -41,7 +40,7 @@ def add_shapes(
 
     By the group that the model obeys or, where it has less symmetry than its crystal, was meant to obey.
     """
-    group = meant_group(model)
+    group = model.meant_group
     shape_of = cache(partial(tensor_shape, group=group))
     every_shape = cache(partial(tensor_shape, group=SymmetryGroup.identity(len(model.observables))))
     labels = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ..lattice import Complex, Integer, Real
+from ..unlocked import cached_property
 from . import field, layout, occupied, pairs, response, traces
 from .bloch import SummedOperators
 from .width import aligned, scratch, width

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from ..lattice import BlochOperators, Complex, Integer, LatticeOperators, Real
+from ..unlocked import cached_property
 from .sums import Family, Plane, Sums, Table, families, observable_slopes, powers_of, reach, table_of_points
 
 

@@ -7,11 +7,11 @@ holes stand side by side (theory section 6).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from ..lattice import CYCLIC, Integer, Real
+from ..unlocked import cached_property
 from . import field, pairs, proper, surface
 from .bands import LaneBands
 from .width import aligned, scratch, width

@@ -180,6 +180,13 @@ class WannierModel:
         return symmetry_group(self)
 
     @cached_property
+    def meant_group(self) -> SymmetryGroup:
+        """The same or, where it obeys hardly any, the group of its crystal, see `meant_group`."""
+        from ..symmetry import meant_group
+
+        return meant_group(self)
+
+    @cached_property
     def operators(self) -> LatticeOperators:
         """The arrays that the kernels work on."""
         return LatticeOperators(
