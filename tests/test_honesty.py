@@ -220,7 +220,8 @@ def rounds(case: Case, start: int, offset: np.ndarray) -> Iterator[tuple[np.ndar
     state = refine(operators, task, Cells(np.zeros(len(cells), dtype=np.int64), cells, True))
     # The first bars stand alone here: zeros before the first round would make them as large as the values.
     first = Estimate.of(state, channels, History.before(channels, len(case.energies)))
-    history = History(np.repeat(first.value[None], 2, axis=0), np.zeros(2, dtype=int))
+    before = np.repeat(first.value[None], 2, axis=0)
+    history = History(before, before[:0], np.zeros(2, dtype=int))
     while True:
         estimate = Estimate.of(state, channels, history, box.copies)
         history = history.and_then(estimate, state.points)

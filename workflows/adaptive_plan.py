@@ -51,8 +51,8 @@ _VERSION = 6
 #: Sums over leaves that come back from a task.
 _SUMS = 6
 
-#: Values of earlier rounds that are remembered, at most.
-_VALUES_HELD = 8
+#: Values of earlier rounds and their bars that are remembered, at most.
+_VALUES_HELD = 14
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,15 +38,18 @@ class History:
     """Values of earlier rounds, (round, channel, fermi_energy), and their numbers of k points, (round,).
 
     values : the two rounds before first, then marks, each with `_APART` times the points of the one before
+    bars : of the marks, by the errors of cells alone, (mark, channel, fermi_energy)
     """
 
     values: Real
+    bars: Real
     points: Integer
 
     @classmethod
     def before(cls, channels: Channels, energies: int) -> History:
         """Of the first round: zeros, so that no bar is small in the first rounds."""
-        return cls(np.zeros((_ROUNDS, channels.count, energies)), np.zeros(_ROUNDS, dtype=np.int64))
+        shape = channels.count, energies
+        return cls(np.zeros((_ROUNDS, *shape)), np.zeros((0, *shape)), np.zeros(_ROUNDS, dtype=np.int64))
 
     @property
     def is_still(self) -> bool:
@@ -57,31 +60,44 @@ class History:
     def and_then(self, estimate: Estimate, points: int) -> History:
         """The same with one round more, without marks that nothing needs any more."""
         rounds = slice(0, _ROUNDS - 1)
-        marks, counts = self.values[_ROUNDS:], self.points[_ROUNDS:]
+        marks, bars, counts = self.values[_ROUNDS:], self.bars, self.points[_ROUNDS:]
         own = estimate.value[None]
         if not len(counts) or points >= _APART * counts[-1]:
-            marks, counts = np.concatenate([marks, own]), np.append(counts, points)
+            marks, bars = np.concatenate([marks, own]), np.concatenate([bars, estimate.of_cells[None]])
+            counts = np.append(counts, points)
         first = max(int(np.searchsorted(2 * counts, points, side="right")) - 1, 0)
         values = np.concatenate([own, self.values[rounds], marks[first:]])
-        return History(values, np.concatenate([[points], self.points[rounds], counts[first:]]))
+        return History(values, bars[first:], np.concatenate([[points], self.points[rounds], counts[first:]]))
 
-    def change(self, value: Real, points: int, of_surface: NDArray[np.bool_]) -> Real:
-        """The largest since the two rounds before; of a Fermi surface also since half of the points."""
+    def change(self, value: Real, of_cells: Real, points: int, of_surface: NDArray[np.bool_]) -> Real:
+        """The largest since the two rounds before, and of a Fermi surface what is left of those since half of
+        the points: as bars have shrunk meanwhile, so has what was wrong with the value.
+
+        of_cells : the bar by the errors of cells alone
+        """
         found = np.abs(value - self.values[:_ROUNDS]).max(axis=0)
         half = np.flatnonzero(2 * self.points[_ROUNDS:] <= points)
-        since = np.abs(value - self.values[_ROUNDS + half[-1]] if len(half) else value)
-        return np.where(of_surface[:, None], np.maximum(found, since), found)
+        if not len(half):
+            return np.where(of_surface[:, None], np.maximum(found, np.abs(value)), found)
+        left = found.copy()
+        for mark in range(half[-1], len(self.bars)):
+            changed = np.abs(value - self.values[_ROUNDS + mark])
+            shrunk = of_cells / np.maximum(self.bars[mark], np.finfo(float).tiny)
+            left = np.maximum(left, changed * np.minimum(1.0, shrunk))
+        return np.where(of_surface[:, None], left, found)
 
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
     """Means over the Brillouin zone with their bars, (channel, fermi_energy).
 
+    of_cells : the part of the bars that the errors of cells tell of
     size : the same mean of the sizes of all cells' values
     """
 
     value: Real
     bar: Real
+    of_cells: Real
     size: Real
 
     @classmethod
@@ -95,9 +111,9 @@ class Estimate:
         # The midpoint rule is of second order: a finer value is four times as good.
         value = fine + change / 3
         apart = copies * (np.maximum(squares, 0) + np.maximum(doubts, 0))
-        bar = np.sqrt(apart + (change / 3) ** 2 + (_MEAN_BEND * bias) ** 2)
-        changed = history.change(value, state.points, channels.of_surface)
-        return cls(value, np.maximum(bar, changed), size)
+        own = np.sqrt(apart + (change / 3) ** 2 + (_MEAN_BEND * bias) ** 2)
+        changed = history.change(value, own, state.points, channels.of_surface)
+        return cls(value, np.maximum(own, changed), own, size)
 
 
 @dataclass(frozen=True, eq=False)
