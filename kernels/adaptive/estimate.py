@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..lattice import Integer, Real
 from ..quantities import Integral
 from .channels import Channels
-from .refinement import Leaves, Refined
+from .refinement import PARTS, Leaves, Refined
 
 #: Share of the squared errors that the leaves of a round hold together (Doerfler marking).
 _MARKED = 0.5
@@ -126,6 +126,7 @@ class Standing:
         scale for the others
     size : largest mean of the sizes of all cells' values, of those that all states below an energy make
     share : the largest share that one cell has of it, 0 where it is as good as nothing
+    bars : the largest over components, (integral, fermi_energy)
     """
 
     bar: Real
@@ -134,6 +135,7 @@ class Standing:
     scale: Real
     size: Real
     share: Real
+    bars: Real
 
     @property
     def reached(self) -> Real:
@@ -144,6 +146,13 @@ class Standing:
     def goal(self, tolerance: float) -> Real:
         """What each bar has to reach."""
         return np.maximum(self.least - self.value, tolerance * self.scale)
+
+    def open_parts(self, tolerance: float) -> Integer:
+        """The parts of the scan, of `PARTS`, where bars have not reached their goals, as bits, (integral,)."""
+        energies = self.bars.shape[1]
+        far = self.bars > self.goal(tolerance)[:, None]
+        bits = np.int64(1) << (np.arange(energies) * PARTS // energies)
+        return np.bitwise_or.reduce(np.where(far, bits, 0), axis=1)
 
     def converged(self, tolerance: float) -> NDArray[np.bool_]:
         """Which integrals are within a tolerance, and have no cell that carries much of them."""
@@ -160,7 +169,8 @@ class Standing:
     ) -> Standing:
         """Least : for each integral, what is as good as zero"""
         count = range(len(chosen))
-        bars = np.array([channels.bounds(q, estimate.bar).max(initial=0.0) for q in count])
+        bounds = [channels.bounds(q, estimate.bar) for q in count]
+        bars = np.array([part.reshape(-1, part.shape[-1]).max(axis=0, initial=0.0) for part in bounds])
         values = [float(np.abs(channels.values(q, estimate.value)).max(initial=0.0)) for q in count]
         scales = [_scale(channels, estimate, q) for q in count]
         names = [integral.name for integral in chosen]
@@ -171,7 +181,13 @@ class Standing:
         counts = (most > np.asarray(least)) & (size > 0)
         share = np.where(counts, most / np.where(counts, size, 1.0), 0.0)
         return cls(
-            bars, np.asarray(least, dtype=float), np.array(values), np.maximum(scales, judged), size, share
+            bars.max(axis=1),
+            np.asarray(least, dtype=float),
+            np.array(values),
+            np.maximum(scales, judged),
+            size,
+            share,
+            bars,
         )
 
 
@@ -190,7 +206,10 @@ def marked(leaves: Leaves, standing: Standing, tolerance: float, deepest: int, m
     """
     far = standing.reached > tolerance
     goal = np.maximum(standing.goal(tolerance)[far], np.finfo(float).tiny)
-    error = (leaves.error[:, far] / goal).max(axis=1, initial=0.0)
+    here = (leaves.where[:, far] & standing.open_parts(tolerance)[far]) != 0
+    # Where all errors that are left are smaller ones of cells, all of these count.
+    errors = np.where(here | ~here.any(axis=0), leaves.error[:, far], 0.0)
+    error = (errors / goal).max(axis=1, initial=0.0)
     large = standing.share >= MOST_OF_ONE_POINT
     carries = (leaves.size[:, large] >= MOST_OF_ONE_POINT * standing.size[large]).any(axis=1)
     if not error.any():
