@@ -25,6 +25,9 @@ _ROUNDS = 2
 #: Ratio of the points of marks.
 _APART = 1.2
 
+#: How much more than their bars values may still be off by: bars of few cells shrink by accident too.
+_SLOWER = 1.5
+
 #: A value whose bar is a larger share of it has not settled.
 _SETTLED = 0.05
 
@@ -82,7 +85,7 @@ class History:
         left = found.copy()
         for mark in range(half[-1], len(self.bars)):
             changed = np.abs(value - self.values[_ROUNDS + mark])
-            shrunk = of_cells / np.maximum(self.bars[mark], np.finfo(float).tiny)
+            shrunk = _SLOWER * of_cells / np.maximum(self.bars[mark], np.finfo(float).tiny)
             left = np.maximum(left, changed * np.minimum(1.0, shrunk))
         return np.where(of_surface[:, None], left, found)
 
