@@ -147,7 +147,7 @@ def make_adaptive_plan(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
             "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
         )
-    leaves = (settings.budget or 0) // 2**box.dimension * 8 * (1 + box.dimension + len(chosen))
+    leaves = (settings.budget or 0) // 2**box.dimension * 8 * (1 + box.dimension + 2 * len(chosen))
     if sums + leaves > most:
         raise InputError(
             f"budget: the cells of {settings.budget:,} k points need about {leaves / 2**20:,.0f} MiB, more "

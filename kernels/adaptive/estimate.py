@@ -151,7 +151,7 @@ class Standing:
         return np.maximum(self.least - self.value, tolerance * self.scale)
 
     def open_parts(self, tolerance: float) -> Integer:
-        """The parts of the scan, of `PARTS`, where bars have not reached their goals, as bits, (integral,)."""
+        """Parts of the scan, of `PARTS`, where bars have not reached their goals, as bits, (integral,)."""
         energies = self.bars.shape[1]
         far = self.bars > self.goal(tolerance)[:, None]
         bits = np.int64(1) << (np.arange(energies) * PARTS // energies)

@@ -34,7 +34,7 @@ class Leaves:
     error : (leaf, integral) the largest over energies and channels, as a mean over the Brillouin zone; in
         single precision, as it tells cells apart and enters no number
     size : (leaf, integral) the same of the value of one cell, where it is no matter of the Fermi surface
-    where : (leaf, integral) the parts of the scan, of `PARTS`, in which the error is not much smaller, as bits
+    where : (leaf, integral) parts of the scan, of `PARTS`, in which the error is not much smaller, as bits
     """
 
     level: Integer

@@ -289,14 +289,11 @@ def add_leaves(
             if used[t] == 0 and not known:
                 continue
             used[t] = 0
-            # Since the energy before the errors are what they were there.
+            # Up to this energy errors are what they were.
             now = t * parts // energies
-            for p in range(part + 1, now):
+            for p in range(part + 1, (t - 1) * parts // energies + 1):
                 for i in range(integrals):
                     errors[i, p] = last[i]
-            if now > part:
-                for i in range(integrals):
-                    errors[i, now] = last[i] if now * energies < t * parts else 0.0
             part = now
             last[:] = 0.0
             for c in range(channels):
