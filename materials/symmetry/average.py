@@ -16,10 +16,9 @@ from .candidates import Candidates, candidates_of
 from .group import ROUNDING, know_group
 from .levels import largest_change, splittings
 from .naming import group_name
-from .operations import Products
 from .operators import Operators
 from .orbitals import invariant_sites
-from .selection import obeyed_within_limits
+from .selection import Obeyed, obeyed_within_limits
 
 #: eV: largest change of an element of H up to which a model is symmetrized without being asked. Wannier
 #: functions that were minimized without regard to symmetry take 0.05 in Pt on 4 x 4 x 4, 1e-3 in GaAs; more
@@ -112,20 +111,16 @@ def symmetrized_unless_obeyed(model: WannierModel) -> tuple[WannierModel, Symmet
     """
     selected = _Selected.of(model)
     if selected.is_obeyed(model):
-        know_group(model, selected.candidates)
+        know_group(model, selected.obeyed.candidates)
         return None
     return _symmetrized(model, selected)
 
 
 @dataclass(frozen=True, eq=False)
 class _Selected:
-    """The operations that a model was meant to obey.
+    """The operations that a model was meant to obey. found : number of operations of the crystal"""
 
-    found : number of operations of the crystal; mixing : M of each operation for the observables
-    """
-
-    candidates: Candidates
-    mixing: NDArray[np.float64]
+    obeyed: Obeyed
     found: int
 
     @classmethod
@@ -133,17 +128,19 @@ class _Selected:
         """Raises InputError where trial orbitals are unknown or nothing is obeyed."""
         _check_orbitals(model)
         every = candidates_of(model)
-        return cls(*obeyed_within_limits(model, every), every.found)
+        return cls(obeyed_within_limits(model, every), every.found)
 
     def is_obeyed(self, model: WannierModel) -> bool:
         """Whether the average would change nothing but rounding."""
-        before = self.candidates.operators.observables
-        lattice = float(np.abs(self.candidates.lattice - model.lattice).max())
+        candidates = self.obeyed.candidates
+        lattice = float(np.abs(candidates.lattice - model.lattice).max())
         # The mean changes no element by more than the worst operation does.
-        if max(lattice, self.candidates.largest_change) > ROUNDING:
+        if max(lattice, candidates.largest_change) > ROUNDING:
             return False
-        after = averaged(self.candidates, self.mixing, ("observables",)).observables
-        return bool(np.abs(after - before).max(initial=0.0) <= ROUNDING)
+        if self.obeyed.unfollowed <= ROUNDING:
+            return True
+        after = averaged(candidates, self.obeyed.mixing, ("observables",)).observables
+        return bool(np.abs(after - candidates.operators.observables).max(initial=0.0) <= ROUNDING)
 
 
 def _check_orbitals(model: WannierModel) -> None:
@@ -160,8 +157,8 @@ def _check_orbitals(model: WannierModel) -> None:
 
 
 def _symmetrized(model: WannierModel, selected: _Selected) -> tuple[WannierModel, SymmetryDeviation]:
-    candidates = selected.candidates
-    average = averaged(candidates, selected.mixing)
+    candidates = selected.obeyed.candidates
+    average = averaged(candidates, selected.obeyed.mixing)
     result = rebuilt(model, candidates, average)
     split = splittings(model, result)
     deviation = SymmetryDeviation(
@@ -194,7 +191,7 @@ def averaged(
     subgroup.
     """
     current = candidates
-    for leaders in Products(candidates.operations).cosets(range(candidates.operations.order)):
+    for leaders in candidates.products.cosets(range(candidates.operations.order)):
         mean = {}
         for name in names:
             total = np.zeros_like(getattr(current.operators, name))

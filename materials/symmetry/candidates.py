@@ -13,7 +13,7 @@ from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..model import SPIN, WannierModel
 from ..spin import PAULI
-from .operations import chosen, find_crystal, with_time_reversal
+from .operations import Products, chosen, find_crystal, with_time_reversal
 from .operators import Operators, closed_translations, transformed
 from .orbitals import Action, OrbitalBasis, actions_of, invariant_sites
 
@@ -66,6 +66,11 @@ class Candidates:
         )[0]
 
     @cached_property
+    def products(self) -> Products:
+        """Of its operations."""
+        return Products(self.operations)
+
+    @cached_property
     def _changes(self) -> dict[int, float]:
         return {}
 
@@ -103,6 +108,8 @@ class Candidates:
 
     def only(self, rows: Sequence[int]) -> Candidates:
         """Some of the operations."""
+        if list(rows) == list(range(self.operations.order)):
+            return self
         fewer = replace(
             self, operations=chosen(self.operations, rows), actions=tuple(self.actions[row] for row in rows)
         )

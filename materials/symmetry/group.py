@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,21 +45,20 @@ def know_group(model: WannierModel, candidates: Candidates) -> None:
 
 
 def _obeyed(candidates: Candidates, lattice: NDArray[np.float64]) -> SymmetryGroup:
-    mixing: dict[int, NDArray[np.float64]] = {0: np.eye(candidates.operators.observables.shape[1])}
+    before = Observed.of(candidates.operators.observables)
+    mixing: dict[int, NDArray[np.float64]] = {0: np.eye(len(before.rows))}
 
     def obeys(number: int) -> bool:
         if not keeps_metric(lattice, candidates.operations.rotations[number]):
             return False
         if candidates.change(number) > ROUNDING:
             return False
-        mixing[number], residual = observable_mixing(
-            candidates.operators.observables, candidates.after(number, "observables")
-        )
+        mixing[number], residual = before.mixing(candidates.after(number, "observables"))
         return residual <= ROUNDING
 
-    rows = obeyed_group(candidates.operations, obeys)
+    rows = obeyed_group(candidates.products, obeys)
     group = chosen(candidates.operations, rows)
-    return replace(group, observables=whole_mixing(candidates.operations, rows, mixing))
+    return replace(group, observables=whole_mixing(candidates.products, rows, mixing))
 
 
 def keeps_metric(lattice: NDArray[np.float64], rotation: NDArray[np.int64]) -> bool:
@@ -68,33 +67,52 @@ def keeps_metric(lattice: NDArray[np.float64], rotation: NDArray[np.int64]) -> b
     return bool(np.abs(rotation.T @ metric @ rotation - metric).max() <= _STRAIN * np.abs(metric).max())
 
 
-def observable_mixing(
-    before: NDArray[np.complex128], after: NDArray[np.complex128]
-) -> tuple[NDArray[np.float64], float]:
-    """M of an operation, theta'_s = sum_t M_st theta_t, and what of the observables it cannot express.
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Observables as vectors, to tell what operations turn them into.
 
-    before, after : (R, observable, orbital, orbital) the observables and g Theta g^-1
-    The residual is the largest element that is left, as a share of the largest of the observable.
+    rows : (observable, element), each in units of its own size, as observables may have any unit
+    sizes : (observable, 1); inverse : of their overlaps
     """
-    count = before.shape[1]
-    if not count:
-        return np.zeros((0, 0)), 0.0
-    flat = np.moveaxis(before, 1, 0).reshape(count, -1)
-    # Each counted in units of its own size, as observables may have any unit.
-    size = np.maximum(np.linalg.norm(flat, axis=1), np.finfo(float).tiny)[:, None]
-    old, new = flat / size, np.moveaxis(after, 1, 0).reshape(count, -1) / size
-    overlaps = (old.conj() @ old.T).real
-    forward = (new @ old.conj().T).real @ np.linalg.pinv(overlaps, rcond=_DEPENDENT, hermitian=True)
-    left = np.abs(new - forward @ old).max(axis=1) / np.maximum(np.abs(old).max(axis=1), np.finfo(float).tiny)
-    # Operators follow X_s -> sum_t N_st X_t, so values in the state that was turned follow the inverse.
-    return np.linalg.pinv(forward, rcond=_DEPENDENT) * size / size.T, float(left.max())
+
+    rows: NDArray[np.complex128]
+    sizes: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, observables: NDArray[np.complex128]) -> Observed:
+        """observables : (R, observable, orbital, orbital)"""
+        flat = _flattened(observables)
+        sizes = np.maximum(np.linalg.norm(flat, axis=1), np.finfo(float).tiny)[:, None]
+        rows = flat / sizes
+        overlaps = (rows.conj() @ rows.T).real
+        return cls(rows, sizes, np.linalg.pinv(overlaps, rcond=_DEPENDENT, hermitian=True))
+
+    def mixing(self, after: NDArray[np.complex128]) -> tuple[NDArray[np.float64], float]:
+        """M of an operation, theta'_s = sum_t M_st theta_t, and what of the observables it cannot express.
+
+        after : (R, observable, orbital, orbital) g Theta g^-1
+        The residual is the largest element that is left, as a share of the largest of the observable.
+        """
+        if not len(self.rows):
+            return np.zeros((0, 0)), 0.0
+        old, new = self.rows, _flattened(after) / self.sizes
+        forward = (new @ old.conj().T).real @ self.inverse
+        largest = np.maximum(np.abs(old).max(axis=1), np.finfo(float).tiny)
+        left = np.abs(new - forward @ old).max(axis=1) / largest
+        # Operators follow X_s -> sum_t N_st X_t, so values in the state that was turned follow the inverse.
+        return np.linalg.pinv(forward, rcond=_DEPENDENT) * self.sizes / self.sizes.T, float(left.max())
+
+
+def _flattened(observables: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    count = observables.shape[1]
+    return np.moveaxis(observables, 1, 0).reshape(count, observables.size // max(count, 1))
 
 
 def whole_mixing(
-    operations: SymmetryGroup, rows: list[int], mixing: dict[int, NDArray[np.float64]]
+    products: Products, rows: list[int], mixing: dict[int, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """M of every operation of a group, from those that were tested: they generate it."""
-    products = Products(operations)
     known = {number: matrix for number, matrix in mixing.items() if number in rows}
     generators, new = [number for number in known if number], [0]
     found = {0: known[0]}

@@ -140,9 +140,12 @@ class Products:
 
     def __init__(self, operations: SymmetryGroup) -> None:
         self._operations = operations
+        self.order = operations.order
         codes = self._codes(operations.rotations, operations.time_reversal)
         self._sorted = np.argsort(codes, kind="stable")
         self._codes_sorted = codes[self._sorted]
+        # Operations that differ by a translation have one code.
+        self._most_alike = int(np.unique(codes, return_counts=True)[1].max())
         self._rows: dict[int, list[int]] = {}
 
     @staticmethod
@@ -165,12 +168,9 @@ class Products:
         codes = self._codes(rotation, ops.time_reversal ^ ops.time_reversal[first])
         found = np.full(ops.order, -1)
         start = np.searchsorted(self._codes_sorted, codes)
-        # Operations that differ by a translation have one code.
-        for later in range(ops.order):
+        for later in range(self._most_alike):
             place = np.minimum(start + later, ops.order - 1)
             alike = (start + later < ops.order) & (self._codes_sorted[place] == codes)
-            if not alike.any():
-                break
             other = self._sorted[place]
             apart = translation - ops.translations[other]
             same = alike & (found < 0) & (np.abs(apart - np.rint(apart)).max(axis=1) < _SAME_TRANSLATION)
@@ -211,13 +211,12 @@ class Products:
         return steps
 
 
-def obeyed_group(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> list[int]:
+def obeyed_group(products: Products, obeys: Callable[[int], bool]) -> list[int]:
     """Numbers of the operations that a test to rounding finds obeyed, with as few tests as a group allows."""
-    products = Products(operations)
     generators: list[int] = []
     group: set[int] = {0}
     refused: set[int] = set()
-    for number in range(1, operations.order):
+    for number in range(1, products.order):
         if number in group or number in refused:
             continue
         larger = products.generated([*generators, number]) if obeys(number) else None
@@ -231,12 +230,11 @@ def obeyed_group(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> lis
     return sorted(group)
 
 
-def generators_if(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> list[int] | None:
+def generators_if(products: Products, obeys: Callable[[int], bool]) -> list[int] | None:
     """Generators of all operations where a test finds each of them obeyed, None at the first that is not."""
-    products = Products(operations)
     generators: list[int] = []
     group: set[int] = {0}
-    for number in range(1, operations.order):
+    for number in range(1, products.order):
         if number in group:
             continue
         generators.append(number)
@@ -248,7 +246,7 @@ def generators_if(operations: SymmetryGroup, obeys: Callable[[int], bool]) -> li
 
 
 def closed_group(
-    operations: SymmetryGroup,
+    products: Products,
     deviations: NDArray[np.float64],
     limit: float,
     follows: Callable[[int], bool],
@@ -257,7 +255,6 @@ def closed_group(
 
     follows : a further test, which products of two operations that pass it are taken to pass
     """
-    products = Products(operations)
     allowed = set(np.flatnonzero(deviations <= limit).tolist())
     generators: list[int] = []
     group: set[int] = {0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,10 @@ class OrbitalBasis:
         spins = np.ones((1, 1, 1))
         if self.functions.shape[2] == 2:
             spins = np.concatenate([np.eye(2)[None], PAULI])
-        matrices = np.einsum("ias,xst,jat->xij", self.functions.conj(), spins, self.functions, optimize=True)
+        # Two products; what numpy.einsum plans for three factors costs more than all of it in a small model.
+        flat = self.functions.reshape(len(self.functions), -1)
+        turned = (self.functions @ spins[:, None].swapaxes(-1, -2)).reshape(len(spins), *flat.shape)
+        matrices = flat.conj() @ turned.swapaxes(1, 2)
         same = (self.site_of[:, None] == self.site_of) & (self.radial[:, None] == self.radial)
         return np.asarray(np.where(same, matrices, 0))
 
@@ -84,8 +87,13 @@ class OrbitalBasis:
         for site in range(len(self.sites)):
             here = self.site_of == site
             kinds = {int(r): shares[here & (self.radial == r)].sum(axis=0) for r in set(self.radial[here])}
-            words.append(" ".join(f"{r}:{np.round(share, 3) + 0.0}" for r, share in sorted(kinds.items())))
+            words.append(" ".join(f"{r}:{_word(tuple(share))}" for r, share in sorted(kinds.items())))
         return tuple(words)
+
+
+@lru_cache(maxsize=256)
+def _word(shares: tuple[float, ...]) -> str:
+    return str(np.round(shares, 3) + 0.0)
 
 
 def _orthogonalized(
@@ -134,6 +142,16 @@ class Action:
     def relative_shifts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The differences shift_j - shift_i that occur, (difference, 3), and which of them each i, j has."""
         return _relative_shifts(self.shift[None])[0]
+
+    @cached_property
+    def inverse(self) -> NDArray[np.int64]:
+        """Of W, (3, 3)."""
+        return _inverses(self.rotation)
+
+
+def _inverses(rotations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of whole matrices (..., 3, 3) with determinant 1 or -1."""
+    return np.rint(np.linalg.inv(rotations)).astype(np.int64)
 
 
 def _relative_shifts(shift: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -194,7 +212,7 @@ def actions_of(
     lost = np.abs(matrices.conj().swapaxes(1, 2) @ matrices - np.eye(len(flat))).max(axis=(1, 2))
     arriving = np.empty_like(shift)
     np.put_along_axis(arriving, image[..., None], shift, axis=1)
-    between_sites = _relative_shifts(arriving)
+    between_sites, inverses = _relative_shifts(arriving), _inverses(operations.rotations)
     found: list[Action | None] = []
     for g in range(operations.order):
         if not lands[g] or lost[g] > _CLOSED:
@@ -206,7 +224,8 @@ def actions_of(
         )
         differences, which = between_sites[g]
         # Known at once for all operations, which one by one takes longer than the rest of a small model.
-        vars(action)["relative_shifts"] = differences, which[np.ix_(basis.site_of, basis.site_of)]
+        vars(action)["relative_shifts"] = differences, which[basis.site_of[:, None], basis.site_of]
+        vars(action)["inverse"] = inverses[g]
         found.append(action)
     return found
 

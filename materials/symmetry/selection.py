@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from spinscreen.kernels import InputError, SymmetryGroup
 from ..model import WannierModel
 from ..observable import Observable
 from .candidates import Candidates, candidates_of
-from .group import observable_mixing, whole_mixing
+from .group import Observed, whole_mixing
 from .operations import closed_group, generators_if
 from .orbitals import Action
 
@@ -60,13 +60,24 @@ _DEPENDENT = 1e-6
 _WHOLE = 0.05
 
 
-def obeyed_within_limits(
-    model: WannierModel, candidates: Candidates, believed: bool = True
-) -> tuple[Candidates, NDArray[np.float64]]:
-    """The operations that a model obeys within the limits, as a group, and M of each for its observables.
+@dataclass(frozen=True, eq=False)
+class Obeyed:
+    """The operations that a model obeys within the limits, as a group.
 
-    M (operation, observable, observable) is exact: that of a scalar or vector as the observable says, else
-    the nearest whole numbers. believed : what obeys some operations to 1 meV may break others as it likes.
+    mixing : (operation, observable, observable) M, exact: that of a scalar or vector as the observable says,
+        else the nearest whole numbers
+    unfollowed : no element of an observable differs by more from its mean over the group
+    """
+
+    candidates: Candidates
+    mixing: NDArray[np.float64]
+    unfollowed: float
+
+
+def obeyed_within_limits(model: WannierModel, candidates: Candidates, believed: bool = True) -> Obeyed:
+    """The operations that a model was meant to obey.
+
+    believed : what obeys some operations to 1 meV may break others as it likes.
     Raises InputError where no operation but the identity is left, or functions
     are not at the sites of their orbitals.
     """
@@ -79,17 +90,29 @@ def obeyed_within_limits(
             "projections or the atoms are wrong."
         )
     mixing = {0: np.eye(len(model.observables))}
+    distances = {0: 0.0}
 
     def observables_follow(number: int) -> bool:
-        expected, lost = _expected_mixing(model, candidates, number)
+        expected, lost, distance = _expected_mixing(model, candidates, number)
         if lost <= OBSERVABLE_LIMIT:
-            mixing[number] = expected
+            mixing[number], distances[number] = expected, distance
         return lost <= OBSERVABLE_LIMIT
 
+    def obeyed(rows: list[int]) -> Obeyed:
+        known = [number for number in mixing if number in rows]
+        # Each step of a product adds at most the distance of a generator, as turning lengthens nothing.
+        stretch = max(float(np.linalg.norm(mixing[number], 2)) for number in known) if len(mixing[0]) else 0.0
+        farthest = max(distances[number] for number in known)
+        return Obeyed(
+            candidates.only(rows),
+            whole_mixing(candidates.products, rows, mixing),
+            len(rows) * farthest if stretch <= 1 + _EXACT else np.inf,
+        )
+
     # A model that was symmetrized before obeys all of them, which their generators tell.
-    generators = generators_if(candidates.operations, lambda number: candidates.change(number) <= _EXACT)
+    generators = generators_if(candidates.products, lambda number: candidates.change(number) <= _EXACT)
     if generators and all(observables_follow(number) for number in generators):
-        return candidates, whole_mixing(candidates.operations, list(range(count)), mixing)
+        return obeyed(list(range(count)))
     found = candidates.deviations
     changes, fields, moves = found.hamiltonian, found.fields, found.position
     limit = OPERATION_LIMIT if model.atoms else SITES_LIMIT
@@ -97,13 +120,13 @@ def obeyed_within_limits(
     if telling.any():
         limit = min(limit, max(JUMP * float(changes[telling].min()), PRINTED))
     deviations = np.max([changes / limit, fields / FIELD_LIMIT, moves / POSITION_LIMIT], axis=0)
-    rows = closed_group(candidates.operations, deviations, 1.0, observables_follow)
+    rows = closed_group(candidates.products, deviations, 1.0, observables_follow)
     if len(rows) == 1 < count:
         raise InputError(_refusal(model, changes[1:], fields[1:], moves[1:], limit))
     minimized = model.trial_orbitals is not None and model.trial_orbitals.overlap is not None
     if not believed or minimized or changes[rows].max() > SITES_LIMIT:
         _check_refused(model, changes, fields)
-    return candidates.only(rows), whole_mixing(candidates.operations, rows, mixing)
+    return obeyed(rows)
 
 
 def obeys_crystal(model: WannierModel) -> bool:
@@ -113,10 +136,10 @@ def obeys_crystal(model: WannierModel) -> bool:
     as few are obeyed by other orbitals too.
     """
     try:
-        obeyed, _ = obeyed_within_limits(model, candidates_of(model), believed=False)
+        found = obeyed_within_limits(model, candidates_of(model), believed=False)
     except InputError:
         return False
-    return bool(model.atoms) and obeyed.operations.order >= TELLING
+    return bool(model.atoms) and found.candidates.operations.order >= TELLING
 
 
 def meant_group(model: WannierModel) -> SymmetryGroup:
@@ -128,10 +151,10 @@ def meant_group(model: WannierModel) -> SymmetryGroup:
     if group.order > 2 or model.trial_orbitals is None:
         return group
     try:
-        candidates, mixing = obeyed_within_limits(model, candidates_of(model))
+        found = obeyed_within_limits(model, candidates_of(model))
     except InputError:
         return group
-    return replace(candidates.operations, observables=mixing)
+    return replace(found.candidates.operations, observables=found.mixing)
 
 
 def _telling(model: WannierModel, candidates: Candidates) -> NDArray[np.bool_]:
@@ -239,18 +262,20 @@ def _independent(observables: NDArray[np.complex128]) -> list[int]:
 
 def _expected_mixing(
     model: WannierModel, candidates: Candidates, number: int
-) -> tuple[NDArray[np.float64], float]:
-    """M of an operation as it should be, and the largest share of an observable that differs from that."""
+) -> tuple[NDArray[np.float64], float, float]:
+    """M of an operation as it should be, the largest share of an observable that differs from that, and the
+    root of the sum of squares of what differs.
+    """
     names = list(model.observables)
     before, after = candidates.operators.observables, candidates.after(number, "observables")
     mixing = known_mixing(model, candidates.actions[number])
     unknown = [row for row in range(len(names)) if not mixing[row].any()]
     if unknown:
         free = [unknown[row] for row in _independent(before[:, unknown])]
-        found, _ = observable_mixing(before[:, free], after[:, free])
+        found, _ = Observed.of(before[:, free]).mixing(after[:, free])
         whole = np.rint(found)
         if np.abs(found - whole).max(initial=0.0) > _WHOLE:
-            return mixing, np.inf
+            return mixing, np.inf, np.inf
         mixing[np.ix_(free, free)] = whole
         # Sums of others follow as those do.
         bound = [row for row in unknown if row not in free]
@@ -260,8 +285,9 @@ def _expected_mixing(
             mixing[np.ix_(bound, free)] = sums @ whole
     expected = np.moveaxis(np.tensordot(mixing, after, axes=(1, 1)), 0, 1)
     scale = np.maximum(np.abs(before).max(axis=(0, 2, 3), initial=0.0), np.finfo(float).tiny)
-    lost = np.abs(expected - before).max(axis=(0, 2, 3), initial=0.0) / scale
-    return mixing, float(lost.max(initial=0.0))
+    apart = np.abs(expected - before)
+    lost = apart.max(axis=(0, 2, 3), initial=0.0) / scale
+    return mixing, float(lost.max(initial=0.0)), float(np.linalg.norm(apart))
 
 
 def known_mixing(model: WannierModel, action: Action) -> NDArray[np.float64]:
