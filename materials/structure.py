@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -107,21 +107,30 @@ class Structure:
         return self._found(SYMMETRY_TOLERANCE)
 
     def _found(self, tolerance: float) -> Any:
-        if abs(np.linalg.det(self.lattice)) < _SMALLEST_CELL:
-            return None
-        with warnings.catch_warnings():
-            # spglib announces that it will raise where it now returns None; here both are met.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            try:
-                return spglib.get_symmetry_dataset(self.cell, symprec=tolerance)
-            except RuntimeError:
-                return None
+        lattice, reduced, kinds = self.cell
+        numbers = (np.asarray(array, dtype=float).tobytes() for array in (lattice, reduced))
+        return _dataset(*numbers, tuple(kinds), tolerance)
 
     @property
     def cell(self) -> tuple[NDArray, NDArray, list[int]]:
         """As spglib takes it: lattice, reduced positions, a number for each kind of atom."""
         kinds = sorted(set(self.symbols))
         return self.lattice, self.reduced, [kinds.index(symbol) + 1 for symbol in self.symbols]
+
+
+@lru_cache(maxsize=64)
+def _dataset(lattice: bytes, reduced: bytes, kinds: tuple[int, ...], tolerance: float) -> Any:
+    """What spglib finds, None for nothing. Kept, as the materials of a scan have one cell."""
+    vectors, places = np.frombuffer(lattice).reshape(3, 3), np.frombuffer(reduced).reshape(-1, 3)
+    if abs(np.linalg.det(vectors)) < _SMALLEST_CELL:
+        return None
+    with warnings.catch_warnings():
+        # spglib announces that it will raise where it now returns None; here both are met.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return spglib.get_symmetry_dataset((vectors, places, kinds), symprec=tolerance)
+        except RuntimeError:
+            return None
 
 
 def _alike(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:

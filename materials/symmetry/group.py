@@ -81,7 +81,7 @@ class Observed:
 
     @classmethod
     def of(cls, observables: NDArray[np.complex128]) -> Observed:
-        """observables : (R, observable, orbital, orbital)"""
+        """Of a model, (R, observable, orbital, orbital)."""
         flat = _flattened(observables)
         sizes = np.maximum(np.linalg.norm(flat, axis=1), np.finfo(float).tiny)[:, None]
         rows = flat / sizes

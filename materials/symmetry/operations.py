@@ -24,6 +24,11 @@ _SAME_TRANSLATION = 1e-3
 _DIGITS = 64 ** np.arange(9)
 
 
+def rotation_codes(rotations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each rotation (operation, 3, 3)."""
+    return rotations.reshape(-1, 9) @ _DIGITS
+
+
 @dataclass(frozen=True, eq=False)
 class Crystal:
     """Operations that map lattice and sites onto themselves, and both as they map exactly.
@@ -151,7 +156,7 @@ class Products:
     @staticmethod
     def _codes(rotations: NDArray[np.int64], reversal: NDArray[np.bool_]) -> NDArray[np.int64]:
         """A number for each rotation and whether time is reversed."""
-        return 2 * (rotations.reshape(-1, 9) @ _DIGITS) + reversal
+        return 2 * rotation_codes(rotations) + reversal
 
     def of(self, first: int, second: int) -> int | None:
         """Number of first after second, None where it is not among them."""

@@ -14,6 +14,7 @@ from spinscreen.kernels.symmetry import SymmetryGroup
 
 from ..spin import PAULI
 from ..trial_orbitals import TrialOrbitals, rotation_of_harmonics
+from .operations import rotation_codes
 
 #: Harmonics of s, p, d and f.
 _HIGHEST = 3
@@ -191,42 +192,42 @@ def actions_of(
     """Each operation x -> W x + t on a basis, None where a site or an orbital of one has no image.
 
     reduced : (site, 3) positions of the sites; periodic : axes that repeat
+    operations : those with time reversed in the second half, as `Crystal` has them
     """
-    cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
-    image, shift, lands = _images(
-        basis.labels, reduced, lattice, operations.rotations, operations.translations, periodic
-    )
-    # Operations that differ by time reversal alone turn functions alike.
-    first, which = np.unique(cartesian, axis=0, return_index=True, return_inverse=True)[1:]
-    harmonics = rotation_of_harmonics(cartesian[first])
-    turned = np.einsum("gab,ibs->gias", harmonics, basis.functions)[which.ravel()]
-    turned[operations.time_reversal] = turned[operations.time_reversal].conj()
+    half = operations.order // 2
+    rotations, translations = operations.rotations[:half], operations.translations[:half]
+    cartesian = lattice.T @ rotations @ np.linalg.inv(lattice.T)
+    image, shift, lands = _images(basis.labels, reduced, lattice, rotations, translations, periodic)
+    # Operations that differ by a translation alone turn functions alike.
+    first, which = np.unique(rotation_codes(rotations), return_index=True, return_inverse=True)[1:]
+    turned = np.einsum("gab,ibs->gias", rotation_of_harmonics(cartesian[first]), basis.functions)
+    turned = np.concatenate([turned[which], turned[which].conj()])
     if basis.functions.shape[2] == 2:
-        spinors = _spinor_rotations(cartesian[first])[which.ravel()]
-        spinors[operations.time_reversal] = spinors[operations.time_reversal] @ _REVERSAL
-        turned = np.einsum("gst,giat->gias", spinors, turned)
+        spinors = _spinor_rotations(cartesian[first])[which]
+        turned = np.einsum("gst,giat->gias", np.concatenate([spinors, spinors @ _REVERSAL]), turned)
     flat = basis.functions.reshape(len(basis.functions), -1)
     matrices = flat.conj() @ turned.reshape(*turned.shape[:2], -1).swapaxes(1, 2)
     apart = basis.site_of[:, None] != image[:, basis.site_of][:, None, :]
-    matrices[apart | (basis.radial[:, None] != basis.radial[None, :])] = 0.0
+    apart |= basis.radial[:, None] != basis.radial[None, :]
+    matrices[np.concatenate([apart, apart])] = 0.0
     lost = np.abs(matrices.conj().swapaxes(1, 2) @ matrices - np.eye(len(flat))).max(axis=(1, 2))
     arriving = np.empty_like(shift)
     np.put_along_axis(arriving, image[..., None], shift, axis=1)
-    between_sites, inverses = _relative_shifts(arriving), _inverses(operations.rotations)
-    found: list[Action | None] = []
-    for g in range(operations.order):
-        if not lands[g] or lost[g] > _CLOSED:
-            found.append(None)
-            continue
-        reversal = bool(operations.time_reversal[g])
-        action = Action(
-            matrices[g], arriving[g, basis.site_of], operations.rotations[g], cartesian[g], reversal
-        )
-        differences, which = between_sites[g]
-        # Known at once for all operations, which one by one takes longer than the rest of a small model.
-        vars(action)["relative_shifts"] = differences, which[basis.site_of[:, None], basis.site_of]
-        vars(action)["inverse"] = inverses[g]
-        found.append(action)
+    # Known at once for all operations, which one by one takes longer than the rest of a small model.
+    between_sites, inverses = _relative_shifts(arriving), _inverses(rotations)
+    found: list[Action | None] = [None] * operations.order
+    for g in np.flatnonzero(lands).tolist():
+        differences, sites = between_sites[g]
+        known = {
+            "relative_shifts": (differences, sites[basis.site_of[:, None], basis.site_of]),
+            "inverse": inverses[g],
+        }
+        for number, reverses in ((g, False), (half + g, True)):
+            if lost[number] <= _CLOSED:
+                shifts = arriving[g, basis.site_of]
+                action = Action(matrices[number], shifts, rotations[g], cartesian[g], reverses)
+                vars(action).update(known)
+                found[number] = action
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,14 @@ def rotation_of_harmonics(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
 
     rotation : orthogonal O (..., 3, 3) on Cartesian vectors as columns, proper or not
     """
+    rotation = np.asarray(rotation, dtype=float)
+    return _rotation_of_harmonics(rotation.tobytes(), rotation.shape)
+
+
+@lru_cache(maxsize=256)
+def _rotation_of_harmonics(content: bytes, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Kept, as the materials of a campaign have few point groups, and those of a scan one."""
+    rotation = np.frombuffer(content).reshape(shape)
     sign = np.rint(np.linalg.det(rotation))
     proper = np.reshape(sign[..., None, None] * rotation, (-1, 3, 3))
     # With the inversion, rotations come twice.
@@ -114,4 +122,5 @@ def rotation_of_harmonics(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
     turned = turned[which.ravel()].reshape(*rotation.shape[:-2], *turned.shape[1:])
     odd = np.array([l_number % 2 == 1 for l_number, names in SHELLS.items() for _ in names])
     found: NDArray[np.float64] = turned * np.where(odd, sign[..., None], 1.0)[..., None, :]
+    found.flags.writeable = False
     return found
