@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 
 import numpy as np
@@ -14,6 +15,9 @@ from .transformation import Transformation
 
 #: Coefficients below this are rounding: the smallest true ones of point groups are 1/48.
 _ROUNDING = 1e-6
+
+#: Decimals to which coefficients are taken.
+_DIGITS = 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,11 @@ class TensorShape:
         """(components ...) True where the group does not make it zero."""
         return np.asarray(np.abs(self.relations).max(axis=-1, initial=0.0) > _ROUNDING)
 
+    @cached_property
+    def forbidden(self) -> tuple[tuple[int, ...], ...]:
+        """Index of each component that the group makes zero."""
+        return tuple(map(tuple, np.argwhere(~self.allowed).tolist()))
+
 
 def tensor_shape(transformation: Transformation, group: SymmetryGroup) -> TensorShape:
     """The components that a group allows of values that turn in some way.
@@ -41,8 +50,15 @@ def tensor_shape(transformation: Transformation, group: SymmetryGroup) -> Tensor
     """
     lengths = {"observable": group.observables.shape[-1]}
     shape = tuple(lengths.get(index, 3) for index in transformation.indices)
+    # The same for all materials of a point group, whatever rounding does to their axes.
+    mean = transformation.mean(group).round(_DIGITS) + 0.0
+    return _tensor_shape(transformation, shape, mean.tobytes())
+
+
+@lru_cache(maxsize=512)
+def _tensor_shape(transformation: Transformation, shape: tuple[int, ...], mean: bytes) -> TensorShape:
     count = prod(shape)
-    left, sizes, _ = np.linalg.svd(transformation.mean(group))
+    left, sizes, _ = np.linalg.svd(np.frombuffer(mean).reshape(count, count))
     basis = left[:, sizes > 0.5]
     preferred = _by_preference(transformation, shape)
     chosen: list[int] = preferred if basis.shape[1] == count else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -33,8 +34,11 @@ class Transformation:
 
     def mean(self, group: SymmetryGroup) -> Real:
         """The mean over all operations as a matrix on flattened indices, (index, index): it projects on what
-        the group leaves as it is.
+        the group leaves as it is. Read-only.
         """
+        return _mean(self, group)
+
+    def _mean_over(self, group: SymmetryGroup) -> Real:
         signs = np.where(group.time_reversal, self.time_reversal, 1) / group.order
         total, length = signs[:, None, None], 1
         for index in self.indices[:-1]:
@@ -66,6 +70,14 @@ class Transformation:
             return values
         mean = self.mean(group)
         return (mean @ values.reshape(len(mean), -1)).reshape(values.shape)
+
+
+@lru_cache(maxsize=64)
+def _mean(transformation: Transformation, group: SymmetryGroup) -> Real:
+    """Kept, as several quantities turn alike and are looked at more than once."""
+    found = transformation._mean_over(group)
+    found.flags.writeable = False
+    return found
 
 
 def transforms(

@@ -43,7 +43,7 @@ def note_unchecked_torque(
         return
     names = [n for n in may_have_net_torque(model) if observables is None or n in observables]
     for variable in concerned if names else ():
-        attributes = dataset[variable].attrs
+        attributes = dataset.variables[variable].attrs
         told = (
             f"unchecked is the premise that a field exerts no net torque on {', '.join(names)}: {RATE} above "
             "0 K checks it"

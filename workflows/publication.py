@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from spinscreen.kernels import IrreducibleMesh
@@ -153,4 +154,6 @@ class Work:
             **self.facts,
         }
         make_portable(dataset)
-        return dataset.assign_coords(name=str(self.source.id))
+        # Not by `assign_coords`, which copies and aligns what stays as it is.
+        dataset.variables["name"].values = np.array(str(self.source.id))
+        return dataset

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -133,10 +134,13 @@ class Settings:
 
     def key_of(self, fingerprint: str) -> str:
         """The same by the fingerprint of a model."""
-        given = asdict(self) | {"quantities": sorted(self.quantities)}
-        deciding = {name: value for name, value in given.items() if value != _DEFAULTS.get(name)}
-        text = json.dumps([SCHEMA_VERSION, fingerprint, deciding], sort_keys=True)
+        text = json.dumps([SCHEMA_VERSION, fingerprint, self._deciding], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def _deciding(self) -> dict[str, Any]:
+        given = asdict(self) | {"quantities": sorted(self.quantities)}
+        return {name: value for name, value in given.items() if value != _DEFAULTS.get(name)}
 
     def material_id(self, model: WannierModel) -> str:
         """Name of the model's result in a store: changed settings make a new one."""

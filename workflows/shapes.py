@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -41,8 +41,7 @@ def add_shapes(
     By the group that the model obeys or, where it has less symmetry than its crystal, was meant to obey.
     """
     group = model.meant_group
-    shape_of = cache(partial(tensor_shape, group=group))
-    every_shape = cache(partial(tensor_shape, group=SymmetryGroup.identity(len(model.observables))))
+    no_group = SymmetryGroup.identity(len(model.observables))
     labels = {
         str(dim): dataset.variables[dim].values.tolist() for dim in dataset.dims if dim in dataset.coords
     }
@@ -55,17 +54,17 @@ def add_shapes(
         plain = values.values if not integral.parts else np.moveaxis(values.values, 0, -1)
         smallest = integral.absolute_tolerance(sample)
         residual = symmetry_residual(plain, integral.transformation, group, smallest)
-        shape = shape_of(integral.transformation)
+        shape = tensor_shape(integral.transformation, group)
         if integral.name in _KINDS_OF:
             dataset.attrs["spin_current_types"] = spin_current_types(labels["observable"], shape)
         if residual > _SMALL:
             # What the group forbids is there nevertheless: every component is shown.
-            shape = every_shape(integral.transformation)
+            shape = tensor_shape(integral.transformation, no_group)
         # One text each, as some formats hold no empty list.
-        independent = _named(values.dims, labels, shape.independent)
-        values.attrs["independent_components"] = ", ".join(independent)
-        forbidden = map(tuple, np.argwhere(~shape.allowed).tolist())
-        values.attrs["forbidden_components"] = ", ".join(_named(values.dims, labels, forbidden))
+        axes = [str(dim) for dim in values.dims if dim not in ("part", "fermi_energy")]
+        words = tuple((axis == "observable", tuple(labels[axis])) for axis in axes)
+        values.attrs["independent_components"] = _named(words, shape.independent)
+        values.attrs["forbidden_components"] = _named(words, shape.forbidden)
         values.attrs["symmetry_residual"] = residual
         residuals[integral.name] = residual
     dataset.attrs["symmetry_operations"] = group.order
@@ -83,8 +82,9 @@ def mesh_note(mesh: IrreducibleMesh, group: SymmetryGroup) -> str | None:
         KMesh(mesh.full.shape, (x, y, z))
         for x, y, z in product(*([0.0, 0.5] if n > 1 else [0.0] for n in mesh.full.shape))
     ]
-    best = max(shifts, key=lambda other: int(kept_by(other, group).sum()))
-    most = int(kept_by(best, group).sum())
+    counts = [int(kept_by(other, group).sum()) for other in shifts]
+    most = max(counts)
+    best = shifts[counts.index(most)]
     told = f"the mesh keeps {kept} of the {group.order} operations of the model"
     if most == kept:
         return told
@@ -92,14 +92,15 @@ def mesh_note(mesh: IrreducibleMesh, group: SymmetryGroup) -> str | None:
     return f"{told}: tensors have less symmetry than the crystal; kshift {steps} keeps {most}"
 
 
-def _named(
-    dims: Sequence[Hashable], labels: Mapping[str, Sequence[str]], places: Iterable[tuple[int, ...]]
-) -> Iterator[str]:
-    axes = [str(dim) for dim in dims if dim not in ("part", "fermi_energy")]
+@lru_cache(maxsize=256)
+def _named(axes: tuple[tuple[bool, tuple[str, ...]], ...], places: tuple[tuple[int, ...], ...]) -> str:
+    """Names of components. axes : whether each is that of the observables, and its labels"""
+    found = []
     for place in places:
-        words = [labels[axis][i] for axis, i in zip(axes, place, strict=True)]
-        observable = words.pop(0) if "observable" in axes else None
-        yield str(Component(observable, "".join(words)))
+        words = [(is_observable, labels[i]) for (is_observable, labels), i in zip(axes, place, strict=True)]
+        observable = next((word for is_observable, word in words if is_observable), None)
+        found.append(str(Component(observable, "".join(word for other, word in words if not other))))
+    return ", ".join(found)
 
 
 def spin_current_types(names: Sequence[str], shape: TensorShape) -> str:
@@ -109,7 +110,7 @@ def spin_current_types(names: Sequence[str], shape: TensorShape) -> str:
     along the field; IV : spin along the field, across the current. "" where no spin current is allowed.
     """
     found = set()
-    for s, a, b in np.argwhere(shape.allowed):
+    for s, a, b in np.argwhere(shape.allowed).tolist():
         if is_spin(names[s]):
             spin, current, field = names[s][-1], "xyz"[a], "xyz"[b]
             kinds = {spin == current: "II", spin == field: "IV", current == field: "III"}

@@ -26,6 +26,15 @@ _LINES = 5000
 
 _DECIMAL = re.compile(rb"[-+]?(\d{0,20})\.(\d{0,40})([ed][-+]?\d{1,4})?", re.IGNORECASE)
 
+#: A number with an exponent and digits other than zero before the point.
+_LEADING = re.compile(rb"[1-9]\d*\.\d*[ed]", re.IGNORECASE)
+
+#: Turns all digits into one.
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+
+#: Elements that are compared at once.
+_TOGETHER = 1 << 16
+
 
 def check_written_twice(files: Mapping[str, Path], raw: RawMatrices) -> tuple[str, ...]:
     """Why a _hr.dat or _r.dat beside a _tb.dat, `raw`, could not be compared with it: it cannot be read.
@@ -63,7 +72,14 @@ class _Digits:
 def _digits(path: Path) -> _Digits:
     """By the longest numbers among the first elements of a file."""
     absolute, relative = [], []
-    for line in next(iter(pieces(path)), b"").splitlines()[:_LINES]:
+    text = next(iter(pieces(path)), b"")
+    # Numbers that are written alike have digits alike, unless digits before the point count as well.
+    varied, seen = _LEADING.search(text) is not None, set[bytes]()
+    for line in text.splitlines()[:_LINES]:
+        written = line.translate(_ALIKE)
+        if written in seen and not varied:
+            continue
+        seen.add(written)
         words = line.split()
         decimals = [match for word in words if (match := _DECIMAL.fullmatch(word))]
         # m and n, of a _hr.dat or a _r.dat behind R; then one complex number or three.
@@ -99,14 +115,19 @@ def _difference(path: Path, path_here: Path, raw: RawMatrices, kind: str) -> str
     # A _tb.dat has its position matrix.
     assert here is not None
     digits_here, digits = _digits(path_here), _digits(path)
-    for row, matrix, share_here, share in zip(rows, other, *shares, strict=True):
-        ours, theirs = here[row] * share_here, matrix * share
-        apart = np.abs(ours - theirs)
-        rounding = digits_here.of(np.abs(here[row])) * share_here + digits.of(np.abs(matrix)) * share
-        apart, excess = apart.max(axis=0), (apart - np.maximum(rounding, _SAME_ELEMENT)).max(axis=0)
+    together = max(1, _TOGETHER // here[0].size)
+    for start in range(0, len(rows), together):
+        some = slice(start, start + together)
+        ours, theirs = here[rows[some]], other[some]
+        share_here, share = shares[:, some, None, None, None]
+        apart = np.abs(ours * share_here - theirs * share)
+        rounding = digits_here.of(np.abs(ours)) * share_here + digits.of(np.abs(theirs)) * share
+        apart, excess = apart.max(axis=1), (apart - np.maximum(rounding, _SAME_ELEMENT)).max(axis=1)
         if excess.max() > 0:
+            worst = int((excess.max(axis=(1, 2)) > 0).argmax())
+            apart, excess = apart[worst], excess[worst]
             m, n = np.unravel_index(int(excess.argmax()), apart.shape)
-            vector = " ".join(map(str, raw.translations[row].tolist()))
+            vector = " ".join(map(str, raw.translations[rows[start + worst]].tolist()))
             unit = "eV" if kind == "hr" else "angstrom"
             return f"element {m + 1} {n + 1} of R = {vector} differs by {apart[m, n]:.3g} {unit} from that"
     return ""

@@ -127,13 +127,19 @@ def encode(dataset: xr.Dataset) -> dict[str, bytes]:
 def _chunk(variable: xr.Variable) -> bytes:
     values = variable.values
     if _is_text(variable):
-        return encoded_texts(values.astype(object))
+        return _encoded_labels(tuple(values.ravel().tolist()))
     return encoded(values)
 
 
 def encoded_texts(values: NDArray[np.object_]) -> bytes:
     """A chunk of texts as Zarr keeps it (`CHECKSUMMED`)."""
     return bytes(_CODEC.encode(_TEXTS.encode(values)))
+
+
+@lru_cache(maxsize=64)
+def _encoded_labels(values: tuple[str, ...]) -> bytes:
+    """Kept, as labels are those of other materials as well."""
+    return encoded_texts(np.array(values, dtype=object))
 
 
 def encoded(values: NDArray[Any]) -> bytes:

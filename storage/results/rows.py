@@ -87,13 +87,17 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
     """The row of one material. Where the Fermi level is unknown or not scanned, what refers to it is NaN."""
     dataset = _with_all_axes(dataset)
     attributes = dataset.attrs
-    energies = np.asarray(dataset["fermi_energy"].values)
+    # Variables, not DataArrays, which cost more than what is asked of them.
+    stored = dataset.variables
+    energies = np.asarray(stored["fermi_energy"].values)
     order = np.argsort(energies, kind="stable")
+    is_ascending = bool((np.diff(order) == 1).all())
     level = _fermi_level(attributes, energies)
     at = None if np.isnan(level) else place_of_level(energies[order], level)
 
     def ascending(variable: str) -> NDArray:
-        return np.asarray(dataset[variable].values)[..., order]
+        values = np.asarray(stored[variable].values)
+        return values if is_ascending else values[..., order]
 
     def here(values: NDArray) -> NDArray:
         return np.full_like(values[..., 0], np.nan) if at is None else values[..., at]
@@ -105,14 +109,14 @@ def make_row(dataset: xr.Dataset, material_id: str) -> CatalogRow:
         columns["carrier_density"] = float(here(ascending("carrier_density")))
         if (bar := error_name("carrier_density")) in dataset:
             columns["carrier_density_error"] = float(here(ascending(bar)))
-    on_grid = {}
+    on_grid, grid = {}, _CommonGrid.of(energies[order], level)
     for short, variable in TENSORS.items():
         if variable in dataset:
             values = ascending(variable)
-            on_grid[variable] = _on_common_grid(energies[order], values, level)
+            on_grid[variable] = grid.interpolated(values)
             has_bars = error_name(variable) in dataset
             bars = ascending(error_name(variable)) if has_bars else None
-            on_bars = None if bars is None else _on_common_grid(energies[order], bars, level)
+            on_bars = None if bars is None else grid.interpolated(bars)
             columns |= _tensor_columns(short, here(values), on_grid[variable], on_bars, observables)
             if bars is not None:
                 columns |= _columns_beside(short, "error", here(bars), observables)
@@ -243,7 +247,7 @@ def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
 
 
 def _texts(dataset: xr.Dataset, name: str) -> tuple[str, ...]:
-    return tuple(map(str, dataset[name].values)) if name in dataset.variables else ()
+    return tuple(map(str, dataset.variables[name].values)) if name in dataset.variables else ()
 
 
 def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float) -> dict[str, float | str]:
@@ -260,18 +264,32 @@ def _run_columns(attributes: Mapping[str, Any], energies: NDArray, level: float)
     return columns
 
 
-def _on_common_grid(energies: NDArray, values: NDArray, level: float) -> NDArray[np.float64]:
-    """Linear interpolation, NaN outside the scan; one energy alone stands at zero."""
-    if len(energies) == 1:
-        here = np.where(np.abs(RELATIVE_ENERGY) < 1e-9, 1.0, np.nan)
-        return values * here
-    wanted = RELATIVE_ENERGY + level
-    right = np.clip(np.searchsorted(energies, wanted), 1, len(energies) - 1)
-    weight = (wanted - energies[right - 1]) / (energies[right] - energies[right - 1])
-    found = values[..., right - 1] * (1 - weight) + values[..., right] * weight
-    # The ends of a scan that is as wide as the grid are not lost to rounding.
-    outside = (weight < -1e-9) | (weight > 1 + 1e-9)
-    return np.where(outside, np.nan, found)
+@dataclass(frozen=True, eq=False)
+class _CommonGrid:
+    """Linear interpolation to `RELATIVE_ENERGY`, NaN outside the scan; one energy alone stands at zero.
+
+    right : number of the energy above each, None for one energy; weight : of that one, NaN outside
+    """
+
+    right: NDArray[np.int64] | None
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, energies: NDArray, level: float) -> _CommonGrid:
+        if len(energies) == 1:
+            return cls(None, np.where(np.abs(RELATIVE_ENERGY) < 1e-9, 1.0, np.nan))
+        wanted = RELATIVE_ENERGY + level
+        right = np.clip(np.searchsorted(energies, wanted), 1, len(energies) - 1)
+        weight = (wanted - energies[right - 1]) / (energies[right] - energies[right - 1])
+        # The ends of a scan that is as wide as the grid are not lost to rounding.
+        outside = (weight < -1e-9) | (weight > 1 + 1e-9)
+        return cls(right, np.where(outside, np.nan, weight))
+
+    def interpolated(self, values: NDArray) -> NDArray[np.float64]:
+        if self.right is None:
+            return values * self.weight
+        left, right = values.take(self.right - 1, axis=-1), values.take(self.right, axis=-1)
+        return np.asarray(left * (1 - self.weight) + right * self.weight)
 
 
 def _tensor_columns(
@@ -280,25 +298,30 @@ def _tensor_columns(
     """kind_ab[_s] at the Fermi level and kind_ab[_s]_max, the largest magnitude in the window, signed, with
     its error kind_ab[_s]_max_error where there are `bars` on the grid.
     """
+    unknown = np.isnan(on_grid)
     filled = np.nan_to_num(on_grid)
     place = np.abs(filled).argmax(-1)[..., None]
-    unknown = np.isnan(on_grid).all(-1)
     at_peak = {"_max": filled} | ({} if bars is None else {"_max_error": bars})
-    peaks = {
-        name: np.where(unknown, np.nan, np.take_along_axis(values, place, -1)[..., 0])
+    found = {"": here} | {
+        name: np.where(unknown.all(-1), np.nan, np.take_along_axis(values, place, -1)[..., 0])
         for name, values in at_peak.items()
     }
-    columns = {}
-    for ending, index in _components(observables if here.ndim == 3 else None):
-        columns[f"{short}_{ending}"] = float(here[index])
-        columns |= {f"{short}_{ending}{name}": float(values[index]) for name, values in peaks.items()}
-    return columns
+    endings = _endings(observables if here.ndim == 3 else None)
+    numbers = zip(*(values.ravel().tolist() for values in found.values()), strict=True)
+    return {
+        f"{short}_{ending}{name}": number
+        for ending, own in zip(endings, numbers, strict=True)
+        for name, number in zip(found, own, strict=True)
+    }
 
 
 def _columns_beside(short: str, what: str, here: NDArray, observables: tuple[str, ...]) -> dict[str, float]:
     """kind_ab[_s]_error or kind_ab[_s]_sensitivity, of the component at the Fermi level."""
-    endings = _components(observables if here.ndim == 3 else None)
-    return {f"{short}_{ending}_{what}": float(here[index]) for ending, index in endings}
+    endings = _endings(observables if here.ndim == 3 else None)
+    return {
+        f"{short}_{ending}_{what}": number
+        for ending, number in zip(endings, here.ravel().tolist(), strict=True)
+    }
 
 
 def quality_of(attributes: Mapping[str, Any]) -> str:
@@ -306,6 +329,12 @@ def quality_of(attributes: Mapping[str, Any]) -> str:
     return _QUALITIES[attributes.get("converged")]
 
 
+def _endings(observables: tuple[str, ...] | None) -> list[str]:
+    """Endings of column names, "xy_z" or "xy", in the order of components."""
+    return [ending for ending, _ in _components(observables)]
+
+
+@lru_cache(maxsize=64)
 def _components(observables: tuple[str, ...] | None) -> list[tuple[str, tuple[int, ...]]]:
     """Endings of column names, "xy_z" or "xy", and the index of their component."""
     pairs = [(a + b, (i, j)) for i, a in enumerate(AXES) for j, b in enumerate(AXES)]
