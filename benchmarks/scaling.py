@@ -16,6 +16,7 @@ from spinscreen.kernels import sum_span
 from spinscreen.materials import WannierModel, library
 from spinscreen.storage import publish
 from spinscreen.workflows import compute, make_settings
+from spinscreen.workflows.clusters import local_cluster
 from spinscreen.workflows.plan import make_plan
 
 from .cases import FERMI_ENERGIES, SEA, side_by_side
@@ -117,7 +118,7 @@ def _with_threads(count: int, points: int) -> float:
 
 def _with_workers(count: int, model: WannierModel, points: int) -> float:
     energies = _energies(model)
-    with Client(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0") as client:
+    with local_cluster(count) as client:
         compute(model, 8, energies, quantities=SEA, symmetrize="off", client=client)
         started = time.perf_counter()
         compute(model, points, energies, quantities=SEA, symmetrize="off", client=client)

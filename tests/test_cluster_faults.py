@@ -24,7 +24,7 @@ from spinscreen.materials import find_materials
 from spinscreen.storage import failures, published
 from spinscreen.workflows import WorkersLostError, run_campaign
 from spinscreen.workflows.admission import Admission, difference, fingerprint
-from spinscreen.workflows.clusters import local_cluster
+from spinscreen.workflows.clusters import _seldom, local_cluster
 
 #: A worker in whose environment spinscreen cannot be imported.
 WITHOUT = (
@@ -220,6 +220,17 @@ def test_a_worker_killed_while_it_starts_is_one_sentence(tmp_path, manifest):
 def local() -> Iterator[Client]:
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}), local_cluster(1) as client:
         yield client
+
+
+def test_a_local_cluster_looks_at_itself_seldom_unless_the_user_says_how_often(local):
+    tick, profile = "distributed.admin.tick.interval", "distributed.worker.profile.interval"
+    before = dask.config.get(tick)
+    (found,) = local.run(lambda: [dask.config.get(tick), dask.config.get(profile)]).values()
+    assert found == ["200ms", "200ms"]
+    assert dask.config.get(tick) == before
+    with dask.config.set({tick: "33ms"}):
+        assert tick not in _seldom()
+        assert profile in _seldom()
 
 
 def test_lost_workers_of_a_local_cluster_are_started_anew(tmp_path, manifest, local):

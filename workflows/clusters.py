@@ -30,6 +30,15 @@ _QUIET = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
 _PATIENCE, _PAGE_BYTES, _WITHOUT_PAGES = 2.0, 10_000, b"<p>Dask needs bokeh"
 
 
+#: How often Dask looks at event loops, at what workers do, and at the load of the machine. By itself it
+#: takes 3 % of a core for the scheduler and as much for each worker, of the cores that compute.
+_SELDOM = {
+    "distributed.admin.tick.interval": "200ms",
+    "distributed.worker.profile.interval": "200ms",
+    "distributed.admin.system-monitor.interval": "2s",
+}
+
+
 @dataclass(frozen=True)
 class Running:
     """A cluster that can be used.
@@ -88,15 +97,16 @@ def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterat
     quiet_dask()
     cluster = cluster or Cluster()
     try:
-        started = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            dashboard_address=cluster.dashboard_address,
-            scheduler_port=cluster.scheduler_port,
-            security=own_security(cluster) or temporary_security(),
-            silence_logs=logging.CRITICAL,
-            preload=[*dask.config.get("distributed.worker.preload"), "spinscreen.workflows.workers"],
-        )
+        with dask.config.set(_seldom()):
+            started = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=cluster.dashboard_address,
+                scheduler_port=cluster.scheduler_port,
+                security=own_security(cluster) or temporary_security(),
+                silence_logs=logging.CRITICAL,
+                preload=[*dask.config.get("distributed.worker.preload"), "spinscreen.workflows.workers"],
+            )
     except (RuntimeError, OSError, TimeoutError) as problem:
         raise InputError(
             f"Dask: a worker ended while it started ({problem}); was it killed, most likely out of memory? "
@@ -104,6 +114,16 @@ def local_cluster(workers: int | None, cluster: Cluster | None = None) -> Iterat
         ) from None
     with started, Client(started) as client:
         yield client
+
+
+def _seldom() -> dict[str, str]:
+    """`_SELDOM`, but for what the user has set."""
+    usual = dask.config.merge(*dask.config.defaults)
+    return {
+        key: value
+        for key, value in _SELDOM.items()
+        if dask.config.get(key) == dask.config.get(key, config=usual)
+    }
 
 
 def _dashboard(client: Client, cluster: Cluster) -> str | None:
