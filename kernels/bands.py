@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import contractions
+from . import contractions, loops
 from .compiled import log
 from .errors import InputError, checked_number
 from .lanes import LARGEST, LaneBands, LaneVertex, SummedOperators, eigh, solved
@@ -114,16 +114,16 @@ class Doubt:
     """Neighbouring levels that may be one multiplet or two elsewhere in the cell around a k.
 
     reach : (k, band - 1) eV, how far their distance may change within the cell
-    resolved : (k,) whether pairs whose distance is within `reach` of the threshold count as two levels or one
+    resolved : whether pairs whose distance is within `reach` of the threshold count as two levels or as one
     """
 
     reach: Real
-    resolved: NDArray[np.bool_]
+    resolved: bool
 
     def split(self, gap: Real, threshold: float) -> NDArray[np.bool_]:
         """Where neighbours count as two levels, (k, band - 1)."""
         open_to_doubt = np.abs(gap - threshold) < self.reach
-        return (gap >= threshold) & ~open_to_doubt | open_to_doubt & self.resolved[:, None]
+        return (gap >= threshold) & ~open_to_doubt | open_to_doubt & self.resolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +150,6 @@ class BlochBands:
         """The same with one k in each lane, where they were made so."""
         found: LaneBands | None = self.__dict__.get("_lanes")
         return found
-
-    def in_lanes(self, lanes: LaneBands) -> BlochBands:
-        """These bands, which were made with one k in each lane."""
-        self.__dict__["_lanes"] = lanes
-        return self
 
     @cached_property
     def half_rotated(self) -> Complex:
@@ -186,13 +181,6 @@ class BlochBands:
         """dHbar_a (3, eV angstrom) and Abar_a (3, angstrom), (k, band, operator, band)."""
         return self._rotated(0, 6) if self.lanes is None else self.lanes.slopes_and_positions
 
-    @property
-    def level_slopes(self) -> Real:
-        """Diagonal elements of dHbar_a, (k, band, axis) eV angstrom."""
-        if self.lanes is None:
-            return np.einsum("knan->kna", self.slopes_and_positions[:, :, :3]).real
-        return self.lanes.level_slopes
-
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, band, axis, band) eV angstrom."""
         if self.lanes is None:
@@ -214,10 +202,12 @@ class BlochBands:
     @cached_property
     def multiplet_label(self) -> Integer:
         """Number of the multiplet that a band belongs to, (k, band)."""
-        gap = np.diff(self.energy, axis=1)
-        split = gap >= self._threshold if self.doubt is None else self.doubt.split(gap, self._threshold)
         label = np.zeros(self.energy.shape, dtype=np.int64)
-        np.cumsum(split, axis=1, out=label[:, 1:])
+        if self.doubt is None:
+            loops.number_multiplets(np.ascontiguousarray(self.energy), self._threshold, label)
+        else:
+            split = self.doubt.split(np.diff(self.energy, axis=1), self._threshold)
+            np.cumsum(split, axis=1, out=label[:, 1:])
         return frozen(label)
 
     @property
@@ -282,21 +272,22 @@ class BlochBands:
         """The same bands with other multiplets; energies, states and rotated operators are shared."""
         resolution = replace(self.resolution, degeneracy_threshold=degeneracy_threshold)
         # What two thresholds make different differs most where one joins what the other takes apart.
-        doubt = None if self.doubt is None else replace(self.doubt, resolved=~self.doubt.resolved)
-        bands = BlochBands(self.energy, self.states, self.operators, resolution, doubt)
+        doubt = None if self.doubt is None else replace(self.doubt, resolved=not self.doubt.resolved)
         if self.lanes is not None:
-            return bands.in_lanes(self.lanes)
+            return BandsInLanes.of(self.energy, self.lanes, resolution, doubt)
+        bands = BlochBands(self.energy, self.states, self.operators, resolution, doubt)
         for name in _INDEPENDENT_OF_MULTIPLETS:
             bands.__dict__[name] = getattr(self, name)
         return bands
 
-    def doubted(self, rows: Integer, reach: Real, resolved: NDArray[np.bool_]) -> BlochBands:
-        """Some of the k points, (row,) ascending, with levels near the threshold joined or apart: `Doubt`."""
+    def doubted(self, rows: Integer, reach: Real, resolved: bool) -> BlochBands:
+        """Some of the k points, (row,), with levels near the threshold joined or taken apart; see `Doubt`."""
         operators = self.operators.at(rows)
         doubt = Doubt(reach, resolved)
-        bands = BlochBands(self.energy[rows], self.states[rows], operators, self.resolution, doubt)
         if self.lanes is not None and isinstance(operators, SummedOperators):
-            return bands.in_lanes(self.lanes.at(rows, operators))
+            lanes = self.lanes.at(rows, operators)
+            return BandsInLanes.of(self.energy[rows], lanes, self.resolution, doubt)
+        bands = BlochBands(self.energy[rows], self.states[rows], operators, self.resolution, doubt)
         for name in _INDEPENDENT_OF_MULTIPLETS:
             bands.__dict__[name] = frozen(getattr(self, name)[rows])
         return bands
@@ -333,6 +324,36 @@ class BlochBands:
             self.states,
         )
         return frozen(berry), frozen(conserved)
+
+
+class BandsInLanes(BlochBands):
+    """Bands that were made with one k in each lane; states as matrices are made when asked for."""
+
+    @classmethod
+    def of(
+        cls,
+        energy: Real,
+        lanes: LaneBands,
+        resolution: Resolution,
+        doubt: Doubt | None = None,
+        window: tuple[float, float] = _ALL_LEVELS,
+    ) -> BandsInLanes:
+        found = cls.__new__(cls)
+        # The fields of a frozen class, but for states.
+        vars(found).update(
+            energy=frozen(energy),
+            operators=lanes.operators,
+            resolution=resolution,
+            doubt=doubt,
+            window=window,
+            _lanes=lanes,
+        )
+        return found
+
+    @cached_property
+    def states(self) -> Complex:
+        assert self.lanes is not None
+        return frozen(self.lanes.eigenvectors)
 
 
 def _lane_vertex(bands: BlochBands, vertex: Vertex) -> LaneVertex:
@@ -372,18 +393,15 @@ def solve_bands(
 
     window : see `BlochBands`, where bands are for sums over levels only
     """
-    lanes = None
     if operators.size > LARGEST:
         _announce_matrices(operators.size)
     try:
         if isinstance(operators, SummedOperators):
-            energy, states, lanes = solved(operators)
-        else:
-            energy, states = eigh(operators.hamiltonian)
+            return BandsInLanes.of(*solved(operators), resolution, window=window)
+        energy, states = eigh(operators.hamiltonian)
     except np.linalg.LinAlgError:
         raise InputError(
             "the eigenproblem of H(k) does not converge, expected finite matrix elements of some eV; look "
             "for damaged numbers in the file of the Hamiltonian."
         ) from None
-    bands = BlochBands(frozen(energy), frozen(states), operators, resolution, window=window)
-    return bands if lanes is None else bands.in_lanes(lanes)
+    return BlochBands(frozen(energy), frozen(states), operators, resolution, window=window)

@@ -13,12 +13,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from operator import attrgetter, itemgetter
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
 _DTYPES = {"real": np.float64, "complex": np.complex128, "integer": np.int64, "byte": np.uint8}
+
+_SHAPE = attrgetter("shape")
 
 log = logging.getLogger("spinscreen.kernels")
 
@@ -128,18 +131,32 @@ class Loop:
         self.__doc__ = function.__doc__
         names = inspect.signature(function).parameters
         self._arrays = [_Array.of(name, arrays[name]) for name in names]
-        self._accepted: set[tuple[Any, ...]] = set()
+        # A loop has two arrays at least: one that is read and one that is written.
+        self._pick = itemgetter(*(place for place, array in enumerate(self._arrays) if array.shape))
+        self._accepted: set[tuple[tuple[int, ...], ...]] = set()
 
     def __call__(self, *arguments: Any) -> None:
         """Check and run."""
-        # Blocks of a mesh have few shapes: what was accepted once is known by its key.
-        key = tuple([(x.shape, x.dtype, x.flags.c_contiguous) for x in arguments if type(x) is np.ndarray])
-        if key not in self._accepted:
-            sizes: dict[str, int] = {}
-            for array, found in zip(self._arrays, arguments, strict=True):
-                array.check(found, sizes)
-            self._accepted.add(key)
-        self._machine(*arguments)
+        machine = self._machine
+        try:
+            shapes = tuple(map(_SHAPE, self._pick(arguments)))
+        except (AttributeError, IndexError):
+            shapes = ()
+        # Blocks of a mesh have few shapes: what was accepted once is known by them. For types and layouts
+        # other than those of the declaration there is no machine code.
+        if shapes not in self._accepted or machine is self.function:
+            self._check(arguments)
+            self._accepted.add(shapes)
+        try:
+            machine(*arguments)
+        except TypeError:
+            self._check(arguments)
+            raise
+
+    def _check(self, arguments: tuple[Any, ...]) -> None:
+        sizes: dict[str, int] = {}
+        for array, found in zip(self._arrays, arguments, strict=True):
+            array.check(found, sizes)
 
     @cached_property
     def _machine(self) -> Callable[..., None]:

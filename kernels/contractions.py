@@ -6,9 +6,14 @@ do not fit, IndexError for a negative slot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import numpy as np
 
 from . import loops
+from .lanes import levels as levels_in_lanes
+from .lanes.width import aligned, scratch, width
 from .lattice import Complex, Integer, Real
 
 
@@ -156,31 +161,52 @@ def shared(values: Real, label: Integer) -> Real:
     return (share @ flat).reshape(values.shape)
 
 
-def scatter(slot: Integer, values: Real, slots: int) -> Real:
-    """Sum of all rows of `values` (level, component) with the same slot, (slots, component).
+def rows_of(parts: Sequence[Real], held: Real | None = None) -> Real:
+    """Components of levels, (k, band, component) of each part, side by side in whole vectors.
 
-    Levels with a slot of `slots` or more are left out.
+    Returns (k, band, vector, lane), the last components being zeros.
+
+    held : rows that were made of as many components before, to be used again where they are enough
     """
-    sums = np.zeros((slots, values.shape[1]))
-    loops.scatter(slot, np.ascontiguousarray(values), sums)
-    return sums
+    count, levels = parts[0].shape[:2]
+    edges = column_edges(parts)
+    if held is None or len(held) < count:
+        held = aligned(count, levels, *vectors_of(edges[-1]))
+        held.reshape(count, levels, -1)[:, :, edges[-1] :] = 0.0
+    rows = held[:count]
+    for part, first in zip(parts, edges, strict=False):
+        levels_in_lanes.put(np.ascontiguousarray(part), first, rows.reshape(count, levels, -1))
+    return rows
 
 
-def spread(first: Integer, weights: Real, values: Real, slots: int, end: Integer | None = None) -> Real:
-    """Sum over levels n of weights[n, j] * values[n] in slot first[n] + j, (slots, component).
+def column_edges(parts: Sequence[Real]) -> list[int]:
+    """Columns at which parts begin that lie side by side, and the end."""
+    return [0, *accumulate(part.shape[2] for part in parts)]
 
-    first : (level,), weights : (level, width), values : (level, component); what lies beyond the last slot,
-    or that of the level, (level,) `end`, is left out.
+
+def vectors_of(components: int) -> tuple[int, int]:
+    """Whole vectors that have room for so many components, and the length of one."""
+    return -(-components // width()), width()
+
+
+def scatter(slot: Integer, weight: Real, rows: Real, sums: Real) -> None:
+    """Add weight * row of each level to sums[slot]; a slot beyond the last is left out.
+
+    slot, weight : (k, band); rows : as `rows_of` makes them; sums : (slot, vector, lane)
     """
-    sums = np.zeros((slots, values.shape[1]))
-    if end is None:
-        end = np.full(len(first), slots)
-    loops.spread(first, end, np.ascontiguousarray(weights), np.ascontiguousarray(values), sums)
-    return sums
+    levels_in_lanes.scatter(slot, weight, rows, sums)
+
+
+def spread(first: Integer, end: Integer, weight: Real, occupation: Real, rows: Real, sums: Real) -> None:
+    """Add weight * occupation[j] * row of each level to sums[first + j] for j = 0, 1 ... before end.
+
+    first, end : (k, band); weight : (k,); occupation : (k, band, j); rows : as `rows_of` makes them
+    """
+    levels_in_lanes.spread(first, end, weight, occupation, rows, sums)
 
 
 def partly_occupied(
-    energy: Real, scan: Real, thermal_energy: float, first: Integer, last: Integer, width: int
+    energy: Real, first: Integer, last: Integer, scan: Real, thermal_energy: float, width: int
 ) -> Real:
     """Fermi functions of levels (eV) at Fermi energies first ... last - 1 of each, (level, width), then 0.
 
@@ -188,15 +214,38 @@ def partly_occupied(
     """
     occupation = np.empty((len(energy), width))
     steps = np.exp(-np.diff(scan, prepend=scan[:1]) / thermal_energy)
-    loops.partly_occupied(np.ascontiguousarray(energy), scan, steps, thermal_energy, first, last, occupation)
+    loops.partly_occupied(energy, scan, steps, thermal_energy, first, last, occupation)
     return occupation
 
 
-def sizes(weights: Real, values: Real) -> Real:
-    """|sum over levels of weights * values|, components taken together, (k, energy).
+def fermi_functions(energy: Real, scan: Real, thermal_energy: float, reach: float) -> Real:
+    """Occupations of levels, (k, band) eV, at some Fermi energies, (k, band, energy).
 
-    weights : (k, band, energy), values : (k, band, component)
+    reach : distance, eV, from which on a level is occupied or empty; thermal_energy : k_B T, eV
     """
-    found = np.empty((len(weights), weights.shape[2]))
-    loops.sizes(np.ascontiguousarray(weights), np.ascontiguousarray(values), found)
-    return found
+    occupation = np.empty((*energy.shape, len(scan)))
+    loops.fermi_functions(energy, scan, thermal_energy, reach, occupation)
+    return occupation
+
+
+def first_not_below(energy: Real, scan: Real, shift: float = 0.0) -> Integer:
+    """Number of the first Fermi energy, ascending, that is not below a level plus `shift`, (k, band).
+
+    energy : (k, band), fastest where it ascends
+    """
+    first = np.empty(energy.shape, dtype=np.int64)
+    loops.first_not_below(energy, scan, shift, first)
+    return first
+
+
+def add_sizes(
+    occupation: Real, rows: Real, edges: Sequence[int], weight: Real, kpoints: Real, shares: Real
+) -> None:
+    """Add up |sum over levels of occupation * row| of the columns between edges, and keep the largest.
+
+    occupation : (k, band, energy); rows : as `rows_of` makes them; weight : (k,); kpoints : (k, 3)
+    shares : (part, energy, 5) sum over k, weighted, the largest, and its k
+    """
+    (total,) = scratch(rows.shape[2:])
+    columns = total.ravel()
+    levels_in_lanes.add_sizes(occupation, rows, np.array(edges), weight, kpoints, shares, total, columns)

@@ -15,7 +15,7 @@ from .interpolation import bloch_operators
 from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, stacked_count
 from .mesh import KMesh, LineSpan
-from .occupations import FermiScan, Occupations, Weight, level_weights
+from .occupations import FermiScan, FermiSums, Occupations, Weight, level_weights
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term, antisymmetric, band_quantities
 from .separable import mesh_blocks
 from .symmetry import SymmetryGroup
@@ -56,7 +56,6 @@ class Task:
 
     block_size : k points whose matrices are held at a time
     split : sub-meshes that are summed apart
-    points_summed : k points whose values wait to be summed at a time, at least one block
     """
 
     mesh: IrreducibleMesh
@@ -65,7 +64,6 @@ class Task:
     terms: tuple[Term, ...]
     block_size: int
     split: Submeshes = WHOLE
-    points_summed: int = 1
 
     @property
     def watched(self) -> Integer:
@@ -114,29 +112,20 @@ def sum_span(operators: LatticeOperators, task: Task, span: LineSpan) -> Partial
 
     A point counts as often as its weight says; `whole_zone` makes of it the sum over the zone.
     """
-    values: dict[Term, Real] = {}
-    shares: dict[Term, Real] = {}
     slopes = any(term.needs_observable_slopes for term in task.terms)
     resolution = task.resolution.floored(operators)
     points, done = task.mesh.points(span), 0
     indices = task.mesh.full.indices(points)
     kpoints, numbers = task.mesh.full.reduced(indices), task.split.of_points(indices)
-    blocks: list[_Levels] = []
+    sums = _SpanSums(task)
     # A number that is not finite is refused, with its reason, where the result is put together.
     with np.errstate(all="ignore"):
         mesh, order = task.mesh.full, task.mesh.order
         for bloch in mesh_blocks(operators, mesh, points, task.block_size, slopes, order):
-            blocks.append(_Levels.of(solve_bands(bloch, resolution, task.scan.window), task.terms))
-            waiting = sum(len(block.energy) for block in blocks)
-            if waiting < task.points_summed and done + waiting < len(points.weight):
-                continue
-            levels, part = _Levels.joined(blocks), slice(done, done := done + waiting)
-            weight = points.weight[part]
-            _add_levels(values, levels, task, numbers[part], weight)
-            for term, found in _shares(levels, kpoints[part], weight, task).items():
-                shares[term] = _larger_shares(shares[term], found) if term in shares else found
-            blocks.clear()
-    return PartialSums({term: _whole(term, operators, sums) for term, sums in values.items()}, shares)
+            levels = _Levels.of(solve_bands(bloch, resolution, task.scan.window), task.terms)
+            part = slice(done, done := done + len(levels.energy))
+            sums.add(levels, kpoints[part], numbers[part], points.weight[part])
+    return sums.found(operators)
 
 
 def _as_pseudovector(term: Term, operators: LatticeOperators | BlochOperators) -> bool:
@@ -190,48 +179,92 @@ class _Levels:
         """Values of a term, (k, band, component)."""
         values = self.values[term.kernel]
         count = math.prod(values.shape[1:-1])
-        return np.moveaxis(values, -1, 1).reshape(len(values), values.shape[-1], count)
-
-    @classmethod
-    def joined(cls, parts: Sequence[_Levels]) -> _Levels:
-        if len(parts) == 1:
-            return parts[0]
-        values = {
-            kernel: np.concatenate([part.values[kernel] for part in parts]) for kernel in parts[0].values
-        }
-        electrons = [part.electrons for part in parts if part.electrons is not None]
-        energy = np.concatenate([part.energy for part in parts])
-        return cls(energy, values, cls.joined(electrons) if electrons else None)
+        return values.transpose(0, values.ndim - 1, *range(1, values.ndim - 1)).reshape(
+            len(values), values.shape[-1], count
+        )
 
 
-def _add_levels(sums: dict[Term, Real], levels: _Levels, task: Task, numbers: Integer, weight: Real) -> None:
-    """Add some k points to the sums of each sub-mesh, in place; numbers : (k,) of the sub-mesh of each k."""
-    bands, count = levels.energy.shape[1], task.split.count
-    group = np.repeat(numbers, bands)
-    occupations = {
-        cold: Occupations(levels.energy, scan, group, count)
-        for cold, scan in ((False, task.scan), (True, replace(task.scan, temperature=0.0)))
-    }
-    for (cold, kind), terms in _by_weight(task.terms).items():
-        found = occupations[cold].sum(_weighted(levels, terms, weight), kind)
-        stop = 0
-        for term in terms:
-            shape = levels.values[term.kernel].shape[1:-1]
+class _SpanSums:
+    """Sums over a span and the shares of its single k points, to which blocks of levels are added."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._kinds = [
+            _Alike(task, cold, kind, terms) for (cold, kind), terms in _by_weight(task.terms).items()
+        ]
+        self._filled: dict[Term, Real] = {}
+
+    def add(self, levels: _Levels, kpoints: Real, numbers: Integer, weight: Real) -> None:
+        """Add some k points, (k, 3) reduced; numbers : (k,) of the sub-mesh of each k."""
+        count = self._task.split.count
+        known: dict[float, Occupations] = {}
+        for alike in self._kinds:
+            temperature = alike.scan.temperature
+            if temperature not in known:
+                known[temperature] = Occupations(levels.energy, alike.scan, numbers, count)
+            alike.add(known[temperature], levels, kpoints, weight)
+        if levels.electrons is not None:
+            self._add_filled_electrons(levels.electrons, numbers, weight)
+
+    def _add_filled_electrons(self, electrons: _Levels, numbers: Integer, weight: Real) -> None:
+        """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
+        counted = np.broadcast_to(weight[:, None], electrons.energy.shape)
+        filled = {Weight.SEA: counted, Weight.GRAND_POTENTIAL: counted * electrons.energy}
+        for term in self._task.terms:
+            if term.filled_constant and term.weight in filled:
+                constant = np.einsum("k...n,kn->k...", electrons.values[term.kernel], filled[term.weight])
+                if term not in self._filled:
+                    self._filled[term] = np.zeros((self._task.split.count, *constant.shape[1:]))
+                np.add.at(self._filled[term], numbers, constant)
+
+    def found(self, operators: LatticeOperators) -> PartialSums:
+        """What was summed."""
+        values: dict[Term, Real] = {}
+        shares: dict[Term, Real] = {}
+        for alike in self._kinds:
+            values |= alike.values()
+            shares |= dict(zip(alike.terms, alike.shares, strict=True))
+        for term, constant in self._filled.items():
+            values[term] = values[term] + constant[..., None]
+        return PartialSums({term: _whole(term, operators, values[term]) for term in self._task.terms}, shares)
+
+
+class _Alike:
+    """Terms whose levels are occupied alike: their sums, and the shares of single k points.
+
+    shares : (term, watched energy, 5), see `PartialSums`
+    """
+
+    def __init__(self, task: Task, cold: bool, weight: Weight, terms: list[Term]) -> None:
+        self.scan = replace(task.scan, temperature=0.0) if cold else task.scan
+        self.weight, self.terms, self._watched = weight, terms, task.watched
+        self._groups = task.split.count
+        self.shares = np.zeros((len(terms), len(self._watched), 5))
+        self._sums: FermiSums | None = None
+        self._rows: Real | None = None
+        self._shapes: list[tuple[int, ...]] = []
+
+    def add(self, occupied: Occupations, levels: _Levels, kpoints: Real, weight: Real) -> None:
+        """Add some k points, (k, 3) reduced; weight : (k,) how often each counts."""
+        parts = [levels.rows(term) for term in self.terms]
+        edges = contractions.column_edges(parts)
+        rows = contractions.rows_of(parts, self._rows)
+        if self._sums is None:
+            self._rows, self._shapes = rows, [levels.values[term.kernel].shape[1:-1] for term in self.terms]
+            self._sums = FermiSums(self.scan, self.weight, self._groups, edges[-1])
+        self._sums.add(occupied, rows, weight)
+        watched = level_weights(levels.energy, self.scan, self._watched, self.weight)
+        contractions.add_sizes(watched, rows, edges, weight, kpoints, self.shares)
+
+    def values(self) -> dict[Term, Real]:
+        """Sums of each term, (sub-mesh, components ..., fermi_energy)."""
+        assert self._sums is not None
+        found, stop = self._sums.found(), 0
+        values: dict[Term, Real] = {}
+        for term, shape in zip(self.terms, self._shapes, strict=True):
             start, stop = stop, stop + math.prod(shape)
-            part = found[:, start:stop].reshape(count, *shape, -1)
-            sums[term] = sums[term] + part if term in sums else part
-    if levels.electrons is not None:
-        _add_filled_electrons(sums, levels.electrons, numbers, weight)
-
-
-def _weighted(levels: _Levels, terms: Sequence[Term], weight: Real) -> Real:
-    """Values of terms side by side, as often as their k points count, (k and band, component)."""
-    parts = [levels.rows(term) for term in terms]
-    edges = np.cumsum([0, *(part.shape[2] for part in parts)])
-    rows = np.empty((*levels.energy.shape, edges[-1]))
-    for part, start, stop in zip(parts, edges, edges[1:], strict=False):
-        np.multiply(part, weight[:, None, None], out=rows[:, :, start:stop])
-    return rows.reshape(-1, edges[-1])
+            values[term] = found[:, start:stop].reshape(self._groups, *shape, -1)
+        return values
 
 
 def _by_weight(terms: Sequence[Term]) -> dict[tuple[bool, Weight], list[Term]]:
@@ -240,29 +273,6 @@ def _by_weight(terms: Sequence[Term]) -> dict[tuple[bool, Weight], list[Term]]:
     for term in terms:
         found.setdefault((term.cold, term.weight), []).append(term)
     return found
-
-
-def _shares(levels: _Levels, points: Real, weight: Real, task: Task) -> dict[Term, Real]:
-    """What `PartialSums` keeps of single k points."""
-    watched, found = task.scan.energies[task.watched], {}
-    for (cold, kind), terms in _by_weight(task.terms).items():
-        thermal_energy = 0.0 if cold else task.scan.thermal_energy
-        occupied = level_weights(levels.energy[..., None] - watched, thermal_energy, kind)
-        for term in terms:
-            sizes = contractions.sizes(occupied, levels.rows(term))
-            largest = sizes.argmax(axis=0)
-            found[term] = np.column_stack([weight @ sizes, sizes.max(axis=0), points[largest]])
-    return found
-
-
-def _add_filled_electrons(sums: dict[Term, Real], electrons: _Levels, numbers: Integer, weight: Real) -> None:
-    """To half of a Bogoliubov sum belongs half of what the electrons alone give with all bands filled."""
-    counted = np.broadcast_to(weight[:, None], electrons.energy.shape)
-    filled = {Weight.SEA: counted, Weight.GRAND_POTENTIAL: counted * electrons.energy}
-    for term in sums:
-        if term.filled_constant and term.weight in filled:
-            constant = np.einsum("k...n,kn->k...", electrons.values[term.kernel], filled[term.weight])
-            np.add.at(sums[term], numbers, constant[..., None])
 
 
 def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:
@@ -274,8 +284,8 @@ def add_sums(first: PartialSums, second: PartialSums) -> PartialSums:
 
 
 def _larger_shares(first: Real, second: Real) -> Real:
-    combined = np.where(second[:, 1:2] > first[:, 1:2], second, first)
-    combined[:, 0] = first[:, 0] + second[:, 0]
+    combined = np.where(second[..., 1:2] > first[..., 1:2], second, first)
+    combined[..., 0] = first[..., 0] + second[..., 0]
     return combined
 
 

@@ -9,8 +9,17 @@ import numpy as np
 from scipy import constants
 from scipy.special import expit, spence
 
-from .contractions import partly_occupied, scatter, spread
+from .contractions import (
+    fermi_functions,
+    first_not_below,
+    partly_occupied,
+    rows_of,
+    scatter,
+    spread,
+    vectors_of,
+)
 from .errors import InputError, checked_number, short
+from .lanes.width import aligned
 from .lattice import Integer, Real
 from .unlocked import cached_property
 
@@ -98,9 +107,9 @@ class FermiScan:
 class Occupations:
     """How levels are occupied at every Fermi energy of a scan; made once, used for many sums.
 
-    energy : levels in eV, any shape. A level costs only the Fermi energies at which it is partly occupied;
+    energy : levels in eV, (k, band). A level costs only the Fermi energies at which it is partly occupied;
     where it is full its value is added once and accumulated, so hundreds of energies cost what one does.
-    group, groups : of each level, and how many there are, which are summed apart; None for one sum of all
+    group, groups : of each k, (k,), and how many there are, which are summed apart; None for one sum of all
     """
 
     energy: Real
@@ -113,82 +122,117 @@ class Occupations:
 
         With groups (group, component, mu). Raises InputError for a Fermi-surface or entropy weight at T = 0.
         """
-        found = self._sums(values, weight).swapaxes(1, 2)
+        sums = FermiSums(self.scan, weight, self.groups, values.shape[1])
+        rows = rows_of([values.reshape(*self.energy.shape, -1)])
+        sums.add(self, rows, np.ones(len(self.energy)))
+        found = sums.found()
         return found[0] if self.group is None else found
 
-    def _sums(self, values: Real, weight: Weight) -> Real:
-        """(group, mu, component)."""
-        if self.scan.temperature == 0:
-            if weight.needs_temperature:
-                raise InputError(
-                    "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
-                    "give one (for example temperature=300), the k mesh must resolve k_B T."
-                )
-            return self._occupied(self._first_occupied, values, weight)
-        window, slots = self._window, len(self.scan.energies)
-        first, end = self._offset + window.first, self._offset + window.last
-        found = spread(first, self._window_weights(weight), values, self.groups * slots, end)
-        partly = found.reshape(self.groups, slots, values.shape[1])
-        if weight in (Weight.SURFACE, Weight.SURFACE_ENTROPY, Weight.ENTROPY):
-            return partly
-        return partly + self._occupied(window.last, values, weight)
-
-    def _window_weights(self, weight: Weight) -> Real:
-        window, thermal_energy = self._window, self.scan.thermal_energy
+    def weights_within(self, weight: Weight) -> Real:
+        """Weights at the Fermi energies at which a level is partly occupied, (k, band, width)."""
+        window, thermal_energy = self.window, self.scan.thermal_energy
         if weight in (Weight.SEA, Weight.SURFACE):
             return _weight_of(window.occupation, window.occupation, thermal_energy, weight)
         return _weight_of(self._distances, window.occupation, thermal_energy, weight)
 
     @cached_property
     def _distances(self) -> Real:
-        """Distances eps - mu (eV) within the window, (level, width)."""
-        window, energies = self._window, self.scan.energies
-        slot = window.first[:, None] + np.arange(window.occupation.shape[1])
-        return self.energy.reshape(-1, 1) - energies[np.minimum(slot, len(energies) - 1)]
-
-    def _occupied(self, first: Integer, values: Real, weight: Weight) -> Real:
-        """Levels count fully from their `first` Fermi energy on: with 1, eps - mu, or (pi k_B T)^2/3."""
-        summed = self._accumulated(first, values)
-        if weight is Weight.SEA:
-            return summed
-        if weight is Weight.HEAT:
-            return FULL_HEAT * self.scan.thermal_energy**2 * summed
-        moment = self._accumulated(first, self.energy.reshape(-1, 1) * values)
-        return moment - self.scan.energies[:, None] * summed
-
-    def _accumulated(self, first: Integer, values: Real) -> Real:
-        slots = len(self.scan.energies)
-        slot = np.where(first < slots, self._offset + first, self.groups * slots)
-        found = scatter(slot, values, self.groups * slots).reshape(self.groups, slots, values.shape[1])
-        return np.cumsum(found, axis=1, out=found)
+        """Distances eps - mu (eV) within the window, (k, band, width)."""
+        window, energies = self.window, self.scan.energies
+        slot = window.first[..., None] + np.arange(window.occupation.shape[2])
+        return self.energy[..., None] - energies[np.minimum(slot, len(energies) - 1)]
 
     @cached_property
-    def _offset(self) -> Integer:
-        """Slot of the first Fermi energy of the group of each level."""
-        if self.group is None:
-            return np.zeros(self.energy.size, dtype=np.int64)
-        return self.group.ravel() * len(self.scan.energies)
+    def offset(self) -> Integer:
+        """Slot of the first Fermi energy of the group of each k, (k, 1)."""
+        group = np.zeros(len(self.energy), dtype=np.int64) if self.group is None else self.group
+        return group[:, None] * len(self.scan.energies)
 
     @cached_property
-    def _first_occupied(self) -> Integer:
-        return np.searchsorted(self.scan.energies, self.energy.ravel(), side="left")
+    def first_full(self) -> Integer:
+        """Number of the first Fermi energy from which on a level is full, (k, band)."""
+        if self.scan.temperature:
+            return self.window.last
+        return first_not_below(self.energy, self.scan.energies)
 
     @cached_property
-    def _window(self) -> _Window:
-        energy, fermi_energies = self.energy.ravel(), self.scan.energies
+    def window(self) -> _Window:
+        energy, fermi_energies = self.energy, self.scan.energies
         reach = FULLY_OCCUPIED * self.scan.thermal_energy
-        first = np.searchsorted(fermi_energies, energy - reach)
-        last = np.searchsorted(fermi_energies, energy + reach)
+        first = first_not_below(energy, fermi_energies, -reach)
+        last = first_not_below(energy, fermi_energies, reach)
         width = int((last - first).max(initial=0))
-        occupation = partly_occupied(energy, fermi_energies, self.scan.thermal_energy, first, last, width)
-        return _Window(first, last, occupation)
+        levels = energy.ravel(), first.ravel(), last.ravel()
+        occupation = partly_occupied(*levels, fermi_energies, self.scan.thermal_energy, width)
+        return _Window(first, last, occupation.reshape(*energy.shape, width))
+
+
+class FermiSums:
+    """Sums over levels at every Fermi energy of a scan, to which blocks of levels are added.
+
+    Raises InputError for a Fermi-surface or entropy weight at T = 0.
+    """
+
+    def __init__(self, scan: FermiScan, weight: Weight, groups: int, components: int) -> None:
+        if scan.temperature == 0 and weight.needs_temperature:
+            raise InputError(
+                "temperature: a Fermi-surface or Nernst quantity needs a temperature above 0 K; "
+                "give one (for example temperature=300), the k mesh must resolve k_B T."
+            )
+        self._scan, self._weight, self._components = scan, weight, components
+        self._shape = (groups, len(scan.energies), *vectors_of(components))
+        fills = weight in (Weight.SEA, Weight.HEAT, Weight.GRAND_POTENTIAL)
+        self._full = self._zeros() if fills else None
+        self._moment = self._zeros() if weight is Weight.GRAND_POTENTIAL else None
+        self._partly = self._zeros() if scan.temperature else None
+
+    def _zeros(self) -> Real:
+        groups, slots, *vectors = self._shape
+        sums = aligned(groups * slots, *vectors)
+        sums[:] = 0.0
+        return sums
+
+    def add(self, levels: Occupations, rows: Real, weight: Real) -> None:
+        """Add levels; rows : their values, `contractions.rows_of`; weight : (k,) how often a k counts."""
+        if self._partly is not None:
+            window = levels.window
+            first, end = levels.offset + window.first, levels.offset + window.last
+            spread(first, end, weight, levels.weights_within(self._weight), rows, self._partly)
+        if self._full is None:
+            return
+        slots, first = self._shape[1], levels.first_full
+        slot = np.where(first < slots, levels.offset + first, len(self._full))
+        counted = np.broadcast_to(weight[:, None], first.shape)
+        scatter(slot, np.ascontiguousarray(counted), rows, self._full)
+        if self._moment is not None:
+            scatter(slot, counted * levels.energy, rows, self._moment)
+
+    def found(self) -> Real:
+        """(group, component, mu)."""
+        total = np.zeros(self._shape)
+        if self._full is not None:
+            total += self._occupied(self._full)
+        if self._partly is not None:
+            total += self._partly.reshape(self._shape)
+        groups, slots = self._shape[:2]
+        return total.reshape(groups, slots, -1)[:, :, : self._components].swapaxes(1, 2)
+
+    def _occupied(self, full: Real) -> Real:
+        """Levels count fully from some Fermi energy on: with 1, eps - mu, or (pi k_B T)^2/3."""
+        summed = np.cumsum(full.reshape(self._shape), axis=1)
+        if self._weight is Weight.HEAT:
+            return FULL_HEAT * self._scan.thermal_energy**2 * summed
+        if self._moment is None:
+            return summed
+        moment = np.cumsum(self._moment.reshape(self._shape), axis=1)
+        return moment - self._scan.energies[:, None, None] * summed
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
     """The Fermi energies at which each level is partly occupied: first <= index < last.
 
-    occupation : f, (level, width), 0 beyond `last`
+    first, last : (k, band); occupation : f, (k, band, width), 0 beyond `last`
     """
 
     first: Integer
@@ -201,13 +245,22 @@ def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:
     return _weight_of(x, expit(-x / thermal_energy), thermal_energy, weight)
 
 
-def level_weights(x: Real, thermal_energy: float, weight: Weight) -> Real:
-    """`band_weight`, also at T = 0: there the Fermi sea and the grand potential, 0 for what vanishes."""
-    if thermal_energy > 0:
-        return band_weight(x, thermal_energy, weight)
-    if weight is Weight.GRAND_POTENTIAL:
-        return np.minimum(x, 0.0)
-    return np.where(x <= 0, 1.0, 0.0) if weight is Weight.SEA else np.zeros_like(x)
+def level_weights(energy: Real, scan: FermiScan, chosen: Integer, weight: Weight) -> Real:
+    """Weights of levels, (k, band) eV, at some Fermi energies of a scan, (k, band, energy); see `Weight`.
+
+    At T = 0 those of the Fermi sea and the grand potential, 0 for what vanishes.
+    """
+    energies, thermal_energy = scan.energies[chosen], scan.thermal_energy
+    occupation = fermi_functions(energy, energies, thermal_energy, FULLY_OCCUPIED * thermal_energy)
+    if weight is Weight.SEA:
+        return occupation
+    if thermal_energy == 0:
+        if weight is Weight.GRAND_POTENTIAL:
+            return np.minimum(energy[..., None] - energies, 0.0)
+        return np.zeros_like(occupation)
+    if weight is Weight.SURFACE:
+        return _weight_of(occupation, occupation, thermal_energy, weight)
+    return _weight_of(energy[..., None] - energies, occupation, thermal_energy, weight)
 
 
 def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight) -> Real:

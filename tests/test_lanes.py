@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spinscreen.kernels.compiled import fast_path
 from spinscreen.kernels.lanes import eigensolver, eigh, layout
-from spinscreen.kernels.lanes.width import aligned, width
+from spinscreen.kernels.lanes.width import aligned, scratch, width
 
 SIZES = st.integers(1, 24)
 SEEDS = st.integers(0, 10**6)
@@ -106,7 +106,8 @@ def test_a_matrix_that_is_not_finite_leaves_its_neighbours_alone():
     packed = aligned(2, 5, 5, 2, width())
     layout.pack(matrices, packed)
     energy, states, converged = aligned(2, 5, width()), aligned(2, 5, 5, 2, width()), aligned(2, width())
-    eigensolver.diagonalize(packed, energy, states, converged, *eigensolver.work_arrays(5, width()))
+    work = *scratch(*eigensolver.work_shapes(5, width())), np.empty(5, dtype=np.int64)
+    eigensolver.diagonalize(packed, energy, states, converged, *work)
     assert converged.ravel().tolist() == [1.0] + [0.0] * (2 * width() - 1)
     assert energy[0, :, 0].tobytes() == alone[0].tobytes()
 
@@ -114,10 +115,10 @@ def test_a_matrix_that_is_not_finite_leaves_its_neighbours_alone():
 COMPILE = """
 import logging, sys
 import numpy as np
-from spinscreen.kernels.contractions import scatter, spread
+from spinscreen.kernels.contractions import fermi_functions, rows_of
 logging.basicConfig(level=logging.INFO, stream=sys.stdout)
-scatter(np.array([0, 1]), np.ones((2, 1)), 2)
-spread(np.array([0, 1]), np.ones((2, 1)), np.ones((2, 1)), 2)
+fermi_functions(np.zeros((2, 1)), np.zeros(1), 0.1, 1.0)
+rows_of([np.ones((2, 1, 3))])
 """
 
 

@@ -73,7 +73,7 @@ def test_a_scan_that_makes_no_sense_is_refused(energies, temperature, message):
 @given(levels=ENERGIES, scan=ENERGIES, kt=st.floats(1e-4, 1.0))
 def test_windowed_sums_are_the_full_ones(weight, levels, scan, kt):
     energy, fermi = np.array(levels), np.sort(np.array(scan))
-    found = Occupations(energy, FermiScan(fermi, kt / BOLTZMANN)).sum(energy[:, None] + 7, weight)
+    found = Occupations(energy[None], FermiScan(fermi, kt / BOLTZMANN)).sum(energy[:, None] + 7, weight)
     expected = band_weight(energy - fermi[:, None], kt, weight) @ (energy + 7)
     # Outside the window weights are 0 or 1 to double precision; the Fermi surface weight grows as 1/kT.
     np.testing.assert_allclose(found[0], expected, atol=1e-12 * max(1, 1 / kt))

@@ -55,10 +55,6 @@ LEAST_FOR_SUMS = 256 * 2**20
 #: Arrays of the shape (level, Fermi energy) that the occupation of a block of levels needs.
 _WINDOWS_HELD = 5
 
-#: Bytes of values that are summed at a time: each sum has a cost of its own. Copies of them meanwhile.
-_BYTES_SUMMED = 8 * 2**20
-_VALUES_HELD = 4
-
 #: Spans whose sums are added up on the workers before one partial sum comes back.
 SPANS_PER_BATCH = 32
 
@@ -119,9 +115,7 @@ def make_plan(
     split = submeshes(mesh)
     # Errors are left unknown rather than a scan refused that fits without them.
     split = split if split.count * sums <= most else WHOLE
-    values = 8 * operators.size * _components(operators, settings)
-    together = min(_BYTES_SUMMED // values, int(free / 4 // (window + _VALUES_HELD * values)))
-    task = Task(mesh, settings.scan, settings.resolution, terms, block, split, together)
+    task = Task(mesh, settings.scan, settings.resolution, terms, block, split)
     per_point = seconds_per_kpoint(operators.size)
     whole = estimated_seconds(operators.size, mesh.full.size // mesh.order)
     target = max(min(max(whole / _TASKS, _SHORTEST), _LONGEST), whole / _MOST_TASKS)

@@ -33,6 +33,13 @@ class LaneBands:
     def rotated(self) -> Real:
         return self.operators.sums.rotated(self.states, self.operators.observable_count)
 
+    @property
+    def eigenvectors(self) -> Complex:
+        """Eigenvectors as columns, (k, wannier, n)."""
+        found = np.empty((self.count, self.size, self.size), dtype=complex)
+        layout.unpack_transposed(self.states, found)
+        return found
+
     @cached_property
     def curl(self) -> Real:
         if self.operators.has_curl:
@@ -48,12 +55,6 @@ class LaneBands:
     def slopes_and_positions(self) -> Complex:
         """DHbar_a and Abar_a, (k, n, 6, n)."""
         return self._unpacked(0, 6)
-
-    @property
-    def level_slopes(self) -> Real:
-        """Diagonal elements of dHbar_a, (k, n, axis)."""
-        diagonal = np.einsum("gannw->gwna", self.rotated[:, :3, :, :, 0])
-        return diagonal.reshape(-1, self.size, 3)[: self.count]
 
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, n, axis, n)."""
@@ -163,9 +164,12 @@ class LaneBands:
 
     def packed(self, label: Integer) -> Real:
         """Numbers of multiplets, (group, n, lane)."""
-        packed = aligned(*self.energy.shape)
-        layout.pack_levels(label.astype(float), packed)
-        return packed
+        known: tuple[Integer, Real] | None = self.__dict__.get("_packed")
+        if known is None or known[0] is not label:
+            packed = aligned(*self.energy.shape)
+            layout.pack_numbers(label, packed)
+            known = self.__dict__["_packed"] = (label, packed)
+        return known[1]
 
     def shared(self, values: Real, label: Integer) -> Real:
         """Shares of multiplets, (k, band, components ...), from parts (group, n, components ..., lane)."""
@@ -177,20 +181,18 @@ class LaneBands:
         return shared
 
 
-def solved(operators: SummedOperators) -> tuple[Real, Complex, LaneBands]:
-    """Energies (k, n), states (k, wannier, n) as columns, and both with one k in each lane.
+def solved(operators: SummedOperators) -> tuple[Real, LaneBands]:
+    """Energies (k, n), and bands with one k in each lane.
 
     Raises numpy.linalg.LinAlgError where neither QL nor LAPACK converges.
     """
-    levels, rows, converged = operators.sums.solved()
+    levels, states, converged = operators.sums.solved()
     count, size = operators.sums.count, operators.sums.size
-    energy, states = np.empty((count, size)), np.empty((count, size, size), dtype=complex)
+    # Lanes are filled up with the last k point.
+    for group, lane in np.argwhere(converged == 0):
+        k = min(group * width() + lane, count - 1)
+        levels[group, :, lane], found = np.linalg.eigh(operators.hamiltonian[k])
+        states[group, :, :, 0, lane], states[group, :, :, 1, lane] = found.T.real, found.T.imag
+    energy = np.empty((count, size))
     layout.unpack_levels(levels, energy)
-    layout.unpack_transposed(rows, states)
-    failed = np.flatnonzero(converged.ravel()[:count] == 0)
-    for k in failed:
-        energy[k], states[k] = np.linalg.eigh(operators.hamiltonian[k])
-    if len(failed):
-        layout.pack_levels(energy, levels)
-        layout.pack(np.ascontiguousarray(states.swapaxes(1, 2)), rows)
-    return energy, states, LaneBands(count, levels, rows, operators)
+    return energy, LaneBands(count, levels, states, operators)

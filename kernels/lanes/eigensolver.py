@@ -13,7 +13,7 @@ from ..lattice import Complex, Integer, Real
 from . import layout
 from .tridiagonal import reflect_back, reflect_two_back, tridiagonalize
 from .vectors import Mask, Vector, fill, largest, load, pick, root, size_of, some, store
-from .width import aligned, scratch, width
+from .width import scratch, side_by_side, width
 
 #: Sweeps of QL for one eigenvalue, beyond which a lane has not converged; two are usual.
 _SWEEPS = 60
@@ -231,11 +231,10 @@ def diagonalize(
         )
 
 
-def work_arrays(size: int, lanes: int) -> tuple[Real | Integer, ...]:
-    """Work arrays of `diagonalize_group`."""
+def work_shapes(size: int, lanes: int) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the work arrays of `diagonalize_group`, before `source`."""
     square, column, pairs = (size, size, lanes), (size, lanes), (size, 2, lanes)
-    reals = scratch((size, size, 2, lanes), square, column, column, pairs, pairs, (2, lanes))
-    return (*reals, np.empty(size, dtype=np.int64))
+    return (size, size, 2, lanes), square, column, column, pairs, pairs, (2, lanes)
 
 
 def eigh(matrices: Complex) -> tuple[Real, Complex]:
@@ -246,11 +245,11 @@ def eigh(matrices: Complex) -> tuple[Real, Complex]:
     """
     count, size = matrices.shape[:2]
     groups, lanes = -(-count // width()), width()
-    packed = aligned(groups, size, size, 2, lanes)
+    square = (groups, size, size, 2, lanes)
+    packed, levels, rows, converged = side_by_side(square, (groups, size, lanes), square, (groups, lanes))
     layout.pack(np.ascontiguousarray(matrices), packed)
-    levels, rows = aligned(groups, size, lanes), aligned(groups, size, size, 2, lanes)
-    converged = aligned(groups, lanes)
-    diagonalize(packed, levels, rows, converged, *work_arrays(size, lanes))
+    work = *scratch(*work_shapes(size, lanes)), np.empty(size, dtype=np.int64)
+    diagonalize(packed, levels, rows, converged, *work)
     energy, states = np.empty((count, size)), np.empty((count, size, size), dtype=complex)
     layout.unpack_levels(levels, energy)
     layout.unpack_transposed(rows, states)

@@ -181,23 +181,8 @@ def solve_sums(
         )
 
 
-@lane_loop(
-    line="integer g w",
-    powers="real g a m 2 w",
-    translations="integer h a",
-    table="real l x q",
-    first="integer",
-    count="integer",
-    states="real g n n 2 w",
-    rotated="out real g o n n 2 w",
-    target="integer",
-    weights="out real h 2 w",
-    masked="out real h 2 w",
-    triangle="out real t 2 w",
-    matrix="out real n n 2 w",
-    half="out real n n 2 w",
-)
-def rotate_sums(
+@lane_helper
+def rotate_operators(
     line: Integer,
     powers: Real,
     translations: Integer,
@@ -213,16 +198,60 @@ def rotate_sums(
     matrix: Real,
     half: Real,
 ) -> None:
-    """Operators first, first + 1 ... of a table between bands, to rotated[:, target], target + 1 ..."""
-    groups, n = states.shape[:2]
-    for g in range(groups):
-        phases(translations, powers[g], weights)
-        for o in range(count):
-            row = (first + o) * n * (n + 1)
-            sum_operator(line[g], table, row, n * (n + 1), weights, masked, triangle)
-            to_transposed(n, triangle, matrix)
-            half_rotate(n, matrix, states[g], half)
-            hermitian_product(n, states[g], half, rotated[g, target + o])
+    """Operators first, first + 1 ... of a table between bands, to rotated[target], target + 1 ..."""
+    n = states.shape[0]
+    pairs = len(translations)
+    phases(translations, powers, weights[:pairs])
+    for o in range(count):
+        row = (first + o) * n * (n + 1)
+        sum_operator(line, table, row, n * (n + 1), weights[:pairs], masked[:pairs], triangle)
+        to_transposed(n, triangle, matrix)
+        half_rotate(n, matrix, states, half)
+        hermitian_product(n, states, half, rotated[target + o])
+
+
+@lane_loop(
+    line="integer g w",
+    powers="real g a m 2 w",
+    hamiltonian_translations="integer h a",
+    hamiltonian="real l x q",
+    position_translations="integer i a",
+    position="real l y r",
+    observable_translations="integer j a",
+    observables="real l z s",
+    states="real g n n 2 w",
+    rotated="out real g o n n 2 w",
+    weights="out real f 2 w",
+    masked="out real f 2 w",
+    triangle="out real t 2 w",
+    matrix="out real n n 2 w",
+    half="out real n n 2 w",
+)
+def rotate_sums(
+    line: Integer,
+    powers: Real,
+    hamiltonian_translations: Integer,
+    hamiltonian: Real,
+    position_translations: Integer,
+    position: Real,
+    observable_translations: Integer,
+    observables: Real,
+    states: Real,
+    rotated: Real,
+    weights: Real,
+    masked: Real,
+    triangle: Real,
+    matrix: Real,
+    half: Real,
+) -> None:
+    """Slopes of H, which come after H in its table, A_a and Theta between bands; weights : for any table."""
+    count = rotated.shape[1] - 6
+    for g in range(len(states)):
+        own, k, u, out = line[g], powers[g], states[g], rotated[g]
+        work = weights, masked, triangle, matrix, half
+        rotate_operators(own, k, hamiltonian_translations, hamiltonian, 1, 3, u, out, 0, *work)
+        rotate_operators(own, k, position_translations, position, 0, 3, u, out, 3, *work)
+        rotate_operators(own, k, observable_translations, observables, 0, count, u, out, 6, *work)
 
 
 @lane_loop(

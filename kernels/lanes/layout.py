@@ -60,8 +60,8 @@ def unpack_levels(packed: Real, values: Real) -> None:
                 values[g * lanes + lane, n] = packed[g, n, lane]
 
 
-@lane_loop(values="real k n", packed="out real g n w")
-def pack_levels(values: Real, packed: Real) -> None:
+@lane_loop(values="integer k n", packed="out real g n w")
+def pack_numbers(values: Integer, packed: Real) -> None:
     """One number for each level; the last k point fills the lanes that are left over."""
     groups, size, lanes = packed.shape
     for g in range(groups):
@@ -90,7 +90,10 @@ def unpack_operators(packed: Real, first: int, matrices: Complex) -> None:
 def gathered(packed: NDArray[Any], rows: Integer) -> NDArray[Any]:
     """Some of the k points of an array (group, ..., lane), in groups of their own."""
     lanes, shape = packed.shape[-1], packed.shape[1:-1]
+    flat = packed.transpose(0, packed.ndim - 1, *range(1, packed.ndim - 1)).reshape(
+        len(packed) * lanes, *shape
+    )
     groups = -(-len(rows) // lanes)
-    group, lane = np.divmod(rows[np.minimum(np.arange(groups * lanes), len(rows) - 1)], lanes)
-    found = packed[group, ..., lane].reshape(groups, lanes, *shape)
-    return np.ascontiguousarray(np.moveaxis(found, 1, -1))
+    padded = rows[np.minimum(np.arange(groups * lanes), len(rows) - 1)]
+    found = flat[padded].reshape(groups, lanes, *shape)
+    return np.ascontiguousarray(found.transpose(0, *range(2, found.ndim), 1))

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from .. import loops
 from ..lattice import CYCLIC, Complex, Integer, LatticeOperators, Real, RealSpaceOperator
 from . import eigensolver, fourier, layout
-from .width import aligned, scratch, width
+from .width import aligned, scratch, side_by_side, width
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,19 +205,22 @@ class Sums:
         """Levels (group, n, lane), states as rows (group, n, n, 2, lane), and where QL has converged."""
         groups, size, lanes = len(self.line), self.size, width()
         table = self.tables[0]
-        found = aligned(groups, size, lanes), aligned(groups, size, size, 2, lanes), aligned(groups, lanes)
-        work = eigensolver.work_arrays(size, lanes)
-        fourier.solve_sums(*self._of(table), *found, *self._scratch(table, 1), *work)
-        return found
+        levels, states, converged = side_by_side(
+            (groups, size, lanes), (groups, size, size, 2, lanes), (groups, lanes)
+        )
+        work = scratch(*self._shapes(table, 1), *eigensolver.work_shapes(size, lanes))
+        source = np.empty(size, dtype=np.int64)
+        fourier.solve_sums(*self._of(table), levels, states, converged, *work, source)
+        return levels, states, converged
 
     def rotated(self, states: Real, observables: int) -> Real:
         """dH/dk_a, A_a and Theta between bands, (group, 6 + observable, n, n, 2, lane)."""
         size, lanes = self.size, width()
         rotated = aligned(len(states), 6 + observables, size, size, 2, lanes)
-        for number, first, count, target in ((0, 1, 3, 0), (1, 0, 3, 3), (2, 0, observables, 6)):
-            table = self.tables[number]
-            place = (first, count, states, rotated, target)
-            fourier.rotate_sums(*self._of(table), *place, *self._scratch(table, 2))
+        parts = self.tables[:3]
+        tables = [array for table in parts for array in (table.translations, table.numbers)]
+        longest = max(parts, key=lambda table: len(table.translations))
+        fourier.rotate_sums(self.line, self.powers, *tables, states, rotated, *self._scratch(longest, 2))
         return rotated
 
     def half_rotated(self, number: int, first: int, count: int, states: Real) -> Real:
@@ -250,6 +253,9 @@ class Sums:
 
     def _scratch(self, table: Table, matrices: int) -> list[Real]:
         """Weights, masked weights, a triangle, and some matrices."""
+        return scratch(*self._shapes(table, matrices))
+
+    def _shapes(self, table: Table, matrices: int) -> tuple[tuple[int, ...], ...]:
         size, lanes = self.size, width()
         weights, triangle = (len(table.translations), 2, lanes), (size * (size + 1) // 2, 2, lanes)
-        return scratch(weights, weights, triangle, *[(size, size, 2, lanes)] * matrices)
+        return weights, weights, triangle, *[(size, size, 2, lanes)] * matrices

@@ -131,9 +131,9 @@ def share(packed: Real, label: Integer, values: Real) -> None:
     groups, size, components, lanes = packed.shape
     for g in range(groups):
         points = min(lanes, len(values) - g * lanes)
-        for n in range(size):
-            for c in range(components):
-                for lane in range(points):
+        for lane in range(points):
+            for n in range(size):
+                for c in range(components):
                     values[g * lanes + lane, n, c] = packed[g, n, c, lane]
         for k in range(g * lanes, g * lanes + points):
             share_rows(label[k], values[k])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiled import helper
+from ..compiled import helper, loop
 from ..lattice import Complex, Integer, Real
 
 
@@ -12,6 +12,18 @@ def end_of_multiplet(label: Integer, first: int) -> int:
     while last < len(label) and label[last] == label[first]:
         last += 1
     return last
+
+
+@loop(energy="real k n", threshold="real", label="out integer k n")
+def number_multiplets(energy: Real, threshold: float, label: Integer) -> None:
+    """Number of the multiplet of each level; one begins at least `threshold` above the level before."""
+    points, levels = energy.shape
+    for k in range(points):
+        number = 0
+        for n in range(levels):
+            if n > 0 and energy[k, n] - energy[k, n - 1] >= threshold:
+                number += 1
+            label[k, n] = number
 
 
 @helper

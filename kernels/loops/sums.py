@@ -8,24 +8,6 @@ from ..compiled import loop
 from ..lattice import Integer, Real
 
 
-@loop(first="integer n", end="integer n", weights="real n w", values="real n c", sums="out real t c")
-def spread(first: Integer, end: Integer, weights: Real, values: Real, sums: Real) -> None:
-    """Add weights[n, j] * values[n] to sums[first[n] + j], before end[n].
-
-    Raises IndexError for a negative slot.
-    """
-    slots, components = sums.shape
-    for n in range(len(first)):
-        if first[n] < 0:
-            raise IndexError("spread: expected slots of at least 0, found a negative one.")
-        row = values[n]
-        for j in range(min(weights.shape[1], min(slots, end[n]) - first[n])):
-            weight = weights[n, j]
-            target = sums[first[n] + j]
-            for c in range(components):
-                target[c] += weight * row[c]
-
-
 @loop(
     energy="real n",
     scan="real t",
@@ -60,18 +42,41 @@ def partly_occupied(
             row[t - first[n]] = 1.0 / (1.0 + boltzmann)
 
 
-@loop(slot="integer n", values="real n c", sums="out real t c")
-def scatter(slot: Integer, values: Real, sums: Real) -> None:
-    """Add values[n] to sums[slot[n]]. Raises IndexError for a negative slot."""
-    slots, components = sums.shape
-    for n in range(len(slot)):
-        if slot[n] < 0:
-            raise IndexError("scatter: expected slots of at least 0, found a negative one.")
-        if slot[n] < slots:
-            row = values[n]
-            target = sums[slot[n]]
-            for c in range(components):
-                target[c] += row[c]
+@loop(energy="real k n", scan="real e", thermal="real", reach="real", occupation="out real k n e")
+def fermi_functions(energy: Real, scan: Real, thermal: float, reach: float, occupation: Real) -> None:
+    """Fermi functions of levels at some Fermi energies; 1 or 0 where they are `reach` away."""
+    points, levels = energy.shape
+    for k in range(points):
+        for n in range(levels):
+            level = energy[k, n]
+            row = occupation[k, n]
+            for e in range(len(scan)):
+                row[e] = 1.0 if level <= scan[e] else 0.0
+            if reach > 0.0:
+                for e in range(len(scan)):
+                    if abs(level - scan[e]) < reach:
+                        row[e] = 1.0 / (1.0 + np.exp((level - scan[e]) / thermal))
+
+
+@loop(energy="real k n", scan="real t", shift="real", first="out integer k n")
+def first_not_below(energy: Real, scan: Real, shift: float, first: Integer) -> None:
+    """Number of the first Fermi energy that is not below energy + shift, as numpy.searchsorted finds it."""
+    points, levels = energy.shape
+    for k in range(points):
+        low = 0
+        for n in range(levels):
+            level = energy[k, n] + shift
+            # Levels ascend, most of them: the search begins where the last one ended.
+            if low > 0 and scan[low - 1] >= level:
+                low = 0
+            high = len(scan)
+            while low < high:
+                middle = (low + high) // 2
+                if scan[middle] < level:
+                    low = middle + 1
+                else:
+                    high = middle
+            first[k, n] = low
 
 
 @loop(weights="real l q", table="real q x", sums="out real l x")
@@ -89,29 +94,3 @@ def weighted(weights: Real, table: Real, sums: Real) -> None:
                 part = table[q, start:stop]
                 for x in range(stop - start):
                     row[x] += weight * part[x]
-
-
-@loop(weights="real k n e", values="real k n c", found="out real k e")
-def sizes(weights: Real, values: Real, found: Real) -> None:
-    """Square root of the sum over c of (sum over levels of weights * values)^2, for each point and energy.
-
-    From one energy to the next only levels are added whose weights change, most of which do not.
-    """
-    points, levels, energies = weights.shape
-    components = values.shape[2]
-    total = np.empty(components)
-    for k in range(points):
-        total[:] = 0.0
-        for e in range(energies):
-            for n in range(levels):
-                weight = weights[k, n, e]
-                if e > 0:
-                    weight -= weights[k, n, e - 1]
-                if weight != 0.0:
-                    row = values[k, n]
-                    for c in range(components):
-                        total[c] += weight * row[c]
-            squared = 0.0
-            for c in range(components):
-                squared += total[c] * total[c]
-            found[k, e] = np.sqrt(squared)

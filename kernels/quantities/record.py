@@ -10,7 +10,7 @@ import numpy as np
 from scipy import constants
 
 from ..bands import BlochBands
-from ..lattice import Real
+from ..lattice import CYCLIC, Real
 from ..occupations import Weight
 from ..transformation import Index, Transformation, transformation_of
 
@@ -218,10 +218,11 @@ Quantity = BandQuantity | Integral
 
 def antisymmetric(pseudovector: Real) -> Real:
     """Tensor T_ab = V_c for (a, b, c) cyclic: (..., axis, energy) -> (..., current, field, energy)."""
-    levi_civita = np.zeros((3, 3, 3))
-    levi_civita[[0, 1, 2], [1, 2, 0], [2, 0, 1]] = 1
-    levi_civita[[1, 2, 0], [0, 1, 2], [2, 0, 1]] = -1
-    return np.einsum("abc,...ce->...abe", levi_civita, pseudovector)
+    tensor = np.zeros((*pseudovector.shape[:-2], 3, *pseudovector.shape[-2:]))
+    for c, (a, b) in enumerate(CYCLIC):
+        tensor[..., a, b, :] = pseudovector[..., c, :]
+        np.negative(pseudovector[..., c, :], out=tensor[..., b, a, :])
+    return tensor
 
 
 def negative_antisymmetric(pseudovector: Real) -> Real:
