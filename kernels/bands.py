@@ -114,16 +114,16 @@ class Doubt:
     """Neighbouring levels that may be one multiplet or two elsewhere in the cell around a k.
 
     reach : (k, band - 1) eV, how far their distance may change within the cell
-    resolved : whether pairs whose distance is within `reach` of the threshold count as two levels or as one
+    resolved : (k,) whether pairs whose distance is within `reach` of the threshold count as two levels or one
     """
 
     reach: Real
-    resolved: bool
+    resolved: NDArray[np.bool_]
 
     def split(self, gap: Real, threshold: float) -> NDArray[np.bool_]:
         """Where neighbours count as two levels, (k, band - 1)."""
         open_to_doubt = np.abs(gap - threshold) < self.reach
-        return (gap >= threshold) & ~open_to_doubt | open_to_doubt & self.resolved
+        return (gap >= threshold) & ~open_to_doubt | open_to_doubt & self.resolved[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +180,13 @@ class BlochBands:
     def slopes_and_positions(self) -> Complex:
         """dHbar_a (3, eV angstrom) and Abar_a (3, angstrom), (k, band, operator, band)."""
         return self._rotated(0, 6) if self.lanes is None else self.lanes.slopes_and_positions
+
+    @property
+    def level_slopes(self) -> Real:
+        """Diagonal elements of dHbar_a, (k, band, axis) eV angstrom."""
+        if self.lanes is None:
+            return np.einsum("knan->kna", self.slopes_and_positions[:, :, :3]).real
+        return self.lanes.level_slopes
 
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, band, axis, band) eV angstrom."""
@@ -272,7 +279,7 @@ class BlochBands:
         """The same bands with other multiplets; energies, states and rotated operators are shared."""
         resolution = replace(self.resolution, degeneracy_threshold=degeneracy_threshold)
         # What two thresholds make different differs most where one joins what the other takes apart.
-        doubt = None if self.doubt is None else replace(self.doubt, resolved=not self.doubt.resolved)
+        doubt = None if self.doubt is None else replace(self.doubt, resolved=~self.doubt.resolved)
         if self.lanes is not None:
             return BandsInLanes.of(self.energy, self.lanes, resolution, doubt)
         bands = BlochBands(self.energy, self.states, self.operators, resolution, doubt)
@@ -280,8 +287,8 @@ class BlochBands:
             bands.__dict__[name] = getattr(self, name)
         return bands
 
-    def doubted(self, rows: Integer, reach: Real, resolved: bool) -> BlochBands:
-        """Some of the k points, (row,), with levels near the threshold joined or taken apart; see `Doubt`."""
+    def doubted(self, rows: Integer, reach: Real, resolved: NDArray[np.bool_]) -> BlochBands:
+        """Some of the k points, (row,) ascending, with levels near the threshold joined or apart: `Doubt`."""
         operators = self.operators.at(rows)
         doubt = Doubt(reach, resolved)
         if self.lanes is not None and isinstance(operators, SummedOperators):

@@ -95,7 +95,7 @@ def bound(coupling: float, cells: int) -> float:
     matrices = np.einsum("knam,da->kdnm", bands.slopes_and_positions[:, :, :3], edges.astype(complex))
     slopes = np.ascontiguousarray(np.einsum("kdnn->knd", matrices).real)
     neighbours = Neighbours.of(bands.energy, slopes, np.zeros_like(bands.energy))
-    found = meetings(bands, neighbours, slopes, edges, -10.0, 10.0)
+    found = meetings(bands, neighbours, slopes, edges, np.ones(len(bands.energy)), -10.0, 10.0)
     return float((found.bound * (found.speed**2).sum(axis=-1)).max(initial=0.0) / cells**2)
 
 

@@ -147,7 +147,7 @@ def test_levels_that_may_meet(seed, threshold):
     rng = np.random.default_rng(seed)
     slopes = rng.normal(size=(11, 6, 3))
     neighbours = doubt.Neighbours.of(bands.energy, slopes, np.zeros((11, 6)))
-    given = neighbours, slopes, 0.1 * np.eye(3), -9.0, 9.0
+    given = neighbours, slopes, 0.1 * np.eye(3), np.ones(11), -9.0, 9.0
     found, expected = (doubt.meetings(each, *given) for each in (bands, plain))
     assert len(found.rows)
     for name in ("rows", "bound", "speed", "size", "overlap"):

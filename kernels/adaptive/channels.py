@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
+from .. import loops
 from ..lattice import Integer, Real
 from ..occupations import Weight
 from ..quantities import Integral
@@ -32,14 +34,23 @@ class Mix:
     first: int
     matrix: csr_array
 
-    def channels(self, components: Sequence[Real]) -> Real:
-        """Components : of each term, (k, components ..., level); returns (k, level, channel)."""
-        count, levels = components[0].shape[0], components[0].shape[-1]
-        rows = [
-            part.reshape(count, -1, levels).swapaxes(0, 1).reshape(-1, count * levels) for part in components
-        ]
-        mixed = self.matrix @ np.concatenate(rows)
-        return np.ascontiguousarray(mixed.T).reshape(count, levels, -1)
+    def channels(self, components: Sequence[Real | None]) -> Real:
+        """Components : of each term, (k, components ..., level), None: zeros; returns (k, level, channel)."""
+        count, levels = next((part.shape[0], part.shape[-1]) for part in components if part is not None)
+        mixed = np.zeros((count, levels, self.matrix.shape[0]))
+        for part, columns in zip(components, self._columns, strict=True):
+            if part is not None:
+                # Kernels make them with the components last.
+                values = part.transpose(0, -1, *range(1, part.ndim - 1)).reshape(count, levels, -1)
+                loops.mix(np.ascontiguousarray(values), *columns, mixed)
+        return mixed
+
+    @cached_property
+    def _columns(self) -> tuple[tuple[Integer, Integer, Real], ...]:
+        """Of the components of each term: where those of each begin, channels, and factors."""
+        edges = np.cumsum([0, *(prod(shape) for _, shape in self.terms)])
+        parts = [csc_array(self.matrix[:, start:stop]) for start, stop in pairwise(edges)]
+        return tuple((part.indptr.astype(int), part.indices.astype(int), part.data) for part in parts)
 
     @cached_property
     def sizes(self) -> Mix:

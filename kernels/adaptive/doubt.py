@@ -108,10 +108,12 @@ def jumps(bands: BlochBands, neighbours: Neighbours, kernels: Sequence[Kernel], 
     if not len(rows):
         return Jumps(rows, {}, np.zeros(0))
     reach = np.where(crossing, neighbours.reach, 0.0)[rows]
-    apart, joined = (bands.doubted(rows, reach, resolved) for resolved in (True, False))
+    # Of each point first with its levels apart, then with them joined.
+    twice = bands.doubted(np.repeat(rows, 2), np.repeat(reach, 2, axis=0), np.tile([True, False], len(rows)))
     values = {}
     for kernel in kernels:
-        difference = kernel(apart) - kernel(joined)
+        found = kernel(twice)
+        difference = found[::2] - found[1::2]
         # Levels that meet exactly at the point have no value apart.
         values[kernel] = np.where(np.isfinite(difference), difference, 0.0)
     nearness = _NEARNESS * (neighbours.gap[rows] / np.maximum(reach, np.finfo(float).tiny)) ** 2

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import loops
 from ..bands import BlochBands, Resolution, solve_bands
 from ..interpolation import bloch_operators
-from ..lattice import Integer, LatticeOperators, Real
+from ..lattice import Complex, Integer, LatticeOperators, Real
 from ..occupations import FULLY_OCCUPIED, FermiScan, Weight
 from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
@@ -261,9 +262,17 @@ def level_slopes(bands: BlochBands, edges: Real, scale: Real) -> Real:
     In ascending order where levels meet: their states are any mixture there, and what is found of a cell must
     be found again when it is replaced.
     """
-    matrices = np.einsum("knam,da->kdnm", bands.slopes_and_positions[:, :, :3], edges.astype(complex))
-    slopes = np.einsum("kdnn->knd", matrices).real.copy()
+    slopes = bands.level_slopes @ edges.T
     meets = np.pad(np.diff(bands.energy, axis=1) < MEETING, ((0, 0), (1, 1)))
+    rows = np.flatnonzero(meets.any(axis=1))
+    if len(rows):
+        slopes[rows] = _where_they_meet(slopes[rows], bands.slopes_at(rows), edges, meets[rows])
+    return slopes * scale[:, None, None]
+
+
+def _where_they_meet(slopes: Real, matrices: Complex, edges: Real, meets: NDArray[np.bool_]) -> Real:
+    """Slopes of levels, of which level n meets the one before where meets[n]; matrices : as `slopes_at`."""
+    matrices = np.einsum("knam,da->kdnm", matrices, edges.astype(complex))
     alone = meets[:, 1:-1] & ~meets[:, :-2] & ~meets[:, 2:]
     k, n = np.nonzero(alone)
     half = (slopes[k, n + 1] - slopes[k, n]) / 2
@@ -275,7 +284,7 @@ def level_slopes(bands: BlochBands, edges: Real, scale: Real) -> Real:
             if len(group) > 1:
                 block = matrices[row][:, group[:, None], group]
                 slopes[row, group] = np.linalg.eigvalsh(block).T
-    return slopes * scale[:, None, None]
+    return slopes
 
 
 def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) -> None:
@@ -294,7 +303,7 @@ def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) ->
         loops.add_levels(slot, *_entries(part.wrong, points), np.abs(own), mix.first, jump)
     if part.repelled is not None:
         # What meeting levels hide of a curvature is far more than this.
-        plain = [part.values[term.kernel] * float(_is_repelled(term)) for term, _ in mix.terms]
+        plain = [part.values[term.kernel] if _is_repelled(term) else None for term, _ in mix.terms]
         repelled = _entries(part.repelled, points)
         loops.add_sizes(every, whole, slot, *repelled, mix.channels(plain), mix.first, jump)
     doubtful, meeting = part.doubtful, part.meeting

@@ -56,6 +56,12 @@ class LaneBands:
         """DHbar_a and Abar_a, (k, n, 6, n)."""
         return self._unpacked(0, 6)
 
+    @property
+    def level_slopes(self) -> Real:
+        """Diagonal elements of dHbar_a, (k, n, axis)."""
+        diagonal = np.einsum("gannw->gwna", self.rotated[:, :3, :, :, 0])
+        return diagonal.reshape(-1, self.size, 3)[: self.count]
+
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, n, axis, n)."""
         group, lane = np.divmod(rows, width())

@@ -90,10 +90,7 @@ def unpack_operators(packed: Real, first: int, matrices: Complex) -> None:
 def gathered(packed: NDArray[Any], rows: Integer) -> NDArray[Any]:
     """Some of the k points of an array (group, ..., lane), in groups of their own."""
     lanes, shape = packed.shape[-1], packed.shape[1:-1]
-    flat = packed.transpose(0, packed.ndim - 1, *range(1, packed.ndim - 1)).reshape(
-        len(packed) * lanes, *shape
-    )
     groups = -(-len(rows) // lanes)
-    padded = rows[np.minimum(np.arange(groups * lanes), len(rows) - 1)]
-    found = flat[padded].reshape(groups, lanes, *shape)
+    group, lane = np.divmod(rows[np.minimum(np.arange(groups * lanes), len(rows) - 1)], lanes)
+    found = packed[group, ..., lane].reshape(groups, lanes, *shape)
     return np.ascontiguousarray(found.transpose(0, *range(2, found.ndim), 1))

@@ -4,7 +4,7 @@ from .approach import closest_approach
 from .cells import cell_weights, cell_windows, meeting_levels
 from .curvature import curvature_traces, occupied_increments
 from .flows import flow_traces, moment_traces, texture_flow
-from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps, number_steps
+from .leaves import add_leaves, add_levels, add_meetings, add_sizes, mark_steps, mix, number_steps
 from .matrices import conventional, interband
 from .multiplets import number_multiplets
 from .proper import proper
@@ -26,6 +26,7 @@ __all__ = [
     "interband",
     "mark_steps",
     "meeting_levels",
+    "mix",
     "moment_traces",
     "number_multiplets",
     "number_steps",

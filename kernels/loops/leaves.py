@@ -32,6 +32,25 @@ def mark_steps(begin: Integer, entry: Integer, weights: Real, touched: NDArray[n
                 before = weights[i]
 
 
+@loop(
+    values="real k n x",
+    start="integer y",
+    channel="integer e",
+    factor="real e",
+    mixed="out real k n c",
+)
+def mix(values: Real, start: Integer, channel: Integer, factor: Real, mixed: Real) -> None:
+    """Add sparse combinations of values: entries start[x] to start[x + 1] tell where value x goes."""
+    points, levels, components = values.shape
+    for k in range(points):
+        for n in range(levels):
+            for x in range(components):
+                value = values[k, n, x]
+                if value != 0.0:
+                    for i in range(start[x], start[x + 1]):
+                        mixed[k, n, channel[i]] += factor[i] * value
+
+
 @loop(touched="byte k t", slot="out integer k t", first="out integer g")
 def number_steps(touched: NDArray[np.uint8], slot: Integer, first: Integer) -> None:
     """Number what is marked: slot of each, and those of point k from first[k] to first[k + 1]."""

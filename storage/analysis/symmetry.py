@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -36,6 +36,11 @@ def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
     Error bars are added up with the sizes of the elements of the rotation, whatever their signs.
     Raises InputError for an observable whose behaviour is unknown, and for axes that were not computed.
     """
+    return _averaged(dataset, np.asarray(rotation)[None])
+
+
+def _averaged(dataset: xr.Dataset, rotations: NDArray) -> xr.Dataset:
+    """The mean of a dataset under rotations, (operation, 3, 3)."""
     for dim in ("current_axis", "field_axis", "axis"):
         if dim in dataset.dims and dataset.sizes[dim] < len(AXES):
             axes = ", ".join(map(str, dataset[dim].values))
@@ -43,25 +48,33 @@ def rotated(dataset: xr.Dataset, rotation: NDArray) -> xr.Dataset:
                 f"symmetry: expected {', '.join(AXES)} along {dim}, found {axes}; compute it without "
                 "components, a tensor turns as a whole."
             )
-    pseudo = np.linalg.det(rotation) * rotation
-    known = Observables.in_dataset(dataset).facts
-    found = dataset.copy()
+    pseudo = np.linalg.det(rotations)[:, None, None] * rotations
+    mixing: NDArray = np.zeros(0)
+    if any("observable" in variable.dims for variable in dataset.data_vars.values()):
+        known = Observables.in_dataset(dataset).facts
+        mixing = np.array([_of_observables(known, *pair) for pair in zip(rotations, pseudo, strict=True)])
+    found = {}
     for name, variable in dataset.data_vars.items():
-        values, sizes = variable, np.abs if is_error(name) else np.asarray
-        for dim in ("current_axis", "field_axis", "axis"):
-            if dim in values.dims:
-                polar = dim != "axis" or _is_polar(str(name))
-                values = _along(values, dim, sizes(rotation if polar else pseudo))
-        if "observable" in values.dims:
-            values = _along(values, "observable", sizes(_of_observables(known, rotation, pseudo)))
-        found[name] = values.transpose(*variable.dims).assign_attrs(variable.attrs)
-    return found
+        matrices = {"current_axis": rotations, "field_axis": rotations, "observable": mixing}
+        matrices["axis"] = rotations if _is_polar(str(name)) else pseudo
+        own: dict[Hashable, NDArray] = {dim: matrices[str(dim)] for dim in variable.dims if dim in matrices}
+        if is_error(name):
+            own = {dim: np.abs(matrix) for dim, matrix in own.items()}
+        if own:
+            found[name] = variable.variable.copy(data=_mean(variable.variable, own, len(rotations)))
+    return dataset.assign(found)
 
 
-def _along(values: xr.DataArray, dim: str, matrix: NDArray) -> xr.DataArray:
-    labels = values[dim]
-    mixing = xr.DataArray(matrix, dims=("_new", dim), coords={dim: labels.values})
-    return xr.dot(mixing, values, dim=dim).rename(_new=dim).assign_coords({dim: labels})
+def _mean(variable: xr.Variable, matrices: Mapping[Hashable, NDArray], count: int) -> NDArray:
+    """Of what each operation makes of the values; matrices : (operation, new, old) along some dims."""
+    total: NDArray = np.zeros(1)
+    for number in range(count):
+        values = variable.values
+        for dim, matrix in matrices.items():
+            axis = variable.get_axis_num(dim)
+            values = np.moveaxis(np.tensordot(matrix[number], values, (1, axis)), 0, axis)
+        total = values if not number else total + values
+    return total / count
 
 
 def _is_polar(variable: str) -> bool:
@@ -125,10 +138,7 @@ def symmetrized(dataset: xr.Dataset, rotations: ArrayLike | None = None) -> xr.D
     operations = _rotations_of(dataset) if rotations is None else np.asarray(rotations, dtype=float)
     if operations.ndim != 3 or not np.allclose(operations @ operations.swapaxes(1, 2), np.eye(3), atol=1e-4):
         raise InputError("symmetrize: expected orthogonal matrices, (operation, 3, 3) Cartesian.")
-    total = rotated(dataset, operations[0])
-    for operation in operations[1:]:
-        total = total + rotated(dataset, operation)
-    mean = (total / len(operations)).assign_attrs(dataset.attrs)
+    mean = _averaged(dataset, operations)
     for name, lost in _asymmetries(dataset, mean):
         if lost > _ASYMMETRY:
             warnings.warn(
@@ -142,7 +152,6 @@ def symmetrized(dataset: xr.Dataset, rotations: ArrayLike | None = None) -> xr.D
 
 def _asymmetries(before: xr.Dataset, after: xr.Dataset) -> Iterator[tuple[str, float]]:
     for name, variable in before.data_vars.items():
-        after[name].attrs = variable.attrs
         if is_error(name):
             continue
         largest = float(abs(variable).max())
