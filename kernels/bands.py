@@ -188,6 +188,14 @@ class BlochBands:
             return np.einsum("knan->kna", self.slopes_and_positions[:, :, :3]).real
         return self.lanes.level_slopes
 
+    @property
+    def slopes_between(self) -> Complex:
+        """Elements of dHbar_a between each level and the next, (k, band - 1, axis) eV angstrom."""
+        if self.lanes is None:
+            lower = np.arange(self.energy.shape[1] - 1)
+            return self.slopes_and_positions[:, lower, :3, lower + 1].swapaxes(0, 1)
+        return self.lanes.slopes_between
+
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, band, axis, band) eV angstrom."""
         if self.lanes is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,8 @@ class Box:
         sizes = self.sizes(level)
         images = cells[:, self.source].swapaxes(0, 1)
         images = np.where(self.sign[:, None] > 0, images, sizes - 1 - images)
-        images = (images + self.half[:, None] * sizes // 2) % sizes
+        images = images + self.half[:, None] * sizes // 2
+        images -= np.where(images >= sizes, sizes, 0)
         numbers = np.zeros(images.shape[:2], dtype=np.int64)
         for axis in range(self.dimension):
             numbers = numbers * sizes[..., axis] + images[..., axis]
@@ -187,10 +188,14 @@ def _candidates(reciprocal: Real, periodic: NDArray[np.bool_]) -> Iterator[Integ
     lengths = np.linalg.norm(directions, axis=1)
     order = np.argsort(np.round(lengths, 9), kind="stable")
     cosine = np.abs(directions @ directions.T) / np.outer(lengths, lengths)
-    orthogonal = cosine < _ORTHOGONAL
-    for chosen in combinations(order, dimension):
-        if all(orthogonal[i, j] for i, j in combinations(chosen, 2)):
-            yield np.array([vectors[i] for i in chosen])
+    orthogonal = (cosine < _ORTHOGONAL)[np.ix_(order, order)]
+    chosen = np.argwhere(np.triu(orthogonal, 1))
+    if dimension == 3:
+        later = np.arange(len(order)) > chosen[:, 1:]
+        pair, third = np.nonzero(orthogonal[chosen].all(axis=1) & later)
+        chosen = np.column_stack([chosen[pair], third])
+    for numbers in order[chosen]:
+        yield np.array([vectors[i] for i in numbers])
 
 
 def _operations(
@@ -202,16 +207,15 @@ def _operations(
     identity = (tuple(range(dimension)), (1,) * dimension, (0,) * dimension)
     found = {identity: None}
     halves = _half_translations(to_box, axes)
-    for rotation in group.on_kpoints:
-        matrix = to_box @ rotation @ axes.T
-        rounded = np.rint(matrix).astype(int)
-        exact = np.allclose(matrix, rounded, atol=1e-6) and np.allclose(
-            axes.T @ matrix, rotation @ axes.T, atol=1e-6
-        )
-        if not exact or (np.abs(rounded).sum(axis=1) != 1).any():
-            continue
-        source = tuple(int(i) for i in np.abs(rounded).argmax(axis=1))
-        sign = tuple(int(rounded[a, source[a]]) for a in range(dimension))
+    turned = np.array(group.on_kpoints) @ axes.T
+    matrices = to_box @ turned
+    rounded = np.rint(matrices).astype(int)
+    exact = np.isclose(matrices, rounded, atol=1e-6).all(axis=(1, 2))
+    exact &= np.isclose(axes.T @ matrices, turned, atol=1e-6).all(axis=(1, 2))
+    exact &= (np.abs(rounded).sum(axis=2) == 1).all(axis=1)
+    for matrix in rounded[exact]:
+        source = tuple(int(i) for i in np.abs(matrix).argmax(axis=1))
+        sign = tuple(int(matrix[a, source[a]]) for a in range(dimension))
         if shifted and (source, sign) != identity[:2]:
             continue
         if any(counts[a] != counts[source[a]] for a in range(dimension)):

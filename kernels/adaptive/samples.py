@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import loops
 from ..bands import BlochBands, Resolution, solve_bands
 from ..interpolation import bloch_operators
-from ..lattice import Complex, Integer, LatticeOperators, Real
+from ..lattice import Integer, LatticeOperators, Real
 from ..occupations import FULLY_OCCUPIED, FermiScan, Weight
 from ..quantities.record import Hidden, Kernel, Term
 from .box import Box
@@ -264,27 +263,21 @@ def level_slopes(bands: BlochBands, edges: Real, scale: Real) -> Real:
     """
     slopes = bands.level_slopes @ edges.T
     meets = np.pad(np.diff(bands.energy, axis=1) < MEETING, ((0, 0), (1, 1)))
-    rows = np.flatnonzero(meets.any(axis=1))
-    if len(rows):
-        slopes[rows] = _where_they_meet(slopes[rows], bands.slopes_at(rows), edges, meets[rows])
-    return slopes * scale[:, None, None]
-
-
-def _where_they_meet(slopes: Real, matrices: Complex, edges: Real, meets: NDArray[np.bool_]) -> Real:
-    """Slopes of levels, of which level n meets the one before where meets[n]; matrices : as `slopes_at`."""
-    matrices = np.einsum("knam,da->kdnm", matrices, edges.astype(complex))
     alone = meets[:, 1:-1] & ~meets[:, :-2] & ~meets[:, 2:]
     k, n = np.nonzero(alone)
-    half = (slopes[k, n + 1] - slopes[k, n]) / 2
-    middle, apart = (slopes[k, n + 1] + slopes[k, n]) / 2, np.hypot(half, np.abs(matrices[k, :, n, n + 1]))
-    slopes[k, n], slopes[k, n + 1] = middle - apart, middle + apart
+    if len(k):
+        half, middle = (slopes[k, n + 1] - slopes[k, n]) / 2, (slopes[k, n + 1] + slopes[k, n]) / 2
+        apart = np.hypot(half, np.abs(bands.slopes_between[k, n] @ edges.T))
+        slopes[k, n], slopes[k, n + 1] = middle - apart, middle + apart
     several = meets[:, 1:-1] & ~alone
-    for row in np.flatnonzero(several.any(axis=1)):
-        for group in np.split(np.arange(slopes.shape[1]), np.flatnonzero(~several[row]) + 1):
-            if len(group) > 1:
-                block = matrices[row][:, group[:, None], group]
-                slopes[row, group] = np.linalg.eigvalsh(block).T
-    return slopes
+    rows = np.flatnonzero(several.any(axis=1))
+    if len(rows):
+        matrices = np.einsum("knam,da->kdnm", bands.slopes_at(rows), edges.astype(complex))
+        for row, matrix in zip(rows, matrices, strict=True):
+            for group in np.split(np.arange(slopes.shape[1]), np.flatnonzero(~several[row]) + 1):
+                if len(group) > 1:
+                    slopes[row, group] = np.linalg.eigvalsh(matrix[:, group[:, None], group]).T
+    return slopes * scale[:, None, None]
 
 
 def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) -> None:

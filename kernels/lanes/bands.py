@@ -62,6 +62,13 @@ class LaneBands:
         diagonal = np.einsum("gannw->gwna", self.rotated[:, :3, :, :, 0])
         return diagonal.reshape(-1, self.size, 3)[: self.count]
 
+    @property
+    def slopes_between(self) -> Complex:
+        """Elements of dHbar_a between each level and the next, (k, n - 1, axis)."""
+        lower = np.arange(self.size - 1)
+        parts = self.rotated[:, :3, lower, lower + 1].transpose(0, 4, 2, 1, 3).reshape(-1, len(lower), 3, 2)
+        return (parts[..., 0] + 1j * parts[..., 1])[: self.count]
+
     def slopes_at(self, rows: Integer) -> Complex:
         """Slopes dHbar_a at some of the k points, (row, n, axis, n)."""
         group, lane = np.divmod(rows, width())
