@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import sqrt
 from operator import add, mul, truediv
-from threading import Barrier
+from threading import Barrier, get_ident
 
 import pytest
 
@@ -57,6 +57,18 @@ def test_sums_are_in_order_and_equal_bit_by_bit(engine):
     expected = LocalEngine().sum_in_order(truediv, batches, add, shared=(1.1,), done=lambda item: None)
     assert list(sums) == list(expected)
     assert sorted(seen) == list(range(1, 36))
+
+
+def test_one_call_runs_where_it_is_asked_for():
+    """A round of an adaptive integration: a pool for it costs more than the call."""
+    for batches, is_here in (([[1]], True), ([[1, 2]], False), ([[1], [2]], False)):
+        threads = LocalEngine().sum_in_order(_thread, batches, set.union, done=lambda item: None)
+        expected = is_here or LocalEngine().threads == 1
+        assert (set.union(*threads) == {get_ident()}) is expected
+
+
+def _thread(item: int) -> set[int]:
+    return {get_ident()}
 
 
 def test_what_is_in_flight_is_bounded(engine):

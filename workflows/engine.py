@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from concurrent.futures import Future as LocalFuture
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
+from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from dask.system import cpu_count
@@ -164,7 +165,11 @@ class LocalEngine(Engine):
             done(item)
             return part
 
-        if core_count() == 1:
+        batches = iter(batches)
+        first = list(islice(batches, 2))
+        batches = chain(first, batches)
+        # Of one call, as in most rounds of an adaptive integration, nothing can run beside it.
+        if core_count() == 1 or sum(map(len, first)) == 1:
             with _one_thread():
                 yield from (sum_of_pairs([computed(item) for item in batch], add) for batch in batches)
             return
