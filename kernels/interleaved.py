@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .irreducible import IrreducibleMesh
 from .lattice import Integer, Real
@@ -74,6 +73,8 @@ def submeshes(mesh: IrreducibleMesh) -> Submeshes:
     one, so that halves of a mesh that is shifted by half a step say nothing, and its thirds or quarters do.
     So do those that an operation of the mesh turns into each other.
     """
+    from scipy.sparse.csgraph import connected_components
+
     full = mesh.full
     chosen = [_stride(count, shift) for count, shift in zip(full.shape, full.shift, strict=True)]
     if None in chosen:

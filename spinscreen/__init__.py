@@ -143,14 +143,14 @@ class _Registration:
                 execute(module)
                 if self in sys.meta_path:
                     sys.meta_path.remove(self)
-                import_module(f"{__name__}.storage")
+                import_module(f"{__name__}.storage.analysis.registration")
 
             spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec
 
 
 if "xarray" in sys.modules:
-    import_module(f"{__name__}.storage")
+    import_module(f"{__name__}.storage.analysis.registration")
 else:
     # Not imported here: it would take longer than a command line takes to answer.
     sys.meta_path.insert(0, _Registration())

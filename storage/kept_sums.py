@@ -124,3 +124,7 @@ def _trim(place: Place, most_bytes: int) -> None:
             return
         place.remove(file)
         total -= size
+
+
+#: For one version: how `KeptSums` was called before.
+Checkpoints = KeptSums

@@ -15,7 +15,6 @@ from . import (
     merging,
     migration,
     names,
-    page,
     removal,
     results,
     tree,
@@ -26,13 +25,14 @@ from .catalog import Run
 from .kept_sums import KeptSums
 from .merging import Merge
 from .migration import Migration, Renaming, same_name
-from .page import Report
 from .place import Place, StoreLike, group_names
 from .results import CatalogRow, EachOf
 from .verification import Damage
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .page import Report
 
 
 class Store(Place):
@@ -205,6 +205,8 @@ class Store(Place):
 
     def report(self, path: str | Path, where: str | None = None) -> Report:
         """Write the page of the store, one file of HTML, see `spinscreen.storage.write_report`."""
+        from . import page
+
         return page.write_report(self, path, where)
 
     def tree(self) -> xr.DataTree:

@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from spinscreen.kernels.symmetry import SymmetryGroup
 
@@ -174,6 +173,8 @@ def _spinor_rotations(cartesian: NDArray[np.float64]) -> NDArray[np.complex128]:
     """How spinors turn, (operation, 2, 2), with one of the two signs of the double group; inversion leaves
     them.
     """
+    from scipy.spatial.transform import Rotation
+
     proper = np.linalg.det(cartesian)[:, None, None] * cartesian
     vectors = Rotation.from_matrix(proper).as_rotvec()
     # cos(a/2) - i sin(a/2) n.sigma, the sine over the angle as sinc has it.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import h5py
 import numpy as np
 from pydantic import BaseModel, FiniteFloat, TypeAdapter
 
 from .orbitals import TrialOrbital, TrialOrbitals
+
+if TYPE_CHECKING:
+    import h5py
 
 _Point = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 

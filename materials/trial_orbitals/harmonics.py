@@ -6,8 +6,6 @@ from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag, expm
-from scipy.spatial.transform import Rotation
 
 from spinscreen.kernels import InputError
 
@@ -94,6 +92,8 @@ def angular_momentum(l_number: int) -> NDArray[np.complex128]:
 @cache
 def angular_momenta() -> NDArray[np.complex128]:
     """L_x, L_y, L_z (hbar) between all `HARMONICS`, (3, 16, 16)."""
+    from scipy.linalg import block_diag
+
     shells = [angular_momentum(l_number) for l_number in SHELLS]
     full: NDArray[np.complex128] = np.stack([block_diag(*(shell[a] for shell in shells)) for a in range(3)])
     full.flags.writeable = False
@@ -112,6 +112,9 @@ def rotation_of_harmonics(rotation: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=256)
 def _rotation_of_harmonics(content: bytes, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Kept, as the materials of a campaign have few point groups, and those of a scan one."""
+    from scipy.linalg import expm
+    from scipy.spatial.transform import Rotation
+
     rotation = np.frombuffer(content).reshape(shape)
     sign = np.rint(np.linalg.det(rotation))
     proper = np.reshape(sign[..., None, None] * rotation, (-1, 3, 3))

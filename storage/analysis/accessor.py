@@ -322,7 +322,6 @@ _KINDS: Mapping[str, type[SpinscreenAccessor]] = {
 }
 
 
-@xr.register_dataset_accessor("spinscreen")  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]
 def accessor_of(dataset: xr.Dataset) -> SpinscreenAccessor:
     """The accessor of a dataset, by its attribute `kind`."""
     return _KINDS[kind_of(dataset)](dataset)

@@ -1,22 +1,5 @@
 """The catalog of a store: built from the rows of its results, opened, and screened."""
 
-from .building import Run, build_catalog, update_catalog
-from .building import _build as _build
-from .dimensions import of_dimension
-from .reading import open_catalog, scalar_columns
-from .screening import errors_of, screen, select
-from .shown_units import ShownUnit, shown_units
+import lazy_loader
 
-__all__ = [
-    "Run",
-    "ShownUnit",
-    "build_catalog",
-    "errors_of",
-    "of_dimension",
-    "open_catalog",
-    "scalar_columns",
-    "screen",
-    "select",
-    "shown_units",
-    "update_catalog",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
