@@ -246,6 +246,6 @@ def add_sizes(
     occupation : (k, band, energy); rows : as `rows_of` makes them; weight : (k,); kpoints : (k, 3)
     shares : (part, energy, 5) sum over k, weighted, the largest, and its k
     """
-    (total,) = scratch(rows.shape[2:])
-    columns = total.ravel()
-    levels_in_lanes.add_sizes(occupation, rows, np.array(edges), weight, kpoints, shares, total, columns)
+    total, squares = scratch(rows.shape[2:], rows.shape[2:])
+    work = total, squares, squares.ravel()
+    levels_in_lanes.add_sizes(occupation, rows, np.array(edges), weight, kpoints, shares, *work)

@@ -28,7 +28,7 @@ _LANES = 8
 
 #: K points of a block, and the times their matrices may exceed the cache for it: with fewer, a block costs
 #: more in Python than the cache saves.
-_ENOUGH, _BEYOND_CACHE = 48, 4
+_ENOUGH, _BEYOND_CACHE = 192, 4
 
 #: Matrices of a k point that loops come back to: states, what is rotated, products.
 _MATRICES_IN_CACHE = 15

@@ -82,16 +82,21 @@ def mesh_blocks(
     coordinates = mesh.coordinate(order[2], np.arange(mesh.line_length))
     for plane_index in np.unique(first):
         k = float(mesh.coordinate(order[0], plane_index))
-        at_points = _points_of_plane(operators, order, k, coordinates, with_observable_slopes)
+        at_points, line_bytes = _points_of_plane(operators, order, k, coordinates, with_observable_slopes)
         start, stop = np.searchsorted(first, [plane_index, plane_index + 1])
-        for begin, end in _whole_lines(points.line[start:stop], block_size):
+        at_a_time = block_size * max(1, mesh.line_length * (_TABLES // line_bytes) // block_size)
+        for begin, end in _whole_lines(points.line[start:stop], at_a_time):
             part = slice(start + begin, start + end)
-            lines, row = np.unique(second[part], return_inverse=True)
-            on_lines = at_points(mesh.coordinate(order[1], lines))
+            begins = np.diff(second[part], prepend=-1) != 0
+            row = np.cumsum(begins) - 1
+            on_lines = at_points(mesh.coordinate(order[1], second[part][begins]))
             for here in range(0, end - begin, block_size):
                 piece = slice(here, min(here + block_size, end - begin))
                 yield on_lines(row[piece], points.along[part][piece])
 
+
+#: Bytes of tables of lines that are made at a time: they stay in the cache while the lines are treated.
+_TABLES = 2**20
 
 #: From points of some lines, (k,) numbers of their lines and of places on them, to operators.
 _OnLines = Callable[[Integer, Integer], BlochOperators]
@@ -103,28 +108,29 @@ def _points_of_plane(
     k: float,
     coordinates: Real,
     with_observable_slopes: bool,
-) -> Callable[[Real], _OnLines]:
-    """What gives `_OnLines` for coordinates along the second axis, on one plane of the mesh.
+) -> tuple[Callable[[Real], _OnLines], int]:
+    """What gives `_OnLines` for coordinates along the second axis, on one plane of the mesh; bytes of a line.
 
     coordinates : of the places along a line
     """
     with_observable_slopes = with_observable_slopes and not operators.observables.onsite
     if operators.size <= lanes.LARGEST:
         plane = lanes.planes(operators, order, k, with_observable_slopes)
+        powers = lanes.powers_of(coordinates, max(part.steps[1] for part in plane))
 
         def by_lanes(across: Real) -> _OnLines:
             tables = lanes.tables_of_lines(plane, across)
-            powers = lanes.powers_of(coordinates, lanes.reach(tables))
             return lambda row, along: lanes.operators_on_lines(operators, tables, row, powers[along])
 
-        return by_lanes
+        return by_lanes, sum(part.line_bytes for part in plane)
     planes = _planes(operators, order, k, with_observable_slopes)
 
     def by_products(across: Real) -> _OnLines:
         tables = _sum_second_axis(operators, order, planes, across)
         return lambda row, along: _sum_last_axis(tables, row, coordinates[along], operators)
 
-    return by_products
+    # Tables of matrices that are so large are made for a block at a time.
+    return by_products, _TABLES + 1
 
 
 def _one_by_one(operators: LatticeOperators, mesh: KMesh, order_of_symmetry: int) -> bool:

@@ -98,19 +98,32 @@ def _table_of_observable_slopes(operators: LatticeOperators) -> Table:
     return table_of_points(observable_slopes(operators))
 
 
+class _LastPlane:
+    """The plane of a mesh that was made last: spans of a few lines of a large model lie in one."""
+
+    def __init__(self, operators: LatticeOperators) -> None:
+        self.known: tuple[object, tuple[Plane, ...]] = (None, ())
+
+
 def planes(
     operators: LatticeOperators, order: list[int], k: float, with_observable_slopes: bool
 ) -> tuple[Plane, ...]:
     """All operators summed over the first axis at one mesh index."""
-    kinds = families_of(operators)
-    if with_observable_slopes:
-        kinds = (*kinds, operators.once(observable_slopes))
-    return tuple(Plane.of(family, order, k) for family in kinds)
+    last, key = operators.once(_LastPlane), (tuple(order), k, with_observable_slopes)
+    found, made = last.known
+    if found != key:
+        kinds = families_of(operators)
+        if with_observable_slopes:
+            kinds = (*kinds, operators.once(observable_slopes))
+        made = tuple(Plane.of(family, order, k) for family in kinds)
+        last.known = (key, made)
+    return made
 
 
 def tables_of_lines(plane: tuple[Plane, ...], k: Real) -> tuple[Table, ...]:
     """Tables of the lines at these coordinates along the second axis of a plane."""
-    return tuple(part.lines(k) for part in plane)
+    powers = powers_of(k, max(part.steps[0] for part in plane))
+    return tuple(part.lines(powers) for part in plane)
 
 
 def operators_on_lines(

@@ -19,8 +19,9 @@ def put(values: Real, first: int, rows: Real) -> None:
     points, levels, components = values.shape
     for k in range(points):
         for n in range(levels):
+            row = rows[k, n, first : first + components]
             for c in range(components):
-                rows[k, n, first + c] = values[k, n, c]
+                row[c] = values[k, n, c]
 
 
 @lane_loop(slot="integer k n", weight="real k n", rows="real k n v w", sums="out real t v w")
@@ -97,6 +98,26 @@ def spread(first: Integer, end: Integer, weight: Real, occupation: Real, rows: R
             spread_row(occupation[k, n], steps, weight[k], rows, row, sums, begin * vectors, vectors)
 
 
+@lane_helper
+def sum_between(numbers: Real, begin: int, end: int) -> float:
+    """Sum of numbers[begin] ... before numbers[end], four sums side by side."""
+    a = 0.0
+    b = 0.0
+    c = 0.0
+    d = 0.0
+    x = begin
+    while x + 4 <= end:
+        a += numbers[x]
+        b += numbers[x + 1]
+        c += numbers[x + 2]
+        d += numbers[x + 3]
+        x += 4
+    while x < end:
+        a += numbers[x]
+        x += 1
+    return (a + b) + (c + d)
+
+
 @lane_loop(
     occupation="real k n e",
     rows="real k n v w",
@@ -105,7 +126,8 @@ def spread(first: Integer, end: Integer, weight: Real, occupation: Real, rows: R
     kpoints="real k 3",
     shares="out real f e 5",
     total="out real v w",
-    columns="real x",
+    squares="out real v w",
+    squared="real x",
 )
 def add_sizes(
     occupation: Real,
@@ -115,32 +137,35 @@ def add_sizes(
     kpoints: Real,
     shares: Real,
     total: Real,
-    columns: Real,
+    squares: Real,
+    squared: Real,
 ) -> None:
-    """Sizes |sum over levels of occupation * row| of the columns from each edge to the next, of each k point.
+    """Sizes |sum over levels of occupation * row| of the columns between edges, of each k point.
 
-    shares : their sum, the largest and its k; columns : the numbers of `total`, one after the other. From one
-    energy to the next only levels are added whose occupation changes, most of which do not.
+    shares : their sum, the largest and its k; squared : the numbers of `squares`, one after the other
+    From one energy to the next only levels are added whose occupation changes, most of which do not.
     """
     points, levels, vectors, _ = rows.shape
     for k in range(points):
         for v in range(vectors):
             store(total, v, fill(0.0))
         for e in range(occupation.shape[2]):
+            changed = e == 0
             for n in range(levels):
                 change = occupation[k, n, e]
                 if e > 0:
                     change -= occupation[k, n, e - 1]
                 if change != 0.0:
+                    changed = True
                     factor = fill(change)
                     row = (k * levels + n) * vectors
                     for v in range(vectors):
                         store(total, v, load(total, v) + factor * load(rows, row + v))
+            if changed:
+                for v in range(vectors):
+                    store(squares, v, load(total, v) * load(total, v))
             for part in range(len(edges) - 1):
-                squared = 0.0
-                for x in range(edges[part], edges[part + 1]):
-                    squared += columns[x] * columns[x]
-                size = np.sqrt(squared)
+                size = np.sqrt(sum_between(squared, edges[part], edges[part + 1]))
                 shares[part, e, 0] += weight[k] * size
                 if size > shares[part, e, 1]:
                     shares[part, e, 1] = size

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from .. import loops
 from ..lattice import CYCLIC, Complex, Integer, LatticeOperators, Real, RealSpaceOperator
+from ..unlocked import cached_property
 from . import eigensolver, fourier, layout
 from .width import aligned, scratch, side_by_side, width
 
@@ -150,13 +151,27 @@ class Plane:
         table = rows.reshape(len(rows), *sizes)
         return cls(np.ascontiguousarray(table.swapaxes(0, 1)))
 
-    def lines(self, k: Real) -> Table:
-        """Tables of lines at these coordinates along the second axis."""
+    @property
+    def steps(self) -> tuple[int, int]:
+        """How many m = 0, 1 ... there are along the second and the third axis."""
+        return self.numbers.shape[0] // 2, self.numbers.shape[2] // 2
+
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of the table of one line."""
+        return self.numbers[0].nbytes
+
+    @cached_property
+    def _translations(self) -> Integer:
+        return np.arange(self.steps[1])[:, None]
+
+    def lines(self, powers: Real) -> Table:
+        """Tables of lines; powers : (line, m, 2), `powers_of` their coordinates along the second axis."""
         steps, rows, length = self.numbers.shape
-        weights = powers_of(k, steps // 2).reshape(len(k), steps)
-        numbers = np.empty((len(k), rows * length))
+        weights = np.ascontiguousarray(powers[:, : steps // 2]).reshape(len(powers), steps)
+        numbers = np.empty((len(powers), rows * length))
         loops.weighted(weights, self.numbers.reshape(steps, rows * length), numbers)
-        return Table(np.arange(length // 2)[:, None], numbers.reshape(len(k), rows, length))
+        return Table(self._translations, numbers.reshape(len(powers), rows, length))
 
 
 def powers_of(k: Real, count: int) -> Real:
