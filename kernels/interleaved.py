@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import coo_array
+from scipy.special import stdtrit
 
 from .irreducible import IrreducibleMesh
 from .lattice import Integer, Real
@@ -13,9 +14,8 @@ from .lattice import Integer, Real
 #: Points between those of a sub-mesh along an axis, by preference: the densest ones say most.
 _STRIDES = (2, 3, 4, 5)
 
-#: Standard deviations of the mean that a bar is wide.
-_BAR_WIDTH = 2.0
-
+#: Standard deviations of the mean that a bar is wide; share of errors in one that has no neighbours.
+_BAR_WIDTH, _CONFIDENCE = 2.0, 0.95
 
 #: Fermi energies (eV) within which sub-meshes that agree by accident do not lower a bar.
 _REACH = 0.2
@@ -52,14 +52,18 @@ class Submeshes:
         energies : eV, ascending
         Twice the standard error of a mean of samples that differ in size: each sub-mesh samples the same
         integral, and what one point carries alone is in one of them. Where sub-meshes cross they agree by
-        accident, so the largest within 0.2 eV counts. NaN where there is but one sub-mesh.
+        accident, so the largest within 0.2 eV counts; an energy that has no other there has the width that
+        Student's distribution gives so few samples. NaN where there is but one sub-mesh.
         """
         if self.count == 1:
             return np.full(values.shape[1:], np.nan)
         weights = self.weights.reshape(-1, *[1] * (values.ndim - 1))
         deviations = values - (weights * values).sum(axis=0)
-        bars = _BAR_WIDTH * np.sqrt((weights * deviations**2).sum(axis=0) / (self.count - 1))
-        return largest_nearby(bars, energies, _REACH)
+        free = self.count - 1
+        deviation = np.sqrt((weights * deviations**2).sum(axis=0) / free)
+        first, last = _window(energies, _REACH)
+        width = np.where(last - first == 1, stdtrit(free, (1 + _CONFIDENCE) / 2), _BAR_WIDTH)
+        return _largest_of(width * deviation, first, last)
 
 
 #: No sub-mesh beside the mesh itself.
@@ -116,8 +120,18 @@ def _mirror(stride: int, shift: float) -> Integer:
 
 def largest_nearby(values: Real, energies: Real, reach: float) -> Real:
     """Largest of (..., energy) within `reach` of each energy, these ascending; NaN only among NaN."""
-    first = np.searchsorted(energies, energies - reach)
-    last = np.searchsorted(energies, energies + reach, side="right")
+    return _largest_of(values, *_window(energies, reach))
+
+
+def _window(energies: Real, reach: float) -> tuple[Integer, Integer]:
+    """Numbers of the first energy within `reach` of each, and of the first beyond it."""
+    return np.searchsorted(energies, energies - reach), np.searchsorted(
+        energies, energies + reach, side="right"
+    )
+
+
+def _largest_of(values: Real, first: Integer, last: Integer) -> Real:
+    """Largest of (..., energy) from `first` to before `last` of each energy."""
     doublings = np.log2(last - first).astype(np.int64)
     found, table = np.empty_like(values), values
     # The largest of a window is that of two which overlap, each a power of two wide.

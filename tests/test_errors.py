@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from hypothesis import strategies as st
 from support import IN_QUANTA, random_model
 
 from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, submeshes
-from spinscreen.kernels.interleaved import largest_nearby
-from spinscreen.materials import find_materials, library
+from spinscreen.kernels.interleaved import Submeshes, largest_nearby
+from spinscreen.materials import bogoliubov, find_materials, library
 from spinscreen.storage import build_catalog, open_store, published, screen
 from spinscreen.storage.catalog import building, earlier
 from spinscreen.storage.observables import Observables
@@ -52,7 +53,46 @@ def test_the_bar_of_one_point_that_carries_all_is_twice_its_error():
     split = submeshes(IrreducibleMesh.whole(KMesh((8, 8, 8))))
     values = np.zeros((8, 1))
     values[split.of_points(np.zeros((1, 3), dtype=int))] = 1.0
-    assert split.error(values, np.zeros(1)) == pytest.approx(2 / 8)
+    assert split.error(np.repeat(values, 2, axis=1), np.array([0.0, 0.1])) == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8])
+def test_the_bar_of_an_energy_alone_is_that_of_few_samples(count):
+    """Gosset's question, Biometrika 6, 1 (1908): how far a mean of few normal numbers is from the truth."""
+    split = Submeshes((count, 1, 1), np.arange(count).reshape(count, 1, 1))
+    values = np.random.default_rng(1908).normal(size=(count, 40_000, 1))
+    outside = np.abs(values.mean(axis=0)) > split.error(values, np.zeros(1))
+    # The deviation of the share is 0.0011.
+    assert outside.mean() == pytest.approx(0.05, abs=0.005)
+    # Neighbours that are far away say nothing.
+    far = split.error(np.repeat(values, 2, axis=2), np.array([0.0, 0.3]))
+    np.testing.assert_array_equal(far[:, :1], split.error(values, np.zeros(1)))
+
+
+def test_bars_of_meshes_of_superconductors_at_300_kelvin():
+    """A superconductor has one Fermi energy: no neighbour tells that sub-meshes agree by accident."""
+    names = ["carrier_density", "density_of_states", "conventional_hall_conductivity", "drude_weight"]
+    asked = {"temperature": 300, "quantities": names}
+    ratios = []
+    for name, level, gap in (
+        ("kane_mele", -0.9, 0.05),
+        ("kane_mele", 0.5, 0.01),
+        ("rashba_ferromagnet", 0.5, 0.1),
+        ("rashba_ferromagnet", 0.0, 0.01),
+    ):
+        model = bogoliubov(library.load(name), "s", chemical_potential=level, gap=gap)
+        exact = compute(model, (120, 120, 1), kshift=0.377, **asked)
+        for points, shift in product((16, 24, 32, 48), (0.0, 0.5)):
+            found = compute(model, (points, points, 1), kshift=shift, **asked)
+            for one in names:
+                size, known = np.abs(exact[one].values), exact[f"{one}_error"].values
+                error = np.abs(found[one].values - exact[one].values)
+                # Rounding, and what is not known of the exact value, are no errors.
+                seen = error > np.maximum(1e-6 * size.max(), 3 * known)
+                ratios.append((error / found[f"{one}_error"].values)[seen])
+    ratio = np.concatenate(ratios)
+    assert len(ratio) > 200
+    assert (ratio <= 1).mean() >= 0.95
 
 
 @given(
