@@ -17,6 +17,7 @@ from ..observables import Facts
 from ..place import Place
 from ..results import RELATIVE_ENERGY, CatalogRow, read_rows
 from ..results.column_names import unused
+from ..results.packed_columns import together
 from .reading import renamed
 
 #: Materials in a chunk of a tensor, and rows that are held in memory at a time.
@@ -70,7 +71,8 @@ def write_piece(piece: Asked) -> Piece:
     found = dict(zip(piece.materials, read_rows(piece.store, piece.materials), strict=True))
     headings: dict[str, str] = {}
     rows = [with_names(row, headings) for row in found.values() if not isinstance(row, str)]
-    observables = {name: fact for row in rows for name, fact in row.observables.facts.items()}
+    every = {id(row.observables): row.observables for row in rows}
+    observables = {name: fact for known in every.values() for name, fact in known.facts.items()}
     tensors = {v: t.ndim == 4 for row in rows for v, t in row.tensors.items()}
     for variable, by_observable in tensors.items():
         array = piece.folder / variable
@@ -97,6 +99,9 @@ def columns_of(rows: Sequence[Mapping[str, float | str]]) -> dict[str, NDArray]:
     """Column by column what rows say: numbers, or objects where one is something else; None where one says
     nothing.
     """
+    packed = together(rows)
+    if packed is not None:
+        return {name: v if isinstance(v, np.ndarray) else _column(v) for name, v in packed.items()}
     names = list(dict.fromkeys(name for row in rows for name in row))
     if all(list(row) == names for row in rows):
         columns: Iterable[Sequence[Any]] = zip(*(row.values() for row in rows), strict=True)

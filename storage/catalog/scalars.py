@@ -78,7 +78,9 @@ class Scalars:
         self._waiting += count
         self._tables.append((count, columns))
         for name, values in columns.items():
-            self._kinds.setdefault(name, _Kind()).see(values)
+            if name not in self._kinds:
+                self._kinds[name] = _Kind()
+            self._kinds[name].see(values)
         if self._waiting >= SCALAR_CHUNK:
             self._put_aside()
 
@@ -149,7 +151,7 @@ def _joined(tables: Sequence[tuple[int, Columns]]) -> dict[str, NDArray]:
     names = dict.fromkeys(name for _, columns in tables for name in columns)
     found = {}
     for name in names:
-        parts = [columns.get(name, np.full(count, None)) for count, columns in tables]
+        parts = [columns[name] if name in columns else np.full(count, None) for count, columns in tables]
         # Joined with objects, numbers become Python's.
         found[name] = np.concatenate(parts)
     return found

@@ -43,20 +43,21 @@ def sealed(members: Mapping[str, bytes], facts: Mapping[str, str] | None = None,
             archive.writestr(zipfile.ZipInfo(name, _DATE), content)
             if name == direct:
                 facts[name] = f"{stream.tell() - len(content)} {stream.tell()}"
-        comment = archive.comment = _comment(_NO_DIGEST, facts)
+        told = json.dumps(facts)
+        comment = archive.comment = _comment(_NO_DIGEST, told)
     body = bytes(stream.getbuffer()[: -len(comment)])
-    return body + _comment(_digest(body, facts), facts)
+    return body + _comment(_digest(body, told), told)
 
 
-def _digest(body: bytes | memoryview, facts: Mapping[str, str]) -> str:
+def _digest(body: bytes | memoryview, facts: str) -> str:
+    """Of a file up to its seal. facts : as JSON"""
     digest = hashlib.sha256(body)
-    digest.update(json.dumps(dict(facts)).encode())
+    digest.update(facts.encode())
     return digest.hexdigest()
 
 
-def _comment(digest: str, facts: Mapping[str, str]) -> bytes:
-    rest = json.dumps({"facts": dict(facts), "sha256": digest}).encode()
-    comment = _MARK + rest[1:]
+def _comment(digest: str, facts: str) -> bytes:
+    comment = _MARK + f'"facts": {facts}, "sha256": "{digest}"}}'.encode()
     if len(comment) > _TAIL_BYTES - 22:
         raise ValueError(f"the facts of a seal need {len(comment)} bytes, at most {_TAIL_BYTES - 22} fit")
     return comment
@@ -114,7 +115,8 @@ def _checked_facts(content: bytes) -> dict[str, str]:
     start, facts = content.rfind(_MARK), seal.get("facts")
     facts = facts if isinstance(facts, dict) else {}
     # Written anew it must come out the same, so that no bit of the seal itself is free to change.
-    if content[start:] != _comment(_digest(memoryview(content)[:start], facts), facts):
+    told = json.dumps(facts)
+    if content[start:] != _comment(_digest(memoryview(content)[:start], told), told):
         raise DamagedError("its content does not fit its digest")
     return facts
 

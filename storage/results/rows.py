@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..files.sealed import DamagedError
 from ..observables import AXES, Facts, Observables, is_spin
 from ..schema import error_name
 from .column_names import column_names
+from .packed_columns import ColumnNames, PackedColumns
 from .units import SENSITIVITIES, TENSORS, rounding_of
 
 #: Raised when columns change: rows that were stored with another number are made anew from the arrays.
@@ -167,13 +169,15 @@ def packed_row(row: CatalogRow) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class _Structure:
-    """What is equal in many rows. others : places of the columns that are no numbers; shapes : of tensors"""
+    """What is equal in many rows. shapes : of tensors; ends : behind the columns that are numbers and behind
+    each tensor
+    """
 
-    names: tuple[str, ...]
-    others: tuple[int, ...]
+    columns: ColumnNames
     observables: Observables
     headings: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
+    ends: tuple[int, ...]
 
 
 @lru_cache(maxsize=64)
@@ -182,12 +186,14 @@ def _structure_of(line: bytes) -> _Structure | None:
     header = json.loads(line)
     if header["version"] != ROW_VERSION or "names" not in header:
         return None
+    columns = ColumnNames(tuple(header["names"]), tuple(header["others"]))
+    shapes = {str(name): tuple(shape) for name, shape in header["tensors"].items()}
     return _Structure(
-        tuple(header["names"]),
-        tuple(header["others"]),
+        columns,
         Observables.of({name: Facts(*facts) for name, facts in header["observables"].items()}),
         header["headings"],
-        {str(name): tuple(shape) for name, shape in header["tensors"].items()},
+        shapes,
+        _ends(shapes, len(columns.names) - len(columns.others)),
     )
 
 
@@ -203,20 +209,24 @@ def unpacked_row(content: bytes, material_id: str) -> CatalogRow | None:
             return _unpacked_before(line, rest, material_id)
         others, _, packed = rest.partition(b"\n")
         values = np.frombuffer(Zstd().decode(packed), dtype="<f8")
-        count = len(structure.names) - len(structure.others)
-        found = values[:count].tolist()
-        for place, value in zip(structure.others, json.loads(others), strict=True):
-            found.insert(place, value)
-        columns = dict(zip(structure.names, found, strict=True))
-        tensors = _tensors(values[count:], structure.shapes)
+        columns = PackedColumns(structure.columns, values[: structure.ends[0]], json.loads(others))
+        if len(columns.others) != len(structure.columns.others) or len(values) != structure.ends[-1]:
+            raise ValueError("it is cut")
+        tensors = _tensors(values, structure.shapes, structure.ends)
         return CatalogRow(material_id, columns, structure.observables, tensors, structure.headings)
     except (ValueError, KeyError, TypeError, RuntimeError) as problem:
         raise DamagedError(f"its catalog row cannot be read ({problem})") from None
 
 
-def _tensors(values: NDArray, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float64]]:
+def _ends(shapes: Mapping[str, tuple[int, ...]], first: int = 0) -> tuple[int, ...]:
+    """Where tensors end that stand one behind the other, and where the first begins."""
+    return tuple(accumulate(map(math.prod, shapes.values()), initial=first))
+
+
+def _tensors(
+    values: NDArray, shapes: Mapping[str, tuple[int, ...]], ends: tuple[int, ...]
+) -> dict[str, NDArray[np.float64]]:
     """Tensors that stand one behind the other. Raises ValueError where they are cut."""
-    ends = np.cumsum([0, *(math.prod(shape) for shape in shapes.values())], dtype=int)
     return {
         name: values[start:end].reshape(shape)
         for (name, shape), start, end in zip(shapes.items(), ends[:-1], ends[1:], strict=True)
@@ -236,7 +246,9 @@ def _unpacked_before(line: bytes, packed: bytes, material_id: str) -> CatalogRow
         known = Observables(tuple(names), tuple(header["observable_units"]))
     else:
         known = Observables.of({name: Facts(*facts[name]) for name in names})
-    return CatalogRow(material_id, header["columns"], known, _tensors(values, shapes), header["headings"])
+    return CatalogRow(
+        material_id, header["columns"], known, _tensors(values, shapes, _ends(shapes)), header["headings"]
+    )
 
 
 def _fermi_level(attributes: Mapping[str, Any], energies: NDArray) -> float:
