@@ -356,8 +356,13 @@ def band_values(
 
 def band_energies(operators: LatticeOperators, kpoints: Real) -> Real:
     """Energies of all bands at any list of reduced k points, (k, band) ascending in eV."""
-    chosen = band_quantities(["energy"])
-    return band_values(operators, kpoints, Resolution(), chosen, block_size(operators))["energy"]
+    block = block_size(operators)
+    if len(kpoints) <= block and operators.size <= lanes.LARGEST:
+        # Few points, many times over, as in the search for a gap: without states and all that hangs on them.
+        energies = lanes.energies_at(operators, kpoints)
+        if energies is not None:
+            return energies
+    return band_values(operators, kpoints, Resolution(), band_quantities(["energy"]), block)["energy"]
 
 
 def band_values_on_mesh(

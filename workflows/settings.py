@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -139,7 +139,10 @@ class Settings:
 
     @cached_property
     def _deciding(self) -> dict[str, Any]:
-        given = asdict(self) | {"quantities": sorted(self.quantities)}
+        # Not `asdict` of all, which copies each energy of the scan.
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given["components"] = None if self.components is None else asdict(self.components)
+        given["quantities"] = sorted(self.quantities)
         return {name: value for name, value in given.items() if value != _DEFAULTS.get(name)}
 
     def material_id(self, model: WannierModel) -> str:

@@ -11,6 +11,7 @@ from .bloch import (
     tables_of_lines,
 )
 from .eigensolver import eigh
+from .energies import energies_at
 from .occupied import meeting_levels
 from .sums import powers_of, reach
 from .vertex import LaneVertex
@@ -24,6 +25,7 @@ __all__ = [
     "LaneVertex",
     "SummedOperators",
     "eigh",
+    "energies_at",
     "families_of",
     "lane_bytes",
     "meeting_levels",

@@ -64,7 +64,7 @@ def operators_at(
     operators: LatticeOperators, kpoints: Real, with_observable_slopes: bool = False
 ) -> SummedOperators:
     """Bloch operators at any list of reduced k, (k, 3)."""
-    tables = operators.once(_tables_of_points)
+    tables = operators.once(tables_of_points)
     if with_observable_slopes:
         tables = (*tables, operators.once(_table_of_observable_slopes))
     line, powers = np.zeros(len(kpoints), dtype=np.int64), powers_of(kpoints, reach(tables))
@@ -90,7 +90,8 @@ def lane_bytes(operators: LatticeOperators) -> int:
     return operators.nbytes // 2 + max(sum(sizes) + max(sizes) for sizes in (points, planes))
 
 
-def _tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
+def tables_of_points(operators: LatticeOperators) -> tuple[Table, ...]:
+    """Of H with its slopes, of A and of Theta, for k anywhere."""
     return tuple(table_of_points(family) for family in families_of(operators))
 
 

@@ -95,9 +95,9 @@ def _candidates(files: Wannier90Files, lattice: NDArray[np.float64]) -> _Candida
     if win.logical("auto_projections") or has_random(win.projections):
         raise InputError("the projections were automatic or random, which no file records.")
     projections = parse_projections(win.projections)
-    spinless = expand_projections(projections, files.atoms, lattice, spinors=False)
     spinors = win.logical("spinors")
     if spinors is None:
+        spinless = expand_projections(projections, files.atoms, lattice, spinors=False)
         spinors = 2 * len(spinless) == size
     orders: tuple[Order, ...] = ("interlaced",)
     if spinors and all(len(line.spins) == 2 for line in projections):

@@ -74,12 +74,10 @@ def _digits(path: Path) -> _Digits:
     absolute, relative = [], []
     text = next(iter(pieces(path)), b"")
     # Numbers that are written alike have digits alike, unless digits before the point count as well.
-    varied, seen = _LEADING.search(text) is not None, set[bytes]()
-    for line in text.splitlines()[:_LINES]:
-        written = line.translate(_ALIKE)
-        if written in seen and not varied:
-            continue
-        seen.add(written)
+    lines = text.splitlines()[:_LINES]
+    if _LEADING.search(text) is None:
+        lines = list(dict.fromkeys(line.translate(_ALIKE) for line in lines))
+    for line in lines:
         words = line.split()
         decimals = [match for word in words if (match := _DECIMAL.fullmatch(word))]
         # m and n, of a _hr.dat or a _r.dat behind R; then one complex number or three.
