@@ -20,6 +20,7 @@ from spinscreen.kernels import (
     mesh_blocks,
     sum_span,
 )
+from spinscreen.kernels.lanes import planes
 from spinscreen.materials import WannierModel, library, load_model
 from spinscreen.materials.model import hermitian_part, opposite_rows
 from spinscreen.workflows import make_settings
@@ -102,8 +103,23 @@ def job(model: WannierModel, quantities: tuple[str, ...], temperature: float, se
     plan = make_plan(model.operators, settings)
     whole = len(plan.spans) * (plan.spans[0].stop - plan.spans[0].start)
     per_line = max(_seconds(model.operators, plan.task), 1e-6)
-    lines = int(min(max(seconds / per_line, 1), whole))
+    mesh = plan.task.mesh.full
+    # Within one plane of the mesh, which is kept from run to run: `plane_seconds` is its cost.
+    lines = int(min(max(seconds / per_line, 1), mesh.shape[mesh.axis_order[1]], whole))
     return Job(model.operators, plan.task, LineSpan(0, lines))
+
+
+def plane_seconds(work: Job, rounds: int = 3) -> float:
+    """Processor time per k point of sums over R along the first axis, which are made once for a plane."""
+    mesh = work.task.mesh.full
+    order = list(mesh.axis_order)
+    spent = []
+    for number in range(rounds):
+        started = time.process_time()
+        # Another plane each time: the last one is kept.
+        planes(work.operators, order, 0.1 + 0.01 * number, False)
+        spent.append(time.process_time() - started)
+    return min(spent) / (mesh.line_length * mesh.shape[order[1]])
 
 
 def _seconds(operators: LatticeOperators, task: Task) -> float:

@@ -246,6 +246,6 @@ def add_sizes(
     occupation : (k, band, energy); rows : as `rows_of` makes them; weight : (k,); kpoints : (k, 3)
     shares : (part, energy, 5) sum over k, weighted, the largest, and its k
     """
-    total, squares = scratch(rows.shape[2:], rows.shape[2:])
-    work = total, squares, squares.ravel()
+    total, squares, found = scratch(rows.shape[2:], rows.shape[2:], (len(edges) - 1,))
+    work = total, squares, squares.ravel(), found
     levels_in_lanes.add_sizes(occupation, rows, np.array(edges), weight, kpoints, shares, *work)

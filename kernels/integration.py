@@ -15,7 +15,7 @@ from .interpolation import bloch_operators
 from .irreducible import IrreducibleMesh
 from .lattice import BlochOperators, Integer, LatticeOperators, Real, stacked_count
 from .mesh import KMesh, LineSpan
-from .occupations import FermiScan, FermiSums, Occupations, Weight, level_weights
+from .occupations import FermiScan, FermiSums, Occupations, Weight
 from .quantities import BandQuantity, Integral, Kernel, Sample, Term, antisymmetric, band_quantities
 from .separable import mesh_blocks
 from .symmetry import SymmetryGroup
@@ -196,12 +196,12 @@ class _SpanSums:
 
     def add(self, levels: _Levels, kpoints: Real, numbers: Integer, weight: Real) -> None:
         """Add some k points, (k, 3) reduced; numbers : (k,) of the sub-mesh of each k."""
-        count = self._task.split.count
+        count, watched = self._task.split.count, self._task.watched
         known: dict[float, Occupations] = {}
         for alike in self._kinds:
             temperature = alike.scan.temperature
             if temperature not in known:
-                known[temperature] = Occupations(levels.energy, alike.scan, numbers, count)
+                known[temperature] = Occupations(levels.energy, alike.scan, numbers, count, watched)
             alike.add(known[temperature], levels, kpoints, weight)
         if levels.electrons is not None:
             self._add_filled_electrons(levels.electrons, numbers, weight)
@@ -237,9 +237,9 @@ class _Alike:
 
     def __init__(self, task: Task, cold: bool, weight: Weight, terms: list[Term]) -> None:
         self.scan = replace(task.scan, temperature=0.0) if cold else task.scan
-        self.weight, self.terms, self._watched = weight, terms, task.watched
+        self.weight, self.terms = weight, terms
         self._groups = task.split.count
-        self.shares = np.zeros((len(terms), len(self._watched), 5))
+        self.shares = np.zeros((len(terms), len(task.watched), 5))
         self._sums: FermiSums | None = None
         self._rows: Real | None = None
         self._shapes: list[tuple[int, ...]] = []
@@ -253,7 +253,7 @@ class _Alike:
             self._rows, self._shapes = rows, [levels.values[term.kernel].shape[1:-1] for term in self.terms]
             self._sums = FermiSums(self.scan, self.weight, self._groups, edges[-1])
         self._sums.add(occupied, rows, weight)
-        watched = level_weights(levels.energy, self.scan, self._watched, self.weight)
+        watched = occupied.weights_at_watched(self.weight)
         contractions.add_sizes(watched, rows, edges, weight, kpoints, self.shares)
 
     def values(self) -> dict[Term, Real]:

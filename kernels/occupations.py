@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -110,12 +110,14 @@ class Occupations:
     energy : levels in eV, (k, band). A level costs only the Fermi energies at which it is partly occupied;
     where it is full its value is added once and accumulated, so hundreds of energies cost what one does.
     group, groups : of each k, (k,), and how many there are, which are summed apart; None for one sum of all
+    watched : indices of energies at which weights are asked for alone
     """
 
     energy: Real
     scan: FermiScan
     group: Integer | None = None
     groups: int = 1
+    watched: Integer = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def sum(self, values: Real, weight: Weight) -> Real:
         """Sum over levels of weight(eps - mu) * value; values (level, component) -> (component, mu).
@@ -127,6 +129,28 @@ class Occupations:
         sums.add(self, rows, np.ones(len(self.energy)))
         found = sums.found()
         return found[0] if self.group is None else found
+
+    def weights_at_watched(self, weight: Weight) -> Real:
+        """Weights at the watched energies, (k, band, energy).
+
+        At T = 0 those of the Fermi sea and the grand potential, 0 for what vanishes.
+        """
+        energies, thermal_energy = self.scan.energies[self.watched], self.scan.thermal_energy
+        occupation = self._occupied_at_watched
+        if weight is Weight.SEA:
+            return occupation
+        if thermal_energy == 0:
+            if weight is Weight.GRAND_POTENTIAL:
+                return np.minimum(self.energy[..., None] - energies, 0.0)
+            return np.zeros_like(occupation)
+        if weight is Weight.SURFACE:
+            return _weight_of(occupation, occupation, thermal_energy, weight)
+        return _weight_of(self.energy[..., None] - energies, occupation, thermal_energy, weight)
+
+    @cached_property
+    def _occupied_at_watched(self) -> Real:
+        thermal_energy, watched = self.scan.thermal_energy, self.scan.energies[self.watched]
+        return fermi_functions(self.energy, watched, thermal_energy, FULLY_OCCUPIED * thermal_energy)
 
     def weights_within(self, weight: Weight) -> Real:
         """Weights at the Fermi energies at which a level is partly occupied, (k, band, width)."""
@@ -243,24 +267,6 @@ class _Window:
 def band_weight(x: Real, thermal_energy: float, weight: Weight) -> Real:
     """Weight of a band at x = eps - mu (eV), k_B T = `thermal_energy` > 0 (eV). See `Weight`."""
     return _weight_of(x, expit(-x / thermal_energy), thermal_energy, weight)
-
-
-def level_weights(energy: Real, scan: FermiScan, chosen: Integer, weight: Weight) -> Real:
-    """Weights of levels, (k, band) eV, at some Fermi energies of a scan, (k, band, energy); see `Weight`.
-
-    At T = 0 those of the Fermi sea and the grand potential, 0 for what vanishes.
-    """
-    energies, thermal_energy = scan.energies[chosen], scan.thermal_energy
-    occupation = fermi_functions(energy, energies, thermal_energy, FULLY_OCCUPIED * thermal_energy)
-    if weight is Weight.SEA:
-        return occupation
-    if thermal_energy == 0:
-        if weight is Weight.GRAND_POTENTIAL:
-            return np.minimum(energy[..., None] - energies, 0.0)
-        return np.zeros_like(occupation)
-    if weight is Weight.SURFACE:
-        return _weight_of(occupation, occupation, thermal_energy, weight)
-    return _weight_of(energy[..., None] - energies, occupation, thermal_energy, weight)
 
 
 def _weight_of(x: Real, occupation: Real, thermal_energy: float, weight: Weight) -> Real:

@@ -128,6 +128,7 @@ def sum_between(numbers: Real, begin: int, end: int) -> float:
     total="out real v w",
     squares="out real v w",
     squared="real x",
+    sizes="out real f",
 )
 def add_sizes(
     occupation: Real,
@@ -139,6 +140,7 @@ def add_sizes(
     total: Real,
     squares: Real,
     squared: Real,
+    sizes: Real,
 ) -> None:
     """Sizes |sum over levels of occupation * row| of the columns between edges, of each k point.
 
@@ -164,10 +166,11 @@ def add_sizes(
             if changed:
                 for v in range(vectors):
                     store(squares, v, load(total, v) * load(total, v))
-            for part in range(len(edges) - 1):
-                size = np.sqrt(sum_between(squared, edges[part], edges[part + 1]))
-                shares[part, e, 0] += weight[k] * size
-                if size > shares[part, e, 1]:
-                    shares[part, e, 1] = size
+                for part in range(len(edges) - 1):
+                    sizes[part] = np.sqrt(sum_between(squared, edges[part], edges[part + 1]))
+            for part in range(len(sizes)):
+                shares[part, e, 0] += weight[k] * sizes[part]
+                if sizes[part] > shares[part, e, 1]:
+                    shares[part, e, 1] = sizes[part]
                     for a in range(3):
                         shares[part, e, 2 + a] = kpoints[k, a]
