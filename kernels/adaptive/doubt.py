@@ -8,7 +8,7 @@ much as the narrowest avoided crossing could hide is assumed: a curvature of 2 p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,10 @@ class Neighbours:
         linear = _MARGIN * change.sum(axis=2)
         bent = np.abs(np.diff(bend, axis=1))
         return cls(np.diff(energy, axis=1), linear + np.minimum(bent, _BENT * linear), bent)
+
+    def asked(self, points: Real) -> Neighbours:
+        """The same, 0 at points (k,) whose levels meet none and cross no threshold, as far as is asked."""
+        return replace(self, reach=self.reach * points[:, None])
 
     def repulsion(self, label: Integer) -> Real:
         """By how much levels that may meet differ from straight ones, which would cross, (k, band) eV.

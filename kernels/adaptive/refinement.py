@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import loops
 from ..lattice import Integer, LatticeOperators, Real
-from .samples import AdaptiveTask, Points, Samples, samples
+from .samples import AdaptiveTask, Points, Samples, samples, samples_of_families
 
 #: Parts of a scan of Fermi energies that errors are told apart for: bits of a number.
 PARTS = 60
@@ -120,8 +120,7 @@ class _Born:
     first: Integer
 
 
-def _children(task: AdaptiveTask, parents: Points, own: Samples) -> _Born:
-    """Own : what was found at the centres of the cells."""
+def _children(task: AdaptiveTask, parents: Points) -> _Born:
     cells = parents.cells
     born = task.box.children(cells)
     count, size, dimension = born.shape
@@ -131,10 +130,9 @@ def _children(task: AdaptiveTask, parents: Points, own: Samples) -> _Born:
     alike = (canonical[:, :, None] == canonical[:, None]).all(axis=3)
     parent, corner = np.nonzero(~np.tril(alike, -1).any(axis=2))
     offset = (born[0] - 2 * cells[0] - 0.5)[corner] / 2
-    expected = own.levels[parent] + np.einsum("kna,ka->kn", own.slopes[parent], offset)
     starts = np.searchsorted(parent, np.arange(count + 1))
     children = canonical[parent, corner]
-    points = Points(parents.level[parent] + 1, children, expected, own.slopes[parent] / 2)
+    points = Points(parents.level[parent] + 1, children, parent, offset)
     return _Born(points, alike[parent, corner].sum(axis=1) / size, starts)
 
 
@@ -156,6 +154,9 @@ def _groups(task: AdaptiveTask, own: Samples) -> Iterator[tuple[int, int]]:
 
 def _refined(operators: LatticeOperators, task: AdaptiveTask, points: Points, begin: bool) -> Refined:
     """Leaves from the first cells, or those that replace cells."""
+    families = _families(task, points, begin)
+    if families is not None:
+        return _at_once(operators, task, points, *families)
     own = samples(operators, task, points)
     make = _leaves if begin else _replaced
     parts = [
@@ -165,11 +166,34 @@ def _refined(operators: LatticeOperators, task: AdaptiveTask, points: Points, be
     return reduce(add_refined, parts).counting(len(points.cells))
 
 
+def _families(task: AdaptiveTask, points: Points, begin: bool) -> list[_Born] | None:
+    """Children and, where cells are replaced, theirs; None where all together are more than one block."""
+    size = 2**task.box.dimension
+    most = min(task.block_size, task.cells_held * (1 + size))
+    if len(points.cells) * (1 + size + (0 if begin else size**2)) > most:
+        return None
+    born = [_children(task, points)]
+    return born if begin else [*born, _children(task, born[0].points)]
+
+
+def _at_once(operators: LatticeOperators, task: AdaptiveTask, points: Points, *born: _Born) -> Refined:
+    """Leaves, from few cells: each block takes as many calls as one of many."""
+    generations = [points, *(each.points for each in born)]
+    own, fine, *finer = samples_of_families(operators, task, generations)
+    total = _summed(task, points, born[0], fine, own)
+    if finer:
+        total = add_refined(_taken_away(total), _summed(task, born[0].points, born[1], finer[0], fine))
+    return total.counting(sum(len(each.cells) for each in generations))
+
+
+def _taken_away(found: Refined) -> Refined:
+    return replace(found, sums=-found.sums, leaves=found.leaves.at(np.zeros(0, dtype=int)))
+
+
 def _replaced(operators: LatticeOperators, task: AdaptiveTask, points: Points, own: Samples) -> Refined:
-    born = _children(task, points, own)
-    fine = samples(operators, task, born.points)
-    found = _summed(task, points, born, fine, own)
-    total = replace(found, sums=-found.sums, leaves=found.leaves.at(np.zeros(0, dtype=int)))
+    born = _children(task, points)
+    fine = samples(operators, task, born.points, own)
+    total = _taken_away(_summed(task, points, born, fine, own))
     for start, stop in _groups(task, fine):
         part = _leaves(operators, task, born.points.span(start, stop), fine.span(start, stop))
         total = add_refined(total, part)
@@ -178,8 +202,8 @@ def _replaced(operators: LatticeOperators, task: AdaptiveTask, points: Points, o
 
 def _leaves(operators: LatticeOperators, task: AdaptiveTask, points: Points, own: Samples) -> Refined:
     """New leaves from their children."""
-    born = _children(task, points, own)
-    fine = samples(operators, task, born.points)
+    born = _children(task, points)
+    fine = samples(operators, task, born.points, own)
     return _summed(task, points, born, fine, own).counting(len(born.share))
 
 

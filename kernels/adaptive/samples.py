@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,19 +59,36 @@ class AdaptiveTask:
 class Points:
     """Centres of cells (n, d) of levels (n,).
 
-    expected : (n, band) energies there if bands were linear in the cell around, eV; None where nothing is
-        asked of what may be missed
-    expected_slopes : the same of what they change by along each axis of these cells, (n, band, d) eV
+    parent : (n,) numbers of the cells that these are children of, and offset : (n, d) from the centres of
+        those, in their edges; None where nothing is expected and nothing asked of what may be missed
     """
 
     level: Integer
     cells: Integer
-    expected: Real | None = None
-    expected_slopes: Real | None = None
+    parent: Integer | None = None
+    offset: Real | None = None
 
     def span(self, start: int, stop: int) -> Points:
         """Consecutive ones, with nothing expected of them."""
         return Points(self.level[start:stop], self.cells[start:stop])
+
+    def expected(self, levels: Real, slopes: Real) -> tuple[Real, Real]:
+        """Levels and slopes if bands were linear in the parents, whose levels and slopes these are."""
+        assert self.offset is not None
+        own = slopes[self.parent]
+        return levels[self.parent] + np.einsum("kna,ka->kn", own, self.offset), own / 2
+
+
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """What is expected at points: levels (k, band) and slopes (k, band, d).
+
+    asked : (k,) 1, or 0 where nothing is asked of what may be missed
+    """
+
+    levels: Real
+    slopes: Real
+    asked: Real
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,22 +140,51 @@ class Samples:
         )
 
 
-def samples(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> Samples:
-    """Values of points, and of those with an expectation what may be missed around them."""
-    k = task.box.points(points.level, points.cells)
-    scale = np.ldexp(1.0, -points.level)
-    slopes = any(term.needs_observable_slopes for term in task.channels.terms)
-    resolution = task.resolution.floored(operators)
+def samples(
+    operators: LatticeOperators, task: AdaptiveTask, points: Points, parents: Samples | None = None
+) -> Samples:
+    """Values of points; of those whose parents are known also what may be missed around them."""
     parts = []
     with np.errstate(all="ignore"):
-        for start in range(0, len(k), task.block_size):
+        expected = None if parents is None else points.expected(parents.levels, parents.slopes)
+        for start in range(0, len(points.cells), task.block_size):
             some = slice(start, start + task.block_size)
-            bands = solve_bands(bloch_operators(operators, k[some], slopes), resolution)
-            expected = None
-            if points.expected is not None and points.expected_slopes is not None:
-                expected = points.expected[some], points.expected_slopes[some]
-            parts.append(_sampled(bands, task, scale[some], expected))
+            bands, scale, slopes = _solved(operators, task, points.span(start, start + task.block_size))
+            own = None
+            if expected is not None:
+                own = _Expected(expected[0][some], expected[1][some], np.ones(len(scale)))
+            parts.append(_sampled(bands, task, scale, slopes, own))
     return Samples.joined(parts)
+
+
+def samples_of_families(
+    operators: LatticeOperators, task: AdaptiveTask, generations: Sequence[Points]
+) -> list[Samples]:
+    """The same of cells, their children, and so on, in one block."""
+    ends = np.cumsum([len(points.cells) for points in generations])
+    level, cells = (
+        np.concatenate([getattr(points, name) for points in generations]) for name in ("level", "cells")
+    )
+    with np.errstate(all="ignore"):
+        bands, scale, slopes = _solved(operators, task, Points(level, cells))
+        expected = _Expected(bands.energy.copy(), slopes.copy(), np.zeros(len(level)))
+        for before, start, points in zip([0, *ends], ends, generations[1:], strict=False):
+            own, parents = slice(start, start + len(points.cells)), slice(before, start)
+            expected.levels[own], expected.slopes[own] = points.expected(
+                bands.energy[parents], slopes[parents]
+            )
+            expected.asked[own] = 1.0
+        found = _sampled(bands, task, scale, slopes, expected)
+    return [found.span(start, stop) for start, stop in pairwise([0, *ends])]
+
+
+def _solved(operators: LatticeOperators, task: AdaptiveTask, points: Points) -> tuple[BlochBands, Real, Real]:
+    """Bands, edges of the cells in units of those of level 0, (k,), and what levels change by along them."""
+    k = task.box.points(points.level, points.cells)
+    needed = any(term.needs_observable_slopes for term in task.channels.terms)
+    bands = solve_bands(bloch_operators(operators, k, needed), task.resolution.floored(operators))
+    scale = np.ldexp(1.0, -points.level)
+    return bands, scale, level_slopes(bands, task.box.cell_edges, scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,13 +217,11 @@ class _Occupied:
 
 
 def _sampled(
-    bands: BlochBands, task: AdaptiveTask, scale: Real, expected: tuple[Real, Real] | None
+    bands: BlochBands, task: AdaptiveTask, scale: Real, slopes: Real, expected: _Expected | None
 ) -> Samples:
-    """Scale : edges of the cells in units of those of level 0, (k,)."""
-    slopes = level_slopes(bands, task.box.cell_edges, scale)
     parts = list(_of_bands(bands, task, slopes, scale, expected))
     if bands.electrons is not None:
-        parts += _of_filled(bands.electrons, task, scale, expected is not None)
+        parts += _of_filled(bands.electrons, task, scale, expected)
     touched = np.zeros((len(bands.energy), len(task.scan.energies)), dtype=np.uint8)
     for part in parts:
         for weights in part.changing:
@@ -196,15 +241,16 @@ def _entries(weights: Weights, points: int) -> tuple[Integer, Integer, Real]:
 
 
 def _of_bands(
-    bands: BlochBands, task: AdaptiveTask, slopes: Real, scale: Real, expected: tuple[Real, Real] | None
+    bands: BlochBands, task: AdaptiveTask, slopes: Real, scale: Real, expected: _Expected | None
 ) -> Iterator[_Occupied]:
     scan, terms = task.scan, task.channels.terms
     values = {kernel: kernel(bands) for kernel in dict.fromkeys(term.kernel for term in terms)}
     doubtful, meeting, repulsion = None, None, None
     bend, corner = np.zeros((2, bands.energy.size))
     if expected is not None:
-        bend, corner = bands.energy - expected[0], np.abs(slopes - expected[1]).sum(axis=2) / 4
-        neighbours = Neighbours.of(bands.energy, slopes, bend)
+        bend = bands.energy - expected.levels
+        corner = np.abs(slopes - expected.slopes).sum(axis=2) / 4
+        neighbours = Neighbours.of(bands.energy, slopes, bend).asked(expected.asked)
         bend, corner = bend.ravel(), np.maximum(corner.ravel(), np.abs(bend.ravel()))
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
@@ -239,13 +285,17 @@ def _is_repelled(term: Term) -> bool:
     return term.hidden is Hidden.NOTHING or term.weight is Weight.GRAND_POTENTIAL
 
 
-def _of_filled(electrons: BlochBands, task: AdaptiveTask, scale: Real, asked: bool) -> Iterator[_Occupied]:
+def _of_filled(
+    electrons: BlochBands, task: AdaptiveTask, scale: Real, expected: _Expected | None
+) -> Iterator[_Occupied]:
     """To half of a Bogoliubov sum belongs half of what electrons give with all bands filled (section 6)."""
     slopes = level_slopes(electrons, task.box.cell_edges, scale)
-    neighbours = Neighbours.of(electrons.energy, slopes, np.zeros_like(electrons.energy))
     terms = [term for term in task.channels.terms if term.filled_constant]
     values = {kernel: kernel(electrons) for kernel in dict.fromkeys(term.kernel for term in terms)}
-    doubtful = jumps(electrons, neighbours, tuple(values), np.inf) if asked else None
+    doubtful = None
+    if expected is not None:
+        neighbours = Neighbours.of(electrons.energy, slopes, np.zeros_like(electrons.energy))
+        doubtful = jumps(electrons, neighbours.asked(expected.asked), tuple(values), np.inf)
     number = electrons.energy.size
     filled = {Weight.SEA: np.ones_like(electrons.energy), Weight.GRAND_POTENTIAL: electrons.energy}
     for weight, mix in task.channels.filled_mixes.items():
