@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spinscreen.kernels import InputError, Integral, LatticeOperators, Sample, block_size, bytes_per_kpoint
+from spinscreen.kernels import InputError, Integral, LatticeOperators, Sample, block_size
 from spinscreen.kernels.adaptive import AdaptiveTask, Box, Cells, Leaves, channels_of, component_shapes
 from spinscreen.kernels.quantities import Kernel, Term
 from spinscreen.kernels.symmetry import SymmetryGroup
@@ -27,10 +27,6 @@ from .settings import Settings
 
 #: K points of a task at most, and seconds that it should take.
 _MOST_POINTS, _SECONDS = 2700, 2.0
-
-#: K points that are treated at a time, in those whose matrices the cache holds: levels and cells take more
-#: calls for each block than sums over a mesh do.
-_BLOCKS = 2
 
 #: Bytes of the values of the smallest cells that a task holds at a time, as those around them let expect.
 _ROW_BYTES = 32 * 2**20
@@ -159,8 +155,7 @@ def make_adaptive_plan(
         )
     occupations = _ARRAYS_PER_WEIGHT * len(channels.mixes) * len(settings.fermi_energy)
     levels = 8 * operators.size * (occupations + 3 * channels.count)
-    most_points = int(free / 4 // max(bytes_per_kpoint(operators), levels))
-    block = max(1, min(_BLOCKS * block_size(operators, free / 4), most_points))
+    block = max(1, min(block_size(operators, free / 4), int(free / 4 // levels)))
     least = tuple(q.absolute_tolerance(sample) / abs(q.unit.factor(sample)) for q in chosen)
     largest = channels.of_owner([_LARGEST_ERROR * bar for bar in least], np.inf)
     task = AdaptiveTask(box, settings.scan, settings.resolution, channels, largest, block, rows, held)
