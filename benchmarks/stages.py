@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spinscreen.kernels import mesh_blocks, solve_bands, sum_span
+from spinscreen.kernels.bands import BlochBands
 from spinscreen.kernels.occupations import Occupations, Weight
 from spinscreen.kernels.quantities import hall, surface
 from spinscreen.materials import WannierModel
@@ -65,11 +66,10 @@ def _one_round(work) -> dict[str, float]:  # type: ignore[no-untyped-def]
             break
         bands = timed("eigh", lambda bloch=bloch: solve_bands(bloch, work.task.resolution))
         steps: dict[str, Callable[[], object]] = {
-            "rotation to bands": lambda bands=bands: (bands.slopes_and_positions, bands.observable),
-            "velocity and position": lambda bands=bands: bands.velocity,
+            "rotation to bands": lambda bands=bands: _rotated(bands),
             "Berry and conserved curvature": lambda bands=bands: bands.curvature_traces,
             "spin current and T3": lambda bands=bands: hall.conventional_curvature(bands),
-            "T8 and T9": lambda bands=bands: surface.dipole_flow(bands),
+            "T8 and T9, velocities": lambda bands=bands: surface.dipole_flow(bands),
         }
         for name, step in steps.items():
             timed(name, step)
@@ -80,6 +80,11 @@ def _one_round(work) -> dict[str, float]:  # type: ignore[no-untyped-def]
             lambda occupations=occupations, rows=rows: occupations.sum(rows, Weight.SEA),
         )
     return spent
+
+
+def _rotated(bands: BlochBands) -> object:
+    """As the formulas take it: in lanes where these bands are."""
+    return (bands.slopes_and_positions, bands.observable) if bands.lanes is None else bands.lanes.rotated
 
 
 def whole_call(model: WannierModel) -> float:
