@@ -10,17 +10,44 @@ from spinscreen.kernels import InputError
 
 #: Distance (eV) to the next scanned energy within which the level counts as scanned: a step of 0.1 eV is fine
 #: enough, whatever its offset.
-_NEAR = 0.05
+NEAR = 0.05
+
+#: Distance (eV) up to which an energy is the level: levels are typed with few digits.
+_SAME = 1e-3
 
 #: Rounding of energies that were counted up in steps.
 _ROUNDING = 1e-9
 
 
 def place_of_level(energies: ArrayLike, level: float) -> int | None:
-    """Index of the scanned energy (eV) that stands for a level; None where none is within 0.05 eV of it."""
-    distances = np.abs(np.asarray(energies, dtype=float) - level)
+    """Index of the scanned energy (eV) that stands for a level: the nearest, where it is within 0.05 eV.
+
+    None where there is none, and where the level lies outside of the scan by more than 1 meV: the edge of a
+    scan says nothing of what is beyond it. One energy is no scan, and stands for a level 1 meV away at most.
+    """
+    scanned = np.asarray(energies, dtype=float)
+    distances = np.abs(scanned - level)
     nearest = int(distances.argmin())
-    return nearest if distances[nearest] <= _NEAR + _ROUNDING else None
+    beyond = max(scanned.min() - level, level - scanned.max())
+    stands = distances[nearest] <= NEAR + _ROUNDING and beyond <= _SAME + _ROUNDING
+    return nearest if stands else None
+
+
+def is_level(energy: float, level: float) -> bool:
+    """True where an energy (eV) is the level itself, up to 1 meV, not one beside it that stands for it."""
+    return abs(energy - level) <= _SAME + _ROUNDING
+
+
+def why_missing(energies: ArrayLike, level: float, called: str | None = None) -> str:
+    """Why no energy of a scan (eV) stands for a level, part of a sentence; called : instead of the level."""
+    called = f"the Fermi level, {level:g} eV" if called is None else called
+    scanned = np.asarray(energies, dtype=float)
+    if len(scanned) == 1:
+        return f"the one Fermi energy, {scanned[0]:g} eV, is not {called}"
+    scan = f"the {len(scanned)} Fermi energies from {scanned.min():g} to {scanned.max():g} eV"
+    if np.abs(scanned - level).min() <= NEAR + _ROUNDING:
+        return f"{scan} do not reach {called}"
+    return f"none of {scan} is within {NEAR:g} eV of {called}"
 
 
 #: Value of the attribute `relative_to` of energies that are counted from the Fermi level.

@@ -65,9 +65,30 @@ def test_a_scan_without_the_level_has_no_values_of_it(tree):
 def test_at_fermi_level_refuses_the_edge_of_a_scan():
     with pytest.warns(ScanWarning, match=r"of the Fermi level, 0 eV: values at the level will be missing"):
         dataset = compute(library.load("kane_mele"), 8, [0.5, 0.6], quantities=["carrier_density"])
-    with pytest.raises(InputError, match=r"from 0\.5 to 0\.6 eV has none within 0\.05 eV of 0 eV"):
+    with pytest.raises(InputError, match=r"none of the 2 .* from 0\.5 to 0\.6 eV is within 0\.05 eV of 0 eV"):
         dataset.spinscreen.at_fermi_level()
     assert float(dataset.spinscreen.at_fermi_level(0.56)["fermi_energy"]) == 0.6
+    with pytest.raises(InputError, match=r"the 2 .* from 0\.5 to 0\.6 eV do not reach 0\.49 eV"):
+        dataset.spinscreen.at_fermi_level(0.49)
+
+
+@pytest.mark.parametrize("start", ["0.04", "0.0386"])
+def test_a_scan_that_ends_just_before_the_level_does_not_contain_it(tmp_path, start):
+    """The edge, 2.4 meV above the level in a gap of 3.9 meV, stood for it: -0.097 where -0.978 is right."""
+    names = ("--quantities", "carrier_density", "--kmesh", "6", "--fermi-level", "0.0376")
+    scan = ("--fermi-energy", f"{start}:0.3:0.04", "--store", "r.zarr")
+    run = spinscreen("run", "silicene", *names, *scan, cwd=tmp_path)
+    row = screen(tmp_path / "r.zarr", columns=["carrier_density"]).iloc[0]
+    is_scanned = start == "0.0386"
+    assert ("do not reach the Fermi level, 0.0376 eV" in run.stderr) is not is_scanned
+    assert ("no table of values at the Fermi level, 0.0376 eV" in run.stdout) is not is_scanned
+    assert ("at the Fermi level, 0.0386 eV" in run.stdout) is is_scanned
+    assert np.isfinite(row["carrier_density"]) == is_scanned
+
+
+def test_one_energy_stands_for_a_level_that_it_is():
+    assert place_of_level([0.04], 0.0395) == 0
+    assert place_of_level([0.04], 0.0376) is None
 
 
 def test_one_energy_of_ones_own_is_no_scan_to_be_warned_about():

@@ -97,7 +97,9 @@ def test_values_at_another_level_are_those_of_the_scan(tmp_path):
     assert spinscreen(*words, *names, "--store", "r.zarr", cwd=tmp_path).returncode == 0
     store = Store.at(tmp_path / "r.zarr")
     shown = spinscreen("show", "r.zarr", "kane_mele", "--fermi-level", "0.76", cwd=tmp_path).stdout
-    assert "kane_mele at the Fermi level, 0.7500 eV" in shown
+    title = "kane_mele at 0.7500 eV, the scanned energy next to the Fermi level, 0.7600 eV"
+    # A title is as wide as its table.
+    assert title in " ".join(shown.split())
     expected = store.read("kane_mele")["density_of_states"].sel(fermi_energy=0.75)
     (row,) = (line for line in shown.splitlines() if "density_of_states" in line)
     # Three digits are printed where the mesh has an error of per cents.
@@ -128,9 +130,12 @@ def test_a_store_in_which_all_failed_says_so(tmp_path):
         (("show", "r.zarr", "../kane_mele"), "holds no result that is called '../kane_mele'"),
         (
             ("show", "r.zarr", "kane_mele", "--fermi-level", "1"),
-            "--fermi-level: expected an energy within",
+            "--fermi-level: expected an energy of the scan",
         ),
-        (("plot", "r.zarr", "kane_mele", "--fermi-level", "nan"), "of 1 from 0 to 0 eV, found nan eV"),
+        (
+            ("plot", "r.zarr", "kane_mele", "--fermi-level", "nan"),
+            "found nan eV: the one Fermi energy, 0 eV, is not",
+        ),
         (("show", "none.zarr", "kane_mele"), "none.zarr: no store found there"),
         (("status", "none.zarr"), "none.zarr: no store found there"),
         (("plot", "r.zarr", "kane_mele", "--component", "xq"), "--component: expected a name such as"),

@@ -15,7 +15,7 @@ from spinscreen.materials import WannierModel
 from spinscreen.materials.superconductors import pairing_amplitude
 from spinscreen.storage.analysis import natural_unit
 from spinscreen.storage.analysis.units import units_of_one
-from spinscreen.storage.fermi_level import place_of_level
+from spinscreen.storage.fermi_level import place_of_level, why_missing
 
 from .adaptive import Shortfall
 from .calculation import THRESHOLD_SHARE
@@ -149,9 +149,8 @@ def warn_of_scan(dataset: xr.Dataset) -> None:
     energies, level = dataset["fermi_energy"].values, dataset.attrs.get("fermi_level")
     if len(energies) > 1 and level is not None and place_of_level(energies, level) is None:
         warnings.warn(
-            f"{dataset.attrs['model_name']}: none of the {len(energies)} Fermi energies from "
-            f"{energies.min():g} to {energies.max():g} eV is within 0.05 eV of the Fermi level, {level:g} "
-            "eV: values at the level will be missing from tables and catalogs; include it in fermi_energy.",
+            f"{dataset.attrs['model_name']}: {why_missing(energies, level)}: values at the level will be "
+            "missing from tables and catalogs; include it in fermi_energy.",
             ScanWarning,
             stacklevel=4,
         )

@@ -14,7 +14,7 @@ from spinscreen.kernels import InputError, short
 from ..attributes import vectors_of
 from ..catalog import of_dimension, select
 from ..component import Component
-from ..fermi_level import RELATIVE, at_level, level_of, rounded
+from ..fermi_level import RELATIVE, at_level, level_of, rounded, why_missing
 from ..observables import Observables
 from ..schema import BANDS, CATALOG, INTEGRALS, MESH, kind_of
 from .components import largest_component
@@ -113,8 +113,8 @@ class IntegralsAccessor(SpinscreenAccessor):
     def at_fermi_level(self, energy: float | None = None) -> xr.Dataset:
         """The dataset at its Fermi level, or at `energy` (eV): at the scanned energy that is nearest.
 
-        Raises InputError where no energy is given and the Fermi level is unknown, and where no scanned energy
-        is within 0.05 eV.
+        Raises InputError where no energy is given and the Fermi level is unknown, where no scanned energy is
+        within 0.05 eV, and where the level is more than 1 meV outside of the scan.
         """
         level = energy if energy is not None else level_of(self._dataset)
         if level is None:
@@ -124,11 +124,9 @@ class IntegralsAccessor(SpinscreenAccessor):
         except (TypeError, ValueError):
             raise InputError(f"at_fermi_level: expected an energy in eV, found {short(level)}.") from None
         if found is None:
-            scanned = self._dataset["fermi_energy"].values
+            told = why_missing(self._dataset["fermi_energy"].values, float(level), f"{float(level):g} eV")
             raise InputError(
-                f"at_fermi_level: the scan of {len(scanned)} energies from {scanned.min():g} to "
-                f"{scanned.max():g} eV has none within 0.05 eV of {float(level):g} eV; compute with "
-                "fermi_energy= that contains it, or with none."
+                f"at_fermi_level: {told}; compute with fermi_energy= that contains it, or with none."
             )
         return found
 

@@ -13,7 +13,7 @@ from spinscreen.kernels import QUANTITIES
 from ..analysis.units import units_of_one
 from ..attributes import texts_of, vectors_of
 from ..component import AXIS_DIMS, Component
-from ..fermi_level import at_level
+from ..fermi_level import at_level, is_level
 from ..results.rows import make_row, quality_of
 from ..schema import error_name, is_error
 from .plain import plain, units_by_column
@@ -124,7 +124,7 @@ def material_record(dataset: xr.Dataset, material_id: str) -> MaterialRecord:
             "symbols": list(texts_of(attributes.get("atom_symbols"))),
             "positions": vectors_of(attributes.get("atom_positions", [])).tolist(),
         },
-        "notes": list(_notes(dataset, here is not None)),
+        "notes": list(_notes(dataset, here)),
         "warnings": [],
         "provenance": {
             "spinscreen_version": str(attributes.get("spinscreen_version", "")),
@@ -157,14 +157,18 @@ def _truth(value: Any) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _notes(dataset: xr.Dataset, has_values: bool) -> Iterator[str]:
+def _notes(dataset: xr.Dataset, here: xr.Dataset | None) -> Iterator[str]:
     attributes = dataset.attrs
     yield from texts_of(attributes.get("model_notes"))
     if "mesh_note" in attributes:
         yield str(attributes["mesh_note"])
     if left_out := texts_of(attributes.get("left_out_at_zero_temperature")):
         yield f"left out at T = 0 on a plain mesh, as all of a Fermi surface: {', '.join(left_out)}"
-    if not has_values:
+    level = attributes.get("fermi_level")
+    if here is not None and level is not None and not is_level(float(here["fermi_energy"]), float(level)):
+        energy = float(here["fermi_energy"])
+        yield f"values at {energy:g} eV, the scanned energy next to the Fermi level, {float(level):g} eV"
+    if here is None:
         energies = dataset["fermi_energy"].values
         yield (
             f"no values at the Fermi level: {len(energies)} energies from {energies.min():g} to "

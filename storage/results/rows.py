@@ -26,8 +26,9 @@ from .column_names import column_names
 from .packed_columns import ColumnNames, PackedColumns
 from .units import SENSITIVITIES, TENSORS, rounding_of
 
-#: Raised when columns change: rows that were stored with another number are made anew from the arrays.
-ROW_VERSION = 6
+#: Raised when columns, or what they say, change: rows that were stored with another number are made anew from
+#: the arrays.
+ROW_VERSION = 7
 
 #: Common grid of energies relative to each Fermi level, eV; also the window of the `_max` columns.
 RELATIVE_ENERGY = np.linspace(-1, 1, 201)

@@ -21,6 +21,7 @@ from spinscreen.storage import (
 )
 from spinscreen.storage.attributes import texts_of
 from spinscreen.storage.component import AXIS_DIMS
+from spinscreen.storage.fermi_level import NEAR, is_level, why_missing
 from spinscreen.storage.results.units import SHOWN_AS_ZERO
 
 from .numbers import with_error
@@ -149,13 +150,15 @@ def _shown(numbers: tuple[np.ndarray, np.ndarray | None], place: tuple[int, ...]
 
 
 def _level_of(here: xr.Dataset) -> str:
-    """The energy of a table, and that it stands for the Fermi level where it does."""
+    """The energy of a table, and whether it is the Fermi level or one beside it."""
     energy, level = float(here["fermi_energy"]), here.attrs.get("fermi_level")
     if level is None:
         return f"{energy:.4f} eV"
-    if place_of_level([energy], float(level)) is None:
+    if is_level(energy, float(level)):
+        return f"the Fermi level, {energy:.4f} eV"
+    if abs(energy - float(level)) > NEAR:
         return f"{energy:.4f} eV (Fermi level {float(level):.4f} eV)"
-    return f"the Fermi level, {energy:.4f} eV"
+    return f"{energy:.4f} eV, the scanned energy next to the Fermi level, {float(level):.4f} eV"
 
 
 def shown_energy(dataset: xr.Dataset, options: str = "--fermi-level or --electrons") -> xr.Dataset | str:
@@ -169,13 +172,14 @@ def shown_energy(dataset: xr.Dataset, options: str = "--fermi-level or --electro
     energies = dataset["fermi_energy"].values
     if len(energies) == 1:
         return dataset.isel(fermi_energy=0)
-    scan = f"{len(energies)} energies from {energies.min():g} to {energies.max():g} eV"
     level = dataset.attrs.get("fermi_level")
     if level is None:
+        scan = f"{len(energies)} energies from {energies.min():g} to {energies.max():g} eV"
         return (
             f"no table of values at the Fermi level, which is unknown ({scan} were computed); give {options}"
         )
-    return f"no table of values at the Fermi level, {float(level):g} eV: {scan} were computed"
+    told = why_missing(energies, float(level), "it")
+    return f"no table of values at the Fermi level, {float(level):g} eV: {told}"
 
 
 def result_table(here: xr.Dataset, sample: Sample) -> Table:

@@ -23,6 +23,7 @@ from spinscreen.storage import (
     save_figure,
 )
 from spinscreen.storage.attributes import texts_of, vectors_of
+from spinscreen.storage.fermi_level import why_missing
 from spinscreen.storage.results.rows import quality_of
 
 from ..text import names_of_text, window_of_text
@@ -132,11 +133,8 @@ def _levelled(dataset: xr.Dataset, level: float | None) -> xr.Dataset:
             "--fermi-level: has no effect on a result without integrals, expected one with some."
         )
     if at_level(dataset, level) is None:
-        scanned = dataset["fermi_energy"].values
-        raise InputError(
-            f"--fermi-level: expected an energy within 0.05 eV of a scanned one, of {len(scanned)} from "
-            f"{scanned.min():g} to {scanned.max():g} eV, found {level:g} eV."
-        )
+        told = why_missing(dataset["fermi_energy"].values, level, "it")
+        raise InputError(f"--fermi-level: expected an energy of the scan, found {level:g} eV: {told}.")
     return dataset.assign_attrs(fermi_level=level)
 
 

@@ -115,16 +115,18 @@ class MaterialView {
     if (at === null || at === undefined) {
       section.append(make("p", {}, this.found.level === null
         ? "The Fermi level of this result is unknown, so there are no values at it."
-        : "The scan has no energy within 0.05 eV of the Fermi level, so there are no values at it."));
+        : "The scan does not contain the Fermi level, or has no energy within 0.05 eV of it, so there are no values at it."));
       return section;
     }
+    const { level } = this.found;
+    const beside = level === null || Math.abs(at - level) <= 1.001e-3 ? "" : `, not the Fermi level itself, ${level.toFixed(4)} eV`;
     const select = make("select", { id: "tensor" }, tensors.map((tensor) => option(tensor.name, tensor.title)));
     const place = make("div", {});
     const fill = () => place.replaceChildren(...tensorTables(tensors.find((t) => t.name === select.value), this.source.data.quantities));
     select.addEventListener("change", fill);
     fill();
     section.append(make("div", { class: "filters" }, field("Quantity", select),
-      make("span", { class: "hint" }, `energy ${at.toFixed(4)} eV`)), place);
+      make("span", { class: "hint" }, `energy ${at.toFixed(4)} eV${beside}`)), place);
     return section;
   }
 }
