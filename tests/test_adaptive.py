@@ -277,11 +277,14 @@ def test_a_change_counts_as_far_as_bars_have_not_shrunk_since():
     values = np.array([1.0, 1.0, 0.5])[:, None, None] * np.ones(shape)
     history = History(values, np.full((1, *shape), 0.3), np.array([90, 80, 50]))
     for bar, expected in ((0.3, 0.5), (0.1, 0.25), (0.04, 0.1)):
-        found = history.change(np.ones(shape), np.full(shape, bar), 100, surface)
+        found = history.change(np.ones(shape), np.full(shape, bar), 100, surface, 2)
         # Half as much again as bars tell; of what states at the Fermi energy do not decide the last rounds.
         assert found[:, 0] == pytest.approx([expected, 0.0])
+        # In 1D errors of few cells do not average: all counts.
+        found = history.change(np.ones(shape), np.full(shape, bar), 100, surface, 1)
+        assert found[:, 0].tolist() == [0.5, 0.0]
     # Without as many points the value itself is its bar.
-    assert history.change(np.ones(shape), np.full(shape, 0.1), 99, surface)[:, 0].tolist() == [1.0, 0.0]
+    assert history.change(np.ones(shape), np.full(shape, 0.1), 99, surface, 2)[:, 0].tolist() == [1.0, 0.0]
 
 
 def test_a_tolerance_and_a_mesh_are_two_things():

@@ -25,8 +25,9 @@ _ROUNDS = 2
 #: Ratio of the points of marks.
 _APART = 1.2
 
-#: How much more than their bars values may still be off by: bars of few cells shrink by accident too.
-_SLOWER = 1.5
+#: How much more than their bars values may still be off by, in 1, 2 and 3 dimensions: bars of few cells
+#: shrink by accident too, and in 1D a Fermi surface is a few cells.
+_SLOWER = {1: np.inf, 2: 1.5, 3: 1.5}
 
 #: A value whose bar is a larger share of it has not settled.
 _SETTLED = 0.05
@@ -72,7 +73,9 @@ class History:
         values = np.concatenate([own, self.values[rounds], marks[first:]])
         return History(values, bars[first:], np.concatenate([[points], self.points[rounds], counts[first:]]))
 
-    def change(self, value: Real, of_cells: Real, points: int, of_surface: NDArray[np.bool_]) -> Real:
+    def change(
+        self, value: Real, of_cells: Real, points: int, of_surface: NDArray[np.bool_], dimension: int
+    ) -> Real:
         """The largest since the two rounds before, and of a Fermi surface what is left of those since half of
         the points: as bars have shrunk meanwhile, so has what was wrong with the value.
 
@@ -85,8 +88,9 @@ class History:
         left = found.copy()
         for mark in range(half[-1], len(self.bars)):
             changed = np.abs(value - self.values[_ROUNDS + mark])
-            shrunk = _SLOWER * of_cells / np.maximum(self.bars[mark], np.finfo(float).tiny)
-            left = np.maximum(left, changed * np.minimum(1.0, shrunk))
+            least = self.bars[mark] / _SLOWER[dimension]
+            shrunk = np.divide(of_cells, least, out=np.ones_like(least), where=of_cells < least)
+            left = np.maximum(left, changed * shrunk)
         return np.where(of_surface[:, None], left, found)
 
 
@@ -115,7 +119,8 @@ class Estimate:
         value = fine + change / 3
         apart = copies * (np.maximum(squares, 0) + np.maximum(doubts, 0))
         own = np.sqrt(apart + (change / 3) ** 2 + (_MEAN_BEND * bias) ** 2)
-        changed = history.change(value, own, state.points, channels.of_surface)
+        dimension = state.leaves.coordinates.shape[1]
+        changed = history.change(value, own, state.points, channels.of_surface, dimension)
         return cls(value, np.maximum(own, changed), own, size)
 
 
