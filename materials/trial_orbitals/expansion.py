@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -100,19 +101,29 @@ def _atom_at(point: NDArray[np.float64], atoms: Sequence[Atom], lattice: NDArray
 
 
 def _axes(line: Projection, name: str) -> NDArray[np.float64]:
-    """Rows x, y, z of the functions' own axes; a skew x axis is turned as Wannier90 turns it."""
-    z = np.array(line.z_axis) / np.linalg.norm(line.z_axis)
-    x = np.array(line.x_axis) / np.linalg.norm(line.x_axis)
+    """Rows x, y, z of the functions' own axes; a skew x axis is turned as Wannier90 turns it. Read-only."""
+    is_round = name in ("s", "pz", "dz2", "fz3")
+    return _right_angled(tuple(line.z_axis), tuple(line.x_axis), is_round, line.text)
+
+
+@lru_cache(maxsize=256)
+def _right_angled(
+    z_axis: tuple[float, ...], x_axis: tuple[float, ...], is_round: bool, text: str
+) -> NDArray[np.float64]:
+    z = np.array(z_axis) / np.linalg.norm(z_axis)
+    x = np.array(x_axis) / np.linalg.norm(x_axis)
     cosine = float(z @ x)
     # Of what is round about its z axis any x axis will do.
-    if abs(cosine) > 1e-6 and name in ("s", "pz", "dz2", "fz3"):
+    if abs(cosine) > 1e-6 and is_round:
         x = np.eye(3)[int(np.abs(z).argmin())]
         cosine = float(z @ x)
     elif abs(cosine) > _NOT_ORTHOGONAL:
         raise InputError(
-            f"orbital: projection {quoted(line.text)}: its z and x axes are not orthogonal (cosine "
+            f"orbital: projection {quoted(text)}: its z and x axes are not orthogonal (cosine "
             f"{cosine:.3g}), Wannier90 refuses them as well."
         )
     x = x - cosine * z
     x /= np.linalg.norm(x)
-    return np.array([x, np.cross(z, x), z])
+    axes = np.array([x, np.cross(z, x), z])
+    axes.flags.writeable = False
+    return axes

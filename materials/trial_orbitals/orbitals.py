@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,13 @@ _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 #: angstrom: orbitals that are closer have one site.
 SAME_SITE = 1e-3
+
+
+@lru_cache(maxsize=64)
+def _are_axes(content: bytes) -> bool:
+    """Whether nine numbers are right-handed orthonormal axes as rows; all orbitals of a model ask for few."""
+    axes = np.frombuffer(content).reshape(3, 3)
+    return bool(np.abs(axes @ axes.T - np.eye(3)).max() < 1e-6 and np.linalg.det(axes) > 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +67,7 @@ class TrialOrbital:
             "position": np.isfinite(self.position).all(),
             "coefficients": self._local.shape == (len(HARMONICS),)
             and abs(np.linalg.norm(self._local) - 1) < 1e-6,
-            "axes": self.axes.shape == (3, 3)
-            and np.abs(self.axes @ self.axes.T - np.eye(3)).max() < 1e-6
-            and np.linalg.det(self.axes) > 0,
+            "axes": self.axes.shape == (3, 3) and _are_axes(self.axes.tobytes()),
             "spin": self.spin in (1, -1, None),
             "spin_axis": np.isfinite(self.spin_axis).all() and any(self.spin_axis),
         }

@@ -26,8 +26,8 @@ _LINES = 5000
 
 _DECIMAL = re.compile(rb"[-+]?(\d{0,20})\.(\d{0,40})([ed][-+]?\d{1,4})?", re.IGNORECASE)
 
-#: A number with an exponent and digits other than zero before the point.
-_LEADING = re.compile(rb"[1-9]\d*\.\d*[ed]", re.IGNORECASE)
+#: Digits before a point that are not all zero.
+_WHOLE_PART = re.compile(rb"(?<![\d.])0*[1-9]\d*\.")
 
 #: Turns all digits into one.
 _ALIKE = bytes.maketrans(b"123456789", b"000000000")
@@ -73,11 +73,10 @@ def _digits(path: Path) -> _Digits:
     """By the longest numbers among the first elements of a file."""
     absolute, relative = [], []
     text = next(iter(pieces(path)), b"")
-    # Numbers that are written alike have digits alike, unless digits before the point count as well.
     lines = text.splitlines()[:_LINES]
-    if _LEADING.search(text) is None:
-        lines = list(dict.fromkeys(line.translate(_ALIKE) for line in lines))
-    for line in lines:
+    # Lines are written alike where digits stand in the same places and whole parts vanish in the same places.
+    written = _WHOLE_PART.sub(b"x.", b"\n".join(lines)).translate(_ALIKE).split(b"\n")
+    for line in dict(zip(written, lines, strict=True)).values():
         words = line.split()
         decimals = [match for word in words if (match := _DECIMAL.fullmatch(word))]
         # m and n, of a _hr.dat or a _r.dat behind R; then one complex number or three.
