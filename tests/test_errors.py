@@ -181,7 +181,11 @@ def test_the_point_that_carries_silicene_is_named():
         (0.5, 0.0, "0.5"),
         (2.0, 2e-17, "2"),
         (1.23456789, None, "1.23457"),
-        (1.23456789, float("nan"), "1.23457±?"),
+        (1.23456789, float("nan"), "1.23±?"),
+        (-52.3101, float("nan"), "-52.3±?"),
+        (1536.2345, float("inf"), "1540±?"),
+        (1.2345e-5, float("nan"), "1.23e-05±?"),
+        (0.0, float("nan"), "0±?"),
         (float("nan"), 0.1, "nan"),
         (1e9, 2e3, "(1.0000000±0.0000020)e+09"),
     ],
@@ -259,7 +263,7 @@ def test_rows_are_kept_by_quality_and_counted_if_not(store):
 
 def test_the_command_line_shows_values_with_errors_and_says_what_it_left_out(store):
     shown = spinscreen("screen", str(store), "--quality", "converged,unknown").stdout
-    assert "1 left out for their quality: 1 unconverged" in shown
+    assert "1 left out for its quality: 1 unconverged" in shown
     assert "±" in shown
     assert "±?" in shown
     assert "conserved_xy_z_error" not in shown

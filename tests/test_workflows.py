@@ -249,7 +249,7 @@ def test_a_failing_worker_task_raises_its_own_error(client, monkeypatch):
     from dataclasses import replace
 
     # It looks at a few k points here, before any task is sent.
-    monkeypatch.setattr("spinscreen.workflows.computing.warn_of_levels", lambda *arguments: None)
+    monkeypatch.setattr("spinscreen.workflows.computing.warn_of_levels", lambda *arguments: [])
 
     model = library.load("MoS2")
     broken = replace(model.operators, cell=np.zeros((2, 2)))

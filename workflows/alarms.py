@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,22 +20,23 @@ from .adaptive import Shortfall
 from .calculation import THRESHOLD_SHARE
 from .premise import CONSERVED, RATE
 from .settings import Settings
+from .telling import say, say_of
 
 
 class ThresholdWarning(UserWarning):
     """The degeneracy threshold joins electrons and holes of a superconductor."""
 
 
-def warn_of_threshold(model: WannierModel, settings: Settings) -> None:
-    """Where the threshold is larger than a tenth of the pairing."""
+def warn_of_threshold(model: WannierModel, settings: Settings) -> list[str]:
+    """Where the threshold is larger than a tenth of the pairing; what was said."""
     amplitude = pairing_amplitude(model) if model.is_bogoliubov else 0.0
-    if amplitude > 0 and settings.degeneracy_threshold > THRESHOLD_SHARE * amplitude:
-        warnings.warn(
-            f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
-            f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it.",
-            ThresholdWarning,
-            stacklevel=3,
-        )
+    if not amplitude > 0 or settings.degeneracy_threshold <= THRESHOLD_SHARE * amplitude:
+        return []
+    told = (
+        f"{model.name}: degeneracy_threshold {settings.degeneracy_threshold:g} eV joins levels on both "
+        f"sides of the gap, expected at most a tenth of the pairing, {amplitude:g} eV; lower it."
+    )
+    return [say(told, ThresholdWarning, 3)]
 
 
 class NetTorqueWarning(UserWarning):
@@ -51,12 +51,13 @@ def warn_of_torque(dataset: xr.Dataset, torque: NDArray[np.bool_] | None) -> Non
     for variable in (*CONSERVED, RATE):
         if variable in dataset:
             dataset[variable].attrs["net_torque"] = names
-    warnings.warn(
+    say_of(
+        dataset,
         f"{dataset.attrs['model_name']}: a field exerts a net torque on {', '.join(names)} at some Fermi "
         f"energy ({RATE}, T16), so no conserved current of it exists there; T6, T14 and what is built on "
         "them are formulas without their premise.",
         NetTorqueWarning,
-        stacklevel=3,
+        3,
     )
 
 
@@ -76,11 +77,12 @@ def warn_of_equilibrium(dataset: xr.Dataset) -> None:
     rest = float(abs(current.sum("part")).max())
     scale = float(abs(current).max())
     if rest > _EQUILIBRIUM_TOLERANCE * scale and rest > 1e-6:
-        warnings.warn(
+        say_of(
+            dataset,
             f"{dataset.attrs['model_name']}: the uniform equilibrium current (T12) is {rest:.3g} where its "
             f"parts are up to {scale:.3g} and cancel on a dense mesh; refine kmesh or raise temperature.",
             EquilibriumCurrentWarning,
-            stacklevel=3,
+            3,
         )
 
 
@@ -106,11 +108,12 @@ def warn_of_points(dataset: xr.Dataset, dominances: Mapping[str, Dominance]) -> 
         cure = "give a larger budget" if adaptive else "use a denser kmesh, or tolerance instead of kmesh"
         if found.finest:
             cure = "cells do not get smaller: give a higher temperature or a larger degeneracy_threshold"
-        warnings.warn(
+        say_of(
+            dataset,
             f"{dataset.attrs['model_name']}: {what}, {place}, carries {found.share:.0%} of {name}, expected "
             f"less than {MOST_OF_ONE_POINT:.0%} where the integrand is resolved; {cure}.",
             DominantPointWarning,
-            stacklevel=4,
+            4,
         )
 
 
@@ -132,11 +135,12 @@ def warn_of_reach(dataset: xr.Dataset, model: WannierModel, kmesh: Sequence[int]
         if "converged" in attributes:
             attributes["converged"] = False
     found, wanted = ("x".join(map(str, mesh)) for mesh in (kmesh, needed))
-    warnings.warn(
+    say_of(
+        dataset,
         f"{model.name}: kmesh {found} is too coarse for matrix elements that reach {reach.max()} cells far, "
         f"which no error bar tells; expected at least {wanted}, or tolerance instead of kmesh.",
         CoarseMeshWarning,
-        stacklevel=4,
+        4,
     )
 
 
@@ -148,11 +152,12 @@ def warn_of_scan(dataset: xr.Dataset) -> None:
     """Where several energies were asked for, none of which is the Fermi level."""
     energies, level = dataset["fermi_energy"].values, dataset.attrs.get("fermi_level")
     if len(energies) > 1 and level is not None and place_of_level(energies, level) is None:
-        warnings.warn(
+        say_of(
+            dataset,
             f"{dataset.attrs['model_name']}: {why_missing(energies, level)}: values at the level will be "
             "missing from tables and catalogs; include it in fermi_energy.",
             ScanWarning,
-            stacklevel=4,
+            4,
         )
 
 
@@ -180,16 +185,19 @@ def warn_of_tolerance(dataset: xr.Dataset, shortfalls: Sequence[Shortfall]) -> N
     factor, shown = natural_unit(units_of_one(values.isel(place)))
     unit = "" if shown == "1" else f" {shown}"
     places = f", its largest errors being at k = {points}" if points else ""
+    evaluations, budget = dataset.attrs["evaluations"], dataset.attrs["budget"]
+    start = f" of the start mesh, which is always taken (budget {budget:,})" if evaluations > budget else ""
     cure = (
         "the cells there are as small as they get: give a larger tolerance"
         if worst.finest
         else "give a larger budget or tolerance"
     )
-    warnings.warn(
+    say_of(
+        dataset,
         f"{dataset.attrs['model_name']}: the error of {worst.name}{where} at {worst.energy:.4f} eV is "
         f"{factor * worst.bar:.3g}{unit}, expected at most {factor * worst.goal:.3g}, after "
-        f"{dataset.attrs['evaluations']:,} k points{places}{more}; {cure}, or a "
+        f"{evaluations:,} k points{start}{places}{more}; {cure}, or a "
         "higher temperature.",
         ToleranceWarning,
-        stacklevel=4,
+        4,
     )

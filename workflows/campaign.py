@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import xarray as xr
 from pydantic import BaseModel, SkipValidation, ValidationError
 
 from spinscreen.kernels import InputError, KMesh, SpinscreenError
@@ -27,6 +28,7 @@ from .publication import Work
 from .setting_names import modern_names
 from .settings import complete_kmesh
 from .streaming import band_stream, stream_bands
+from .telling import warnings_of
 from .validation import validation_sentence
 
 #: Settings that say how a result is reached; what it is does not depend on them.
@@ -107,6 +109,8 @@ class Outcome:
     status : "computed", "present" or "failed", the last with its error; seconds : that a worker spent on it
     material_id : name of its result in the store, None where that was not looked at
     called : what its result is called, where that is an id that the material had before
+    converged : whether the errors of what was computed are within the tolerance, None where nobody looked
+    warnings : sentences that the computed result has been given
     """
 
     id: str
@@ -115,6 +119,8 @@ class Outcome:
     seconds: float = 0.0
     material_id: str | None = None
     called: str | None = None
+    converged: bool | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class _LargeError(Exception):
@@ -159,31 +165,37 @@ def _told(problem: Exception) -> str:
 def _try_material(campaign: Campaign, source: Source, store: Store, record: str, alone: bool) -> Outcome:
     """Raises _LargeError for a large one that is not alone."""
     with warnings.catch_warnings():
-        # Assumptions are in the notes of the result.
+        # Assumptions are in the notes of the result, what was warned about is in its attribute `warnings`.
         warnings.simplefilter("ignore", UserWarning)
         # Before it is read: what changes meanwhile is another material.
         stamp = campaign.stamp(source) or ""
         model = source.load()
         work = Work.of(source, model, campaign, campaign=record, source_stamp=stamp).as_called_before(store)
-        computed = _integrate(campaign, work, store, alone)
+        dataset = _integrate(campaign, work, store, alone)
+        computed = dataset is not None
         if campaign.band_kmesh is not None:
             computed |= _stream(campaign, work.model, campaign.band_kmesh, store)
-    status = "computed" if computed else "present"
     called = None if work.model.name == model.name else work.model.name
-    return Outcome(source.id, status, material_id=work.material_id, called=called)
+    outcome = Outcome(
+        source.id, "computed" if computed else "present", material_id=work.material_id, called=called
+    )
+    if dataset is None:
+        return outcome
+    verdict = dataset.attrs.get("converged")
+    converged = None if verdict is None else bool(verdict)
+    return replace(outcome, converged=converged, warnings=warnings_of(dataset))
 
 
-def _integrate(campaign: Campaign, work: Work, store: Store, alone: bool) -> bool:
-    """Compute and publish the Brillouin-zone integrals; False where they are there already."""
+def _integrate(campaign: Campaign, work: Work, store: Store, alone: bool) -> xr.Dataset | None:
+    """Compute and publish the Brillouin-zone integrals; None where they are there already."""
     if work.is_published(store):
-        return False
+        return None
     large = work.seconds > campaign.spread_after
     if large and not alone:
         raise _LargeError
     light = _LIGHT * work.model.operators.nbytes < budget_bytes(campaign.memory_budget)
     with engine_of_task(large, light) as engine:
-        work.result(engine, store, keeps_sums=large)
-    return True
+        return work.result(engine, store, keeps_sums=large)
 
 
 def _stream(campaign: Campaign, model: WannierModel, kmesh: int | tuple[int, ...], store: Store) -> bool:

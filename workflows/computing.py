@@ -52,6 +52,7 @@ from .premise import RATE, forbidden_by_crystal, note_unchecked_torque
 from .setting_names import positional
 from .settings import Settings, left_out_at_zero
 from .shapes import add_shapes, mesh_note
+from .telling import note_warnings
 
 
 def silent(kpoints: int) -> None:
@@ -131,11 +132,11 @@ def compute_settings(
     checkpoints : where partial sums are kept and found again, worth it for a job of minutes
     """
     started = time.perf_counter()
-    warn_of_threshold(model, settings)
-    warn_of_levels(model, settings.degeneracy_threshold)
+    told = [*warn_of_threshold(model, settings), *warn_of_levels(model, settings.degeneracy_threshold)]
     sample = sample_of(model, settings.temperature)
     request = _Request(model, settings, sample, engine_of(client), memory_budget, progress, checkpoints)
     dataset = _adaptively(request) if settings.is_adaptive else _on_mesh(request)
+    note_warnings(dataset, told)
     dataset.attrs["elapsed_seconds"] = time.perf_counter() - started
     if settings.components is None:
         add_shapes(dataset, model, settings.integrals, sample)
@@ -143,7 +144,6 @@ def compute_settings(
         # Of some components nobody knows how far a tensor breaks a symmetry.
         dataset = settings.components.select(dataset)
         dataset.attrs["symmetry_operations"] = model.symmetry_group.order
-    make_portable(dataset)
     energies = settings.fermi_energy
     level = dataset.attrs.get("fermi_level", energies[0] if len(energies) == 1 else None)
     if level is not None and np.isfinite(width := band_gap(model, float(level))):
@@ -151,6 +151,7 @@ def compute_settings(
     tell_narrow_gap(dataset, model, settings)
     warn_of_equilibrium(dataset)
     warn_of_scan(dataset)
+    make_portable(dataset)
     return dataset
 
 

@@ -70,6 +70,16 @@ class CampaignReport:
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
     @property
+    def unconverged(self) -> tuple[Outcome, ...]:
+        """Materials that were computed, whose errors are not within the tolerance."""
+        return tuple(outcome for outcome in self.outcomes if outcome.converged is False)
+
+    @property
+    def warned(self) -> tuple[Outcome, ...]:
+        """Materials that were computed and of which something is to be known."""
+        return tuple(outcome for outcome in self.outcomes if outcome.warnings)
+
+    @property
     def shared(self) -> tuple[tuple[str, ...], ...]:
         """Ids of sources with equal models and settings, which share one result: first whose name it has."""
         found: dict[str, list[str]] = {}
@@ -309,6 +319,10 @@ def _noted(name: str) -> Iterator[None]:
 
 def _log(outcome: Outcome) -> None:
     if outcome.error is None:
-        log.info("%s: %s in %.1f s", outcome.id, outcome.status, outcome.seconds)
+        verdict = {True: ", converged", False: ", unconverged", None: ""}[outcome.converged]
+        log.info("%s: %s in %.1f s%s", outcome.id, outcome.status, outcome.seconds, verdict)
+        for told in outcome.warnings:
+            # Not above what it is logged with: in Python nobody asked for a line of each material.
+            log.info("%s: warning: %s", outcome.id, told)
     else:
         log.warning("%s: %s: %s", outcome.id, outcome.status, outcome.error)

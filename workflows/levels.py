@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,8 @@ from numpy.typing import NDArray
 
 from spinscreen.kernels import KMesh, band_energies
 from spinscreen.materials import WannierModel, structure_of
+
+from .telling import say
 
 #: Points along an axis on which levels are looked at, off the planes on which symmetry joins them.
 _POINTS = {1: 24, 2: 8, 3: 4}
@@ -58,33 +59,36 @@ def chains_of(energy: NDArray[np.float64], threshold: float) -> Chains:
     return Chains(float(members[wide].sum() / energy.size), int(members[widest]), float(widths[widest]))
 
 
-def warn_of_levels(model: WannierModel, threshold: float) -> None:
-    """Where a threshold (eV) chains levels that are far apart, or tells levels apart that should be one."""
+def warn_of_levels(model: WannierModel, threshold: float) -> list[str]:
+    """Where a threshold (eV) chains levels that are far apart, or tells levels apart that should be one.
+
+    Returns what was said.
+    """
     if threshold == 0 or model.is_bogoliubov:
-        return
+        return []
+    told = []
     count = _POINTS[model.dimension]
     x, y, z = (count if repeats else 1 for repeats in model.periodic)
     points = KMesh((x, y, z), (0.31, 0.31, 0.31)).points()
     energy = band_energies(model.operators, points)
     chains = chains_of(energy, threshold)
     if chains.share > _MOST_CHAINED:
-        warnings.warn(
+        sentence = (
             f"{model.name}: degeneracy_threshold {threshold:g} eV chains {chains.share:.0%} of the levels "
             f"into multiplets wider than {_WIDEST:g} times itself, up to {chains.members} levels over "
             f"{chains.width:.2g} eV, expected levels that are one within it; lower it, above all in a large "
-            "cell.",
-            ChainedLevelsWarning,
-            stacklevel=4,
+            "cell."
         )
+        told.append(say(sentence, ChainedLevelsWarning, 4))
     pairs = _pair_splittings(model, energy)
     if pairs is not None and (pairs > threshold).mean() > _MOST_SPLIT:
-        warnings.warn(
+        sentence = (
             f"{model.name}: {(pairs > threshold).mean():.0%} of the pairs of levels that time reversal and "
             f"inversion make one are split by more than degeneracy_threshold {threshold:g} eV, by "
-            f"{np.median(pairs):.2g} eV in the middle; symmetrize the model, or raise the threshold.",
-            SplitLevelsWarning,
-            stacklevel=4,
+            f"{np.median(pairs):.2g} eV in the middle; symmetrize the model, or raise the threshold."
         )
+        told.append(say(sentence, SplitLevelsWarning, 4))
+    return told
 
 
 def _pair_splittings(model: WannierModel, energy: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import xarray as xr
 
 from spinscreen.materials import WannierModel, narrow_gap
 
 from .settings import Settings
+from .telling import say_of
 
 
 class NarrowGapWarning(UserWarning):
@@ -31,11 +30,12 @@ def tell_narrow_gap(dataset: xr.Dataset, model: WannierModel, settings: Settings
             attributes["converged"] = False
             dataset.attrs["converged"] = False
     dataset.attrs["narrow_gap"] = gap.width
-    warnings.warn(
+    say_of(
+        dataset,
         f"{model.name}: degeneracy_threshold {threshold:g} eV joins levels on both sides of the gap of "
         f"{gap.width:.2g} eV at k = {place} and the Fermi energy {gap.energy:.4f} eV, expected at most a "
         "tenth of the gap; what these levels contribute to each other is left out, which no error bar tells: "
         f"give degeneracy_threshold = {gap.width / 20:.0e}.",
         NarrowGapWarning,
-        stacklevel=3,
+        3,
     )

@@ -51,7 +51,7 @@ def screen_one(
     for one in heard:
         if not issubclass(one.category, UserWarning):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    return {**record, "warnings": list(dict.fromkeys(told))}
+    return {**record, "warnings": list(dict.fromkeys([*told, *record["warnings"]]))}
 
 
 def _computed(work: Work, store: Store | None) -> Any:

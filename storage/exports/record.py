@@ -125,7 +125,7 @@ def material_record(dataset: xr.Dataset, material_id: str) -> MaterialRecord:
             "positions": vectors_of(attributes.get("atom_positions", [])).tolist(),
         },
         "notes": list(_notes(dataset, here)),
-        "warnings": [],
+        "warnings": list(texts_of(attributes.get("warnings"))),
         "provenance": {
             "spinscreen_version": str(attributes.get("spinscreen_version", "")),
             "schema_version": int(attributes.get("schema_version", 1)),

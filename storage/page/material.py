@@ -135,6 +135,7 @@ def page_of(dataset: xr.Dataset, material_id: str) -> MaterialPage:
         "columns": mapping_of(attributes.get("columns")),
         "files": texts_of(attributes.get("model_files")),
         "notes": texts_of(attributes.get("model_notes")),
+        "warnings": texts_of(attributes.get("warnings")),
         "references": attributes.get("references", ""),
         "provenance": [
             [name, _told(attributes[name]), unit] for name, unit in _TOLD.items() if name in attributes

@@ -18,7 +18,7 @@ from ..calculation import Calculation
 from ..campaign import Campaign, Outcome
 from ..clusters import local_engine, open_cluster
 from ..configuration import CampaignCalculation, CampaignFile, campaign_settings, read_campaign_file, template
-from ..driver import run_campaign
+from ..driver import CampaignReport, run_campaign
 from ..preview import Preview, preview_material
 from .log import driver_log
 from .numbers import counted
@@ -239,6 +239,8 @@ def _run(settings: CampaignFile) -> None:
         out.print(
             f"{report.seconds:.1f} s, {report.overhead:.0%} of the workers' time for scheduling and waiting"
         )
+    if told := _doubts(report, settings.store, logs):
+        out.say(one_line(told))
     if len(report.failures) < len(report.outcomes):
         _tell_unknown_levels(settings.store)
     for first, *others in report.shared:
@@ -252,6 +254,20 @@ def _run(settings: CampaignFile) -> None:
         out.say(one_line(told))
     if report.failures or report.damaged:
         raise typer.Exit(1)
+
+
+def _doubts(report: CampaignReport, store: str, logs: Path) -> str | None:
+    """How many of the computed ones are not to be trusted as they are, and where it says why."""
+    doubtful = [one for one in report.outcomes if one.converged is False or one.warnings]
+    if not doubtful:
+        return None
+    unconverged, warned = len(report.unconverged), len(report.warned)
+    first = doubtful[0].material_id
+    return (
+        f"of {report.count('computed')} computed {unconverged} {'is' if unconverged == 1 else 'are'} "
+        f"unconverged, {warned} {'has' if warned == 1 else 'have'} warnings; why: "
+        f"spinscreen show {store} {first}, or all in {logs}"
+    )
 
 
 def _tell_unknown_levels(store: str) -> None:

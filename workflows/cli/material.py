@@ -70,7 +70,7 @@ from .reading import (
 )
 from .results import answers_table, result_table, shown_energy
 from .store import add_store_commands
-from .stored import add_stored_commands
+from .stored import add_stored_commands, say_warnings
 from .terminal import err, one_line, out
 
 app = typer.Typer(
@@ -152,8 +152,10 @@ def run(
     if targets.store is not None and work.is_published(targets.store):
         out.say(f"{store} already holds {work.material_id} with these settings: nothing to do.")
         out.say(f"its values: spinscreen show {store} {work.material_id}")
+        stored = read_material(targets.store, work.material_id)
+        say_warnings(stored)
         if plot is not None:
-            _draw(read_material(targets.store, work.material_id), plot)
+            _draw(stored, plot)
         return
     setting = "budget" if work.settings.is_adaptive else "kmesh"
     confirm_cost(work.model, work.rough_kpoints, yes, setting)

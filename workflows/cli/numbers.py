@@ -19,13 +19,14 @@ def counted(number: int, noun: str) -> str:
 def with_error(value: float, error: float | None) -> str:
     """The value with one digit beyond the first of its error: "1536.2±2.3", "(-3.84±0.12)e-05".
 
-    error : NaN where it is not known ("1536.23±?"), None where there is none; without one, or with one that
-        is no more than rounding, six digits of the value
+    error : NaN where it is not known ("1540±?", three digits), None where there is none; without one, or with
+        one that is no more than rounding, six digits of the value
     """
     if error is None or not math.isfinite(value) or error <= _EXACT * abs(value):
         return f"{value + 0.0:.6g}"
     if not math.isfinite(error):
-        return f"{value:.6g}±?"
+        # Nobody knows whether even these hold; more would look exact.
+        return f"{float(f'{value:.3g}') + 0.0:.7g}±?"
     size = max(abs(value), error)
     exponent = 0 if _SMALLEST <= size < _LARGEST else math.floor(math.log10(size))
     value, error = value / 10.0**exponent, error / 10.0**exponent

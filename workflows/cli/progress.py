@@ -45,6 +45,10 @@ class _Bar:
 
     def __call__(self, count: int) -> None:
         self.progress.update(self.task, advance=count)
+        task = self.progress.tasks[self.task]
+        if task.total is not None and task.completed > task.total:
+            # The start mesh of the adaptive integration is taken whatever the budget.
+            self.progress.update(self.task, total=task.completed)
 
     def aim(self, bar: float, tolerance: float) -> None:
         self.progress.update(self.task, description=f"{self.label}: {_largest_error(bar, tolerance)}")
@@ -72,7 +76,8 @@ class _Lines:
     def say(self) -> None:
         elapsed = timedelta(seconds=int(time.monotonic() - self.started))
         with suppress(*_NOT_SHOWN):
-            told = f"{self.label}: {self.done} of {self.total} {self.unit}{self.aimed}, {elapsed}"
+            total = max(self.done, self.total)
+            told = f"{self.label}: {self.done} of {total} {self.unit}{self.aimed}, {elapsed}"
             self.console.print(told, soft_wrap=True)
             self.console.file.flush()
 

@@ -98,7 +98,8 @@ def _tell(found: pd.DataFrame, shown: _Shown) -> None:
         out.say(f"{rankings} rankings, as crystals and layers have no common unit; --mixed makes one of them")
     if left_out := found.attrs["left_out"]:
         told = ", ".join(f"{number} {name}" for name, number in left_out.items())
-        out.say(f"{sum(left_out.values())} left out for their quality: {told}")
+        total = sum(left_out.values())
+        out.say(f"{total} left out for {'its' if total == 1 else 'their'} quality: {told}")
     if shown.zero:
         out.say(f"{counted(len(shown.zero), 'column')} left out, 0 for all of these; in a pipe all are shown")
     if shown.converts:

@@ -26,6 +26,7 @@ from spinscreen.storage.attributes import texts_of, vectors_of
 from spinscreen.storage.fermi_level import why_missing
 from spinscreen.storage.results.rows import quality_of
 
+from ..telling import warnings_of
 from ..text import names_of_text, window_of_text
 from .arguments import Window, as_options
 from .results import answers_table, result_table, shown_energy
@@ -74,6 +75,7 @@ def show(store: StorePath, name: Name, fermi_level: Level = None) -> None:
         if (answers := answers_table(here, sample)) is not None:
             out.print(answers)
         out.print(result_table(here, sample))
+    say_warnings(dataset)
     if "mesh_note" in dataset.attrs:
         out.say(one_line(f"note: {dataset.attrs['mesh_note']}"))
     out.say(f'all of it: xr.open_zarr("zip::{place.file(found)}")')
@@ -115,6 +117,12 @@ def plot(
         ax = draw_curve(dataset, chosen, component, window=window_of_text(window))
     save_figure(figure_of(ax), output)
     out.say(f"drawn: {output}")
+
+
+def say_warnings(dataset: xr.Dataset) -> None:
+    """What was warned about while a stored result was computed."""
+    for told in warnings_of(dataset):
+        out.say(one_line(f"warning: {told}"))
 
 
 def _opened(store: Path) -> Store:

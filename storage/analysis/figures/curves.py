@@ -253,6 +253,8 @@ def _entitle(ax: Axes, dataset: xr.Dataset, names: Sequence[str], shown: Compone
         what = ""
     if all(dataset[name].attrs.get("independent_components") == "" for name in names):
         what = f"{what}, 0 by symmetry" if what else "0 by symmetry"
+    if any(dataset[name].attrs.get("converged") == 0 for name in names):
+        what = f"{what}, not converged" if what else "not converged"
     ax.set_title(": ".join(filter(None, (material, what))), parse_math=False, wrap=True)
 
 

@@ -62,7 +62,7 @@ function provenanceSection(found) {
     make("p", {}, "All of it, in Python:"),
     make("div", { class: "bar" }, make("code", { class: "code", tabindex: "0" }, found.open), copyButton(found.open)),
     definitions([...given, ...found.provenance.map(([name, text, unit]) => [name.replaceAll("_", " "), unit ? `${text} ${unit}` : text])]),
-    list("Files", found.files), list("Assumed on the way", found.notes), make("p", { class: "hint" }, found.references));
+    list("Files", found.files), list("Assumed on the way", found.notes), list("Warned about", found.warnings), make("p", { class: "hint" }, found.references));
 }
 
 function settingsText(settings) {

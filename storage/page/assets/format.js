@@ -21,7 +21,7 @@ function withError(value, error) {
   if (value === null || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   if (error === undefined || error <= EXACT * Math.abs(value)) return plain(value);
-  if (error === null || !Number.isFinite(error)) return `${plain(value)}±?`;
+  if (error === null || !Number.isFinite(error)) return `${plain(Number(value.toPrecision(3)))}±?`;
   const size = Math.max(Math.abs(value), error);
   const exponent = size >= 1e-3 && size < 1e7 ? 0 : Math.floor(Math.log10(size));
   const [v, e] = [value, error].map((x) => x / 10 ** exponent);
