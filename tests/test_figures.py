@@ -147,8 +147,31 @@ def test_one_value_far_off_does_not_hide_the_others(result):
     low, high = ax.get_ylim()
     assert low <= 0
     assert bulk <= high < 10 * bulk
-    assert any("1 beyond the axis" in text.get_text() for text in ax.texts)
+    assert any("1 beyond the axis,\nup to" in text.get_text() for text in ax.texts)
     assert not draw_curve(result, "dos").texts
+
+
+@pytest.mark.parametrize(("verdict", "is_told"), [(0, True), (1, False), (None, False)])
+def test_a_figure_says_that_a_result_is_not_converged(result, verdict, is_told):
+    other = result.copy(deep=True)
+    other["density_of_states"].attrs.pop("converged", None)
+    if verdict is not None:
+        other["density_of_states"].attrs["converged"] = verdict
+    title = draw_curve(other, "dos").get_title().replace("\N{NO-BREAK SPACE}", " ")
+    assert ("not converged" in title) is is_told
+
+
+def test_what_is_beyond_the_axis_is_told_where_no_curve_is(result):
+    odd = result.isel(fermi_energy=slice(0, 40)).copy(deep=True)
+    level = float(odd["fermi_energy"].mean())
+    energy = odd["fermi_energy"].values - level
+    odd["density_of_states"][:] = -1 / np.maximum(abs(energy - energy.min()), 1e-9)
+    odd["density_of_states_error"][:] = 0
+    (note,) = draw_curve(odd, "dos").texts
+    # The pole is at the left, the curve comes to zero, the top, at the right.
+    assert "beyond the axis" in note.get_text()
+    assert note.get_ha() == "right"
+    assert note.get_va() == "bottom"
 
 
 def test_a_band_of_errors_counts_for_the_axis(result):
@@ -209,7 +232,8 @@ def test_a_path_is_labelled_and_broken_where_it_breaks_off(bands):
 def test_words_are_written_once(result):
     ax = result.spinscreen.draw("dos")
     assert ax.get_ylabel().startswith("density of states")
-    assert ax.get_title() == result.attrs["model_name"]
+    assert ax.get_title().split(": ")[0] == result.attrs["model_name"]
+    assert "density" not in ax.get_title()
     assert "anomalous" in result.spinscreen.draw("anomalous").get_title()
 
 

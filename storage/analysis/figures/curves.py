@@ -38,6 +38,9 @@ _BEYOND = 4.0
 
 _BULK = (0.05, 0.95)
 
+#: Room that a note of two lines takes in a corner, and its distance from the axes, as shares of their sides.
+_NOTE, _OFF = (0.35, 0.2), 0.06
+
 
 @dataclass(frozen=True, eq=False)
 class _Curve:
@@ -219,10 +222,33 @@ def _limit(ax: Axes, curves: Sequence[_Curve]) -> None:
     if told:
         values = np.concatenate(told)
         farthest = values[np.abs(values).argmax()]
-        text = f"{len(values)} beyond the axis, up to {farthest:.2g}"
+        text = f"{len(values)} beyond the axis,\nup to {farthest:.2g}"
     else:
-        text = "error bars beyond the axis"
-    ax.text(0.02, 0.02, text, transform=ax.transAxes, fontsize="x-small", color="0.35")
+        text = "error bars\nbeyond the axis"
+    _write_where_free(ax, curves, text)
+
+
+def _write_where_free(ax: Axes, curves: Sequence[_Curve], text: str) -> None:
+    """Two lines in the corner through which fewest points of the curves go, off the marks of the axes."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    x = np.concatenate([(curve.energy - left) / (right - left) for curve in curves])
+    y = np.concatenate([(curve.value - bottom) / (top - bottom) for curve in curves])
+
+    def crowd(corner: tuple[int, int]) -> int:
+        return int(((abs(x - corner[0]) < _NOTE[0]) & (abs(y - corner[1]) < _NOTE[1])).sum())
+
+    x_end, y_end = min(((0, 0), (1, 0), (0, 1), (1, 1)), key=crowd)
+    ax.text(
+        1 - _OFF if x_end else _OFF,
+        1 - _OFF if y_end else _OFF,
+        text,
+        transform=ax.transAxes,
+        fontsize="x-small",
+        color="0.35",
+        ha="right" if x_end else "left",
+        va="top" if y_end else "bottom",
+        linespacing=1.0,
+    )
 
 
 def _smallest(dataset: xr.Dataset, name: str) -> float:
@@ -254,7 +280,7 @@ def _entitle(ax: Axes, dataset: xr.Dataset, names: Sequence[str], shown: Compone
     if all(dataset[name].attrs.get("independent_components") == "" for name in names):
         what = f"{what}, 0 by symmetry" if what else "0 by symmetry"
     if any(dataset[name].attrs.get("converged") == 0 for name in names):
-        what = f"{what}, not converged" if what else "not converged"
+        what = ", ".join(filter(None, (what, "not\N{NO-BREAK SPACE}converged")))
     ax.set_title(": ".join(filter(None, (material, what))), parse_math=False, wrap=True)
 
 
