@@ -142,7 +142,7 @@ def test_a_tensor_that_is_not_whole_does_not_turn():
 
 
 def test_command_line_catalog_and_screen(tmp_path):
-    quick = ("--kmesh", "6", "--fermi-energy", "0", "--store", "r.zarr")
+    quick = ("--kmesh", "24", "--fermi-energy", "0", "--store", "r.zarr")
     done = spinscreen("run", "kane_mele", *quick, "--components", "z_xy,z_yx", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "xy_z" in done.stdout

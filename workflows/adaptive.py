@@ -216,19 +216,18 @@ def _nothing(cells: Cells) -> None:
 def _keep(checkpoints: KeptSums, plan: AdaptivePlan, kept: _Kept) -> None:
     state, leaves = kept.state, kept.state.leaves
     passed = np.array([kept.passed.tolerance, kept.passed.points, state.points])
-    history = kept.history
     arrays: list[NDArray[Any]] = [state.sums, leaves.level, leaves.coordinates, leaves.error, leaves.size]
-    arrays += [leaves.where, history.values, history.bars, history.points, passed, plan.signature]
+    arrays += [kept.history.values, kept.history.bars, kept.history.points, passed, plan.signature]
     checkpoints.save(STATE, arrays)
 
 
 def _kept(checkpoints: KeptSums, plan: AdaptivePlan) -> _Kept | None:
     """What an earlier try kept; None also where it was cut in another way."""
     arrays = checkpoints.load(STATE)
-    if arrays is None or len(arrays) != 11 or not np.array_equal(arrays[-1], plan.signature):
+    if arrays is None or len(arrays) != 10 or not np.array_equal(arrays[-1], plan.signature):
         return None
-    sums, *of_leaves, values, bars, counts, (tolerance, most, points), _ = arrays
-    state = Refined(sums, Leaves(*of_leaves), int(points))
+    sums, level, coordinates, error, size, values, bars, counts, (tolerance, most, points), _ = arrays
+    state = Refined(sums, Leaves(level, coordinates, error, size), int(points))
     return _Kept(state, History(values, bars, counts), _Passed(float(tolerance), int(most)))
 
 

@@ -46,7 +46,7 @@ _ARRAYS_PER_ROW = 3
 _LARGEST_ERROR = 1e7
 
 #: Of the sums: those that another version kept are not found.
-_VERSION = 8
+_VERSION = 9
 
 #: Sums over leaves that come back from a task.
 _SUMS = 6
@@ -147,7 +147,7 @@ def make_adaptive_plan(
             f"fermi_energy: sums at {len(settings.fermi_energy):,} energies need about {sums / 2**20:,.0f} "
             "MiB, more than memory_budget; expected fewer energies, fewer quantities or more memory."
         )
-    leaves = (settings.budget or 0) // 2**box.dimension * 8 * (1 + box.dimension + 2 * len(chosen))
+    leaves = (settings.budget or 0) // 2**box.dimension * 8 * (1 + box.dimension + len(chosen))
     if sums + leaves > most:
         raise InputError(
             f"budget: the cells of {settings.budget:,} k points need about {leaves / 2**20:,.0f} MiB, more "

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from ..lattice import Integer, Real
 from ..quantities import Integral
 from .channels import Channels
-from .refinement import PARTS, Leaves, Refined
+from .refinement import Leaves, Refined
 
 #: Share of the squared errors that the leaves of a round hold together (Doerfler marking).
 _MARKED = 0.5
 
 #: Of the shift of a level at the corners of a cell from that of a straight one, the mean over the cell.
 _MEAN_BEND = 1 / 3
+
+#: What a level that bends within one cell adds to a Fermi surface is off by so many changes, at most: where
+#: its parent is right, and Richardson's extrapolation goes another third the wrong way.
+_OF_ONE_CELL = 4 / 3
 
 #: Rounds whose values the bars of the next one remember.
 _ROUNDS = 2
@@ -119,9 +123,21 @@ class Estimate:
         value = fine + change / 3
         apart = copies * (np.maximum(squares, 0) + np.maximum(doubts, 0))
         own = np.sqrt(apart + (change / 3) ** 2 + (_MEAN_BEND * bias) ** 2)
+        # In a gap there are no states whose changes could agree by accident.
+        few = channels.of_surface[:, None] & (size > 0)
+        own = np.where(few, _as_beside(own), own)
         dimension = state.leaves.coordinates.shape[1]
         changed = history.change(value, own, state.points, channels.of_surface, dimension)
         return cls(value, np.maximum(own, changed), own, size)
+
+
+def _as_beside(bars: Real) -> Real:
+    """Bars of a Fermi surface, (channel, fermi_energy), of which few cells decide: where children and their
+    parent agree by accident, they do not at the energies beside it.
+    """
+    bars = _OF_ONE_CELL * bars
+    padded = np.pad(bars, ((0, 0), (1, 1)))
+    return np.maximum(bars, np.maximum(padded[:, :-2], padded[:, 2:]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +150,6 @@ class Standing:
         scale for the others
     size : largest mean of the sizes of all cells' values, of those that all states below an energy make
     share : the largest share that one cell has of it, 0 where it is as good as nothing
-    bars : the largest over components, (integral, fermi_energy)
     """
 
     bar: Real
@@ -143,7 +158,6 @@ class Standing:
     scale: Real
     size: Real
     share: Real
-    bars: Real
 
     @property
     def reached(self) -> Real:
@@ -154,13 +168,6 @@ class Standing:
     def goal(self, tolerance: float) -> Real:
         """What each bar has to reach."""
         return np.maximum(self.least - self.value, tolerance * self.scale)
-
-    def open_parts(self, tolerance: float) -> Integer:
-        """Parts of the scan, of `PARTS`, where bars have not reached their goals, as bits, (integral,)."""
-        energies = self.bars.shape[1]
-        far = self.bars > self.goal(tolerance)[:, None]
-        bits = np.int64(1) << (np.arange(energies) * PARTS // energies)
-        return np.bitwise_or.reduce(np.where(far, bits, 0), axis=1)
 
     def converged(self, tolerance: float) -> NDArray[np.bool_]:
         """Which integrals are within a tolerance, and have no cell that carries much of them."""
@@ -177,8 +184,7 @@ class Standing:
     ) -> Standing:
         """Least : for each integral, what is as good as zero"""
         count = range(len(chosen))
-        bounds = [channels.bounds(q, estimate.bar) for q in count]
-        bars = np.array([part.reshape(-1, part.shape[-1]).max(axis=0, initial=0.0) for part in bounds])
+        bars = np.array([channels.bounds(q, estimate.bar).max(initial=0.0) for q in count])
         values = [float(np.abs(channels.values(q, estimate.value)).max(initial=0.0)) for q in count]
         scales = [_scale(channels, estimate, q) for q in count]
         names = [integral.name for integral in chosen]
@@ -189,13 +195,7 @@ class Standing:
         counts = (most > np.asarray(least)) & (size > 0)
         share = np.where(counts, most / np.where(counts, size, 1.0), 0.0)
         return cls(
-            bars.max(axis=1),
-            np.asarray(least, dtype=float),
-            np.array(values),
-            np.maximum(scales, judged),
-            size,
-            share,
-            bars,
+            bars, np.asarray(least, dtype=float), np.array(values), np.maximum(scales, judged), size, share
         )
 
 
@@ -214,10 +214,7 @@ def marked(leaves: Leaves, standing: Standing, tolerance: float, deepest: int, m
     """
     far = standing.reached > tolerance
     goal = np.maximum(standing.goal(tolerance)[far], np.finfo(float).tiny)
-    here = (leaves.where[:, far] & standing.open_parts(tolerance)[far]) != 0
-    # Where all errors that are left are smaller ones of cells, all of these count.
-    errors = np.where(here | ~here.any(axis=0), leaves.error[:, far], 0.0)
-    error = (errors / goal).max(axis=1, initial=0.0)
+    error = (leaves.error[:, far] / goal).max(axis=1, initial=0.0)
     large = standing.share >= MOST_OF_ONE_POINT
     carries = (leaves.size[:, large] >= MOST_OF_ONE_POINT * standing.size[large]).any(axis=1)
     if not error.any():

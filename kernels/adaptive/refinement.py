@@ -13,9 +13,6 @@ from .. import loops
 from ..lattice import Integer, LatticeOperators, Real
 from .samples import AdaptiveTask, Points, Samples, samples, samples_of_families
 
-#: Parts of a scan of Fermi energies that errors are told apart for: bits of a number.
-PARTS = 60
-
 
 @dataclass(frozen=True, eq=False)
 class Cells:
@@ -34,14 +31,12 @@ class Leaves:
     error : (leaf, integral) the largest over energies and channels, as a mean over the Brillouin zone; in
         single precision, as it tells cells apart and enters no number
     size : (leaf, integral) the same of the value of one cell, where it is no matter of the Fermi surface
-    where : (leaf, integral) parts of the scan, of `PARTS`, in which the error is not much smaller, as bits
     """
 
     level: Integer
     coordinates: Integer
     error: NDArray[np.float32]
     size: NDArray[np.float32]
-    where: Integer
 
     def __len__(self) -> int:
         return len(self.level)
@@ -53,18 +48,11 @@ class Leaves:
             np.concatenate([self.coordinates, other.coordinates]),
             np.concatenate([self.error, other.error]),
             np.concatenate([self.size, other.size]),
-            np.concatenate([self.where, other.where]),
         )
 
     def at(self, rows: Integer) -> Leaves:
         """Some of them."""
-        return Leaves(
-            self.level[rows],
-            self.coordinates[rows],
-            self.error[rows],
-            self.size[rows],
-            self.where[rows],
-        )
+        return Leaves(self.level[rows], self.coordinates[rows], self.error[rows], self.size[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +200,6 @@ def _summed(task: AdaptiveTask, points: Points, born: _Born, fine: Samples, own:
     channels, level, cells = task.channels, points.level, points.cells
     sums = np.zeros((6, len(task.scan.energies), channels.count))
     error, size = np.zeros((2, len(cells), len(channels.outputs)))
-    where = np.zeros(error.shape, dtype=np.int64)
     count = task.box.multiplicity(level, cells)
     loops.add_leaves(
         born.first,
@@ -230,12 +217,10 @@ def _summed(task: AdaptiveTask, points: Points, born: _Born, fine: Samples, own:
         channels.amplitude,
         channels.sea_amplitude,
         task.largest_error,
-        PARTS,
         sums,
         error,
         size,
-        where,
     )
     size /= count[:, None]
-    leaves = Leaves(level, cells, error.astype(np.float32), size.astype(np.float32), where)
+    leaves = Leaves(level, cells, error.astype(np.float32), size.astype(np.float32))
     return Refined(sums, leaves, 0)

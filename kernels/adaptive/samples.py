@@ -19,6 +19,13 @@ from .channels import Channels, Mix
 from .doubt import MEETING, Jumps, Meetings, Neighbours, jumps, meetings
 from .weights import MOMENTS, POWER, SURFACES, Weights, cell_weights, unsure_weights
 
+#: A level may be stationary in a cell where its slopes are not larger than so many times what they change by.
+_NEAR = 2.0
+
+#: Of states near a stationary point, by how much more than by levels that shift values are off: at a saddle
+#: their density is singular, and an energy may lie near it.
+_SINGULAR = 3.0
+
 #: A point that no symmetry maps to itself, reduced.
 _GENERAL = np.array([[0.1234, 0.2345, 0.3456]])
 
@@ -252,6 +259,7 @@ def _of_bands(
         corner = np.abs(slopes - expected.slopes).sum(axis=2) / 4
         neighbours = Neighbours.of(bands.energy, slopes, bend).asked(expected.asked)
         bend, corner = bend.ravel(), np.maximum(corner.ravel(), np.abs(bend.ravel()))
+        singular = _singularity(slopes, expected.slopes).ravel()
         tails = FULLY_OCCUPIED * scan.thermal_energy + float(np.abs(slopes).sum(axis=2).max()) / 2
         lowest, highest = scan.energies[0] - tails, scan.energies[-1] + tails
         doubtful = jumps(bands, neighbours, tuple(values), highest)
@@ -270,6 +278,8 @@ def _of_bands(
             # At a saddle bends along the axes cancel at the centre, and are seen by slopes alone.
             either = corner if weight in SURFACES else None
             occupied, shifted, wrong = unsure_weights(levels, widths, bend, either, own_scan, weight)
+            if wrong is not None:
+                wrong = wrong.times(singular)
         else:
             occupied = cell_weights(levels, widths, own_scan, weight)
         between = occupied
@@ -279,6 +289,12 @@ def _of_bands(
             sea = cell_weights(levels, widths, own_scan, Weight.SEA)
             between = replace(sea, value=factor * sea.value)
         yield _Occupied(mix, occupied, shifted, wrong, repelled, between, values, doubtful, meeting)
+
+
+def _singularity(slopes: Real, expected: Real) -> Real:
+    """Factors (k, band) of what a Fermi surface misses as levels bend. slopes, expected : (k, band, d)"""
+    stationary = (np.abs(slopes) <= _NEAR * np.abs(slopes - expected)).all(axis=2)
+    return np.where(stationary, _SINGULAR, 1.0)
 
 
 def _is_repelled(term: Term) -> bool:

@@ -8,7 +8,7 @@ Fermi-surface terms have a value at T = 0 as well: the density of the distributi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import comb, factorial
 
@@ -68,6 +68,10 @@ class Weights:
     begin: Integer
     first: Integer
     value: Real
+
+    def times(self, factor: Real) -> Weights:
+        """The same of each level times its factor (level,)."""
+        return replace(self, value=self.value * np.repeat(factor, np.diff(self.first)))
 
     def of_some(self, levels: Integer, count: int) -> Weights:
         """The same, of these among `count` levels; the others have none."""

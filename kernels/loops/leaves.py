@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from ..compiled import loop
 from ..lattice import Integer, Real
 
-#: Of the largest error of a cell: smaller ones are no reason to refine it.
-LEAST_SHARE = 0.25
-
 
 @loop(begin="integer k n", entry="integer e", weights="real m", touched="out byte k t")
 def mark_steps(begin: Integer, entry: Integer, weights: Real, touched: NDArray[np.uint8]) -> None:
@@ -223,11 +220,9 @@ def add_meetings(
     amplitude="real a",
     sea_amplitude="real a",
     most="real a",
-    parts="integer",
     sums="out real 6 t a",
     largest="out real q i",
     sizes="out real q i",
-    where="out integer q i",
 )
 def add_leaves(
     born: Integer,
@@ -245,23 +240,17 @@ def add_leaves(
     amplitude: Real,
     sea_amplitude: Real,
     most: Real,
-    parts: int,
     sums: Real,
     largest: Real,
     sizes: Real,
-    where: Integer,
 ) -> None:
     """Add the steps of W, D = W - V, D^2, J^2, |W| and B of cells; W, J and B are means over their children.
 
     born : the children of cell q are those from born[q] to born[q + 1]; ..._first : the same for rows
     most : of |D| and J before they are squared
     largest, sizes : the largest of |D| and J, and of |W|, for each integral, by the amplitudes of channels
-    where : the parts of the scan in which errors are not much smaller than the largest one, as bits
     """
     energies, channels = sums.shape[1:]
-    integrals = largest.shape[1]
-    errors = np.zeros((integrals, parts))
-    last = np.zeros(integrals)
     value = np.zeros((energies, channels))
     doubt = np.zeros((energies, channels))
     used = np.zeros(energies, dtype=np.uint8)
@@ -281,21 +270,11 @@ def add_leaves(
                     value[t, c] += share[k] * fine[r, c]
                     doubt[t, c] += share[k] * jump[r, c]
         s = coarse_first[q]
-        errors[:] = 0.0
-        last[:] = 0.0
-        part = 0
         for t in range(energies):
             known = s < coarse_first[q + 1] and coarse_energy[s] == t
             if used[t] == 0 and not known:
                 continue
             used[t] = 0
-            # Up to this energy errors are what they were.
-            now = t * parts // energies
-            for p in range(part + 1, (t - 1) * parts // energies + 1):
-                for i in range(integrals):
-                    errors[i, p] = last[i]
-            part = now
-            last[:] = 0.0
             for c in range(channels):
                 d = (w[c] - v[c]) * weight[q]
                 known_error = min(abs(d), most[c])
@@ -315,17 +294,9 @@ def add_leaves(
                 sums[3, t, c] += missed * missed - miss * miss
                 sums[4, t, c] += (abs(w[c]) - length) * weight[q]
                 worst[c] = max(worst[c], max(abs(change), missed))
-                if owner[c] >= 0:
-                    i = owner[c]
-                    last[i] = max(last[i], max(abs(change), missed) * amplitude[c])
                 size[c] = max(size[c], abs(w[c]) * weight[q])
-            for i in range(integrals):
-                errors[i, part] = max(errors[i, part], last[i])
             if known:
                 s += 1
-        for p in range(part + 1, parts):
-            for i in range(integrals):
-                errors[i, p] = last[i]
         for k in range(born[q], born[q + 1]):
             for r in range(fine_first[k], fine_first[k + 1]):
                 t = fine_energy[r]
@@ -337,7 +308,3 @@ def add_leaves(
                 i = owner[c]
                 largest[q, i] = max(largest[q, i], worst[c] * amplitude[c])
                 sizes[q, i] = max(sizes[q, i], size[c] * sea_amplitude[c])
-        for i in range(integrals):
-            for p in range(parts):
-                if errors[i, p] > LEAST_SHARE * largest[q, i]:
-                    where[q, i] |= 1 << p
