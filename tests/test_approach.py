@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from support import random_hermitian, random_unitary
 
 from spinscreen.kernels import Resolution, loops
-from spinscreen.kernels.adaptive.doubt import Neighbours, meetings
+from spinscreen.kernels.adaptive.doubt import Neighbours, _on_ridges, meetings
 from spinscreen.kernels.bands import solve_bands
 from spinscreen.kernels.interpolation import bloch_operators
 from spinscreen.materials import WannierModel
+from spinscreen.workflows import Calculation, compute
 
 PLACES = np.linspace(-0.75, 0.75, 7)
 
@@ -106,3 +107,37 @@ def test_levels_that_a_coupling_keeps_apart_hide_little():
     assert narrow > 0
     # Of a distance that three steps take to grow to twice itself.
     assert wide < narrow / 2
+
+
+@pytest.mark.parametrize("growth", [0.5, 4.0, 60.0])
+def test_what_points_on_a_ridge_have_too_much(growth):
+    gap, q = 0.3, (np.arange(20_000) + 0.5) / 20_000 - 0.5
+    # 2/gap^2 times one minus what is left of it, both over the share of energies between the two levels.
+    distance = np.sqrt(gap**2 + (growth * q) ** 2)
+    too_much = 2 / gap**2 - np.mean(2 / distance**2 * distance) / gap
+    assert _on_ridges(np.array([gap]), np.array([growth])) == pytest.approx([too_much], rel=1e-4)
+
+
+def test_bars_know_levels_that_are_nearest_on_a_mirror_plane(gallium_arsenide):
+    """Half a meV apart all over the plane that cells of every size have at their centres."""
+    model = Calculation(symmetrize="on").prepare(gallium_arsenide)
+    name, energies = "conventional_hall_conductivity", np.linspace(5.5, 7.5, 11)
+
+    def run(budget: int) -> tuple[np.ndarray, np.ndarray]:
+        # No bar is as small as that: the budget ends each run.
+        found = compute(
+            model,
+            quantities=[name],
+            fermi_energy=energies,
+            degeneracy_threshold=1e-4,
+            tolerance=2e-4,
+            budget=budget,
+        )
+        return found[name].values, found[f"{name}_error"].values
+
+    exact, uncertain = run(60_000)
+    for budget in (8_000, 24_000):
+        value, bar = run(budget)
+        error = np.maximum(np.abs(value - exact) - uncertain, 0.0)
+        assert (error <= 3 * bar + 1e-6 * np.abs(exact).max()).all()
+        assert (error <= bar + 1e-6 * np.abs(exact).max()).mean() >= 0.95

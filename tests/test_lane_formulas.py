@@ -150,7 +150,7 @@ def test_levels_that_may_meet(seed, threshold):
     given = neighbours, slopes, 0.1 * np.eye(3), np.ones(11), -9.0, 9.0
     found, expected = (doubt.meetings(each, *given) for each in (bands, plain))
     assert len(found.rows)
-    for name in ("rows", "bound", "speed", "size", "overlap"):
+    for name in ("rows", "bound", "ridge", "speed", "drift", "size", "overlap"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-11, atol=1e-11)
 
 

@@ -32,6 +32,9 @@ _NEARNESS = 4.0
 #: The same for levels that meet: far from a crossing bands are less straight.
 _FAR = 1.5
 
+#: Levels whose distance grows by less than this times itself in a cell hide less than 8 % of their curvature.
+_STEEP = 1.5
+
 #: What meeting levels hide, a quantum for a Dirac cone in 2D: half of one is the most that it has, but cones
 #: that symmetry makes alike add up, and not as independent errors do.
 _HIDDEN = 6.2
@@ -130,14 +133,22 @@ class Meetings:
     """Pairs of levels that may meet within their cell.
 
     rows : (row,) numbers of the points; bound : (row, pair) of a curvature, as factors of `speed`
-    speed : (row, pair, 3) eV angstrom; size, overlap : (row, pair, observable) of Theta, see `meeting_levels`
+    ridge : the same of what these points have too much where levels are nearest to each other
+    speed, drift : (row, pair, 3) eV angstrom; size, overlap : (row, pair, observable) of Theta; both see
+        `meeting_levels`
     """
 
     rows: Integer
     bound: Real
+    ridge: Real
     speed: Real
+    drift: Real
     size: Real
     overlap: Real
+
+    def of_ridges(self) -> Meetings:
+        """What points on ridges have too much, in the place of what is hidden."""
+        return replace(self, bound=self.ridge)
 
     def components(self, term: Term, shape: tuple[int, ...]) -> Real:
         """Bound of a term per pair, (row, component, pair)."""
@@ -154,6 +165,9 @@ class Meetings:
             if "observable" in indices:
                 sizes = self.size.reshape(*self.size.shape, *[1] * (found.ndim - 2))
                 found = sizes * found[:, :, None]
+            if term.hidden is Hidden.CURRENT:
+                carried = self.overlap[..., :, None] * self.drift[..., None, :]
+                found = found + carried[..., None] * (self.speed * self.bound[..., None])[..., None, None, :]
         return found.reshape(*self.bound.shape, count).swapaxes(1, 2)
 
 
@@ -171,21 +185,36 @@ def meetings(
     slopes : (k, band, d) as in `Neighbours.of`; edges : (d, 3) of a cell, 1/angstrom, in units of scale (k,)
     """
     apart = np.diff(bands.multiplet_label, axis=1) != 0
+    apart &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
     near = (neighbours.gap < _FAR / _MARGIN * neighbours.reach) & apart
-    near &= (bands.energy[:, :-1] <= highest) & (bands.energy[:, 1:] >= lowest)
-    rows = np.flatnonzero(near.any(axis=1))
-    near = near[rows]
-    speeds, turns, sizes, overlaps = _norms(bands, rows, near.astype(np.int64))
+    growth = 2 * np.linalg.norm(bands.slopes_between @ edges.T, axis=2) * scale[:, None]
+    narrow = (neighbours.gap * _STEEP < growth) & apart
+    rows = np.flatnonzero((near | narrow).any(axis=1))
+    near, narrow = near[rows], narrow[rows]
+    speeds, turns, drifts, sizes, overlaps = _norms(bands, rows, (near | narrow).astype(np.int64))
     bound = _unseen(bands, neighbours, rows, near, slopes, edges, scale)
+    ridge = np.zeros(bound.shape)
+    ridge[narrow] = _on_ridges(neighbours.gap[rows][narrow], growth[rows][narrow])
     # Of a cone the sum of the two is the same in all directions.
-    return Meetings(rows, bound, np.hypot(speeds, turns), sizes, overlaps)
+    return Meetings(rows, bound, ridge, np.hypot(speeds, turns), drifts, sizes, overlaps)
 
 
-def _norms(bands: BlochBands, rows: Integer, near: Integer) -> tuple[Real, Real, Real, Real]:
+def _on_ridges(gap: Real, growth: Real) -> Real:
+    """What a curvature at a point may have too much, (pair,), as factors of its speeds.
+
+    Levels that come nearest to each other on a plane, of a mirror, have their largest curvature there, and
+    cells that it cuts have it at their centres, whatever their size. Where one of two levels is occupied that
+    are sqrt(g^2 + s^2 q^2) apart, -1/2 < q < 1/2, a mean of (2 g/s) arsinh(s/(2 g)) of it is left.
+    gap : g, growth : s, eV
+    """
+    ratio = growth / (2 * gap)
+    return 2 * (1 - np.arcsinh(ratio) / ratio) / gap**2
+
+
+def _norms(bands: BlochBands, rows: Integer, near: Integer) -> tuple[Real, ...]:
     """What `meeting_levels` finds between levels at some k points, (row, pair, axis or observable)."""
     shape, observables = near.shape, bands.operators.observable_count
-    speeds, turns = np.zeros((*shape, 3)), np.zeros((*shape, 3))
-    found = speeds, turns, np.zeros((*shape, observables)), np.zeros((*shape, observables))
+    found = *np.zeros((3, *shape, 3)), np.zeros((*shape, observables)), np.zeros((*shape, observables))
     label = bands.multiplet_label
     if bands.lanes is not None:
         lanes.meeting_levels(bands.energy, label, rows, bands.lanes.rotated, near, *found)

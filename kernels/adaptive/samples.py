@@ -377,3 +377,9 @@ def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) ->
         bounds = mix.sizes.channels([meeting.components(term, shape) for term, shape in mix.terms])
         between = _entries(part.between, points)
         loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, jump)
+        if meeting.ridge.any():
+            # All cells on one ridge are wrong alike: their errors add up.
+            ridges = meeting.of_ridges()
+            bounds = mix.sizes.channels([ridges.components(term, shape) for term, shape in mix.terms])
+            loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, jump)
+            loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, bias)

@@ -66,7 +66,8 @@ class LaneBands:
     def slopes_between(self) -> Complex:
         """Elements of dHbar_a between each level and the next, (k, n - 1, axis)."""
         lower = np.arange(self.size - 1)
-        parts = self.rotated[:, :3, lower, lower + 1].transpose(0, 4, 2, 1, 3).reshape(-1, len(lower), 3, 2)
+        parts = self.rotated[:, :3, lower, lower + 1].transpose(0, 4, 2, 1, 3)
+        parts = parts.reshape(parts.shape[0] * parts.shape[1], *parts.shape[2:])
         return (parts[..., 0] + 1j * parts[..., 1])[: self.count]
 
     def slopes_at(self, rows: Integer) -> Complex:

@@ -101,6 +101,7 @@ def add_traces(
     near="integer r p",
     speeds="out real r p 3",
     turns="out real r p 3",
+    drifts="out real r p 3",
     sizes="out real r p s",
     overlaps="out real r p s",
 )
@@ -112,13 +113,14 @@ def meeting_levels(
     near: Integer,
     speeds: Real,
     turns: Real,
+    drifts: Real,
     sizes: Real,
     overlaps: Real,
 ) -> None:
     """Norms of matrices between the multiplets N of level n and M of level n + 1, where `near` is not 0.
 
     rows : numbers of k points, each of which is in some lane of some group
-    speeds : of v_a between them; turns : half of how differently their diagonals change
+    speeds : of v_a between them; turns : half of how differently their diagonals change; drifts : their mean
     sizes : root mean square of Theta over both; overlaps : norm of Theta between them
     """
     size, lanes = energy.shape[1], rotated.shape[5]
@@ -146,7 +148,8 @@ def meeting_levels(
                         im = matrices[a, i, j, 1, lane] + gap * matrices[3 + a, i, j, 0, lane]
                         block += re * re + im * im
                 speeds[row, n, a] = np.sqrt(block)
-                turns[row, n, a] = abs(matrices[a, n, n, 0, lane] - matrices[a, middle, middle, 0, lane]) / 2
+                below, above = matrices[a, n, n, 0, lane], matrices[a, middle, middle, 0, lane]
+                turns[row, n, a], drifts[row, n, a] = abs(below - above) / 2, abs(below + above) / 2
             for s in range(observables):
                 block = 0.0
                 total = 0.0

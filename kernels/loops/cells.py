@@ -236,6 +236,7 @@ def cell_weights(
     near="integer k p",
     speeds="out real k p 3",
     turns="out real k p 3",
+    drifts="out real k p 3",
     sizes="out real k p s",
     overlaps="out real k p s",
 )
@@ -246,12 +247,13 @@ def meeting_levels(
     near: Integer,
     speeds: Real,
     turns: Real,
+    drifts: Real,
     sizes: Real,
     overlaps: Real,
 ) -> None:
     """Norms of matrices between the multiplets N of level n and M of level n + 1, where near[n] is not 0.
 
-    speeds : of v_a between them; turns : half of how differently their diagonals change
+    speeds : of v_a between them; turns : half of how differently their diagonals change; drifts : their mean
     sizes : root mean square of Theta over both; overlaps : norm of Theta between them
     """
     count, size = label.shape
@@ -272,7 +274,8 @@ def meeting_levels(
                         v = velocity[k, i, a, j]
                         block += v.real * v.real + v.imag * v.imag
                 speeds[k, n, a] = np.sqrt(block)
-                turns[k, n, a] = abs(velocity[k, n, a, n].real - velocity[k, middle, a, middle].real) / 2
+                below, above = velocity[k, n, a, n].real, velocity[k, middle, a, middle].real
+                turns[k, n, a], drifts[k, n, a] = abs(below - above) / 2, abs(below + above) / 2
             for s in range(observables):
                 block = 0.0
                 total = 0.0

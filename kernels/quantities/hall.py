@@ -204,7 +204,7 @@ _GAP_VARIANCE = 1e-8
 #: The sensitivity of T6 compares thresholds that differ by this factor.
 SENSITIVITY_FACTOR = 4.0
 
-CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE)
+CONVENTIONAL_SEA = Term(conventional_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURRENT)
 _CONSERVED_SEA = Term(conserved_tensor, Weight.SEA, hidden=Hidden.CURVATURE, pseudovector=conserved_curvature)
 _SENSITIVITY_SEA = Term(
     sensitivity, Weight.SEA, hidden=Hidden.CURVATURE, pseudovector=sensitivity_of_curvature

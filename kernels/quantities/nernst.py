@@ -121,7 +121,7 @@ RECORDS = (
         "T10",
         THETA_HALL_DIMS,
         _THETA_NERNST,
-        (Term(thermal_conventional, Weight.ENTROPY, hidden=Hidden.CURVATURE),),
+        (Term(thermal_conventional, Weight.ENTROPY, hidden=Hidden.CURRENT),),
         unchanged,
         comment="Conventional current in a temperature gradient; for comparison with the literature on "
         "the spin Nernst effect.",
@@ -144,7 +144,7 @@ RECORDS = (
         THETA_HALL_DIMS,
         _THETA_NERNST,
         (
-            Term(thermal_proper, Weight.ENTROPY, hidden=Hidden.CURVATURE),
+            Term(thermal_proper, Weight.ENTROPY, hidden=Hidden.CURRENT),
             Term(thermal_proper_surface, Weight.SURFACE_ENTROPY),
         ),
         _sum,

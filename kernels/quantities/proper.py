@@ -102,7 +102,7 @@ def _minus_conventional(sea: Real, surface: Real, conventional: Real) -> Real:
     return sea + surface - conventional
 
 
-_SEA = Term(proper_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURVATURE)
+_SEA = Term(proper_curvature, Weight.SEA, filled_constant=False, hidden=Hidden.CURRENT)
 _SURFACE = Term(proper_flow, Weight.SURFACE)
 _SURFACE_IF_WARM = Term(proper_flow, Weight.SURFACE, left_out_at_zero=True)
 

@@ -88,6 +88,9 @@ class Hidden(Enum):
 
     NOTHING = "no more than elsewhere"
     CURVATURE = "2 |v_a,nm| |v_b,nm|/(eps_n - eps_m)^2, for an observable times |Theta| of the pair"
+    CURRENT = (
+        "the same, and 2 |Theta_nm| |v_a| |v_b,nm|/(eps_n - eps_m)^2, v being the mean of their velocities"
+    )
     RESPONSE = "2 |Theta_nm| |v_b,nm|/(eps_n - eps_m)^2"
 
 
