@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import lazy_loader
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
@@ -21,12 +21,6 @@ from .files import justified_size, open_regular, quoted, reason
 from .model import Atom, PathSegment, PositionSource, Provenance, SpinSource, WannierModel
 from .observable import SPIN, Axis, Observable, Rotation, Sign
 from .trial_orbitals import TrialOrbitals, read_trial_orbitals, write_trial_orbitals
-
-if TYPE_CHECKING:
-    import h5py
-else:
-    # Most materials come from other files.
-    h5py = lazy_loader.load("h5py")
 
 _FORMAT = "spinscreen-model"
 _VERSION = 2

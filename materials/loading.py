@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 
 from spinscreen.kernels import InputError, short
 
-from .archive import is_archive, load_archive
 from .collinear import join_channels
 from .companions import cell_beside, read_cell
 from .distances import with_told_distances
@@ -161,6 +160,9 @@ def _from_channels(pair: Channels, wanted: Overrides) -> WannierModel:
 
 
 def _from_hdf5(path: Path, wanted: Overrides) -> WannierModel:
+    # Most materials come from other files, and h5py takes a while.
+    from .archive import is_archive, load_archive
+
     if is_archive(path):
         return _with_coupling(_apply(load_archive(path), wanted), wanted)
     from .through_tbmodels import read_tbmodels

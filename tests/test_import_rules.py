@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -112,3 +114,13 @@ def test_every_package_is_installed():
     settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert set(settings["packages"]) == found | {"spinscreen"}
     assert set(settings["package-dir"]) >= found
+
+
+def test_no_module_stands_in_for_one_that_a_glance_would_import():
+    """Who looks through `sys.modules`, from any thread and at any time, would import it there."""
+    code = (
+        "import sys, spinscreen.workflows.campaign, spinscreen.materials.loading, spinscreen.storage.store\n"
+        "print([name for name, found in list(sys.modules.items()) if 'Lazy' in type(found).__name__])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
