@@ -83,7 +83,7 @@ print(time.perf_counter() - started)
 """
 
 
-def workers_and_overhead(model: WannierModel, points: int = 48, rounds: int = 2) -> dict[str, float]:
+def workers_and_overhead(model: WannierModel, points: int = 48, rounds: int = 4) -> dict[str, float]:
     """Seconds by the clock of one mesh: kernel alone, threads, worker processes; the best of some rounds."""
     energies = _energies(model)
     settings = make_settings(model, points, energies, quantities=SEA)
