@@ -61,9 +61,9 @@ class Submeshes:
         deviations = values - (weights * values).sum(axis=0)
         free = self.count - 1
         deviation = np.sqrt((weights * deviations**2).sum(axis=0) / free)
-        first, last = _window(energies, _REACH)
+        first, last = nearby(energies, _REACH)
         width = np.where(last - first == 1, stdtrit(free, (1 + _CONFIDENCE) / 2), _BAR_WIDTH)
-        return _largest_of(width * deviation, first, last)
+        return largest_of(width * deviation, first, last)
 
 
 #: No sub-mesh beside the mesh itself.
@@ -118,20 +118,15 @@ def _mirror(stride: int, shift: float) -> Integer:
     return (-residues - int(twice)) % stride if twice.is_integer() else residues
 
 
-def largest_nearby(values: Real, energies: Real, reach: float) -> Real:
-    """Largest of (..., energy) within `reach` of each energy, these ascending; NaN only among NaN."""
-    return _largest_of(values, *_window(energies, reach))
-
-
-def _window(energies: Real, reach: float) -> tuple[Integer, Integer]:
-    """Numbers of the first energy within `reach` of each, and of the first beyond it."""
+def nearby(energies: Real, reach: float) -> tuple[Integer, Integer]:
+    """Numbers of the first energy within `reach` of each, these ascending, and of the first beyond it."""
     return np.searchsorted(energies, energies - reach), np.searchsorted(
         energies, energies + reach, side="right"
     )
 
 
-def _largest_of(values: Real, first: Integer, last: Integer) -> Real:
-    """Largest of (..., energy) from `first` to before `last` of each energy."""
+def largest_of(values: Real, first: Integer, last: Integer) -> Real:
+    """Largest of (..., energy) from `first` to before `last` of each energy; NaN only among NaN."""
     doublings = np.log2(last - first).astype(np.int64)
     found, table = np.empty_like(values), values
     # The largest of a window is that of two which overlap, each a power of two wide.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support import IN_QUANTA, random_model
 
 from spinscreen.kernels import InputError, IrreducibleMesh, KMesh, submeshes
-from spinscreen.kernels.interleaved import Submeshes, largest_nearby
+from spinscreen.kernels.interleaved import Submeshes, largest_of, nearby
 from spinscreen.materials import bogoliubov, find_materials, library
 from spinscreen.storage import build_catalog, open_store, published, screen
 from spinscreen.storage.catalog import building, earlier
@@ -104,7 +104,7 @@ def test_bars_of_meshes_of_superconductors_at_300_kelvin():
 def test_the_largest_nearby_is_that_of_every_window(energies, reach, seed):
     values = np.random.default_rng(seed).random((2, len(energies)))
     expected = [values[:, (energies >= e - reach) & (energies <= e + reach)].max(axis=1) for e in energies]
-    np.testing.assert_array_equal(largest_nearby(values, energies, reach), np.transpose(expected))
+    np.testing.assert_array_equal(largest_of(values, *nearby(energies, reach)), np.transpose(expected))
 
 
 def test_every_integral_has_a_bar_with_its_dims_and_unit():

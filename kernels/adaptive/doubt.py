@@ -155,8 +155,9 @@ class Meetings:
         count = int(np.prod(shape, dtype=int))
         if term.hidden is Hidden.NOTHING:
             return np.zeros((len(self.rows), count, self.bound.shape[1]))
+        bounded = (self.speed * self.bound[..., None])[..., None, :]
         if term.hidden is Hidden.RESPONSE:
-            found = self.overlap[..., :, None] * (self.speed * self.bound[..., None])[..., None, :]
+            found = self.overlap[..., :, None] * bounded
         else:
             found = self.speed[..., :, None] * self.speed[..., None, :] * self.bound[..., None, None]
             indices = term.transformation.indices
@@ -167,7 +168,7 @@ class Meetings:
                 found = sizes * found[:, :, None]
             if term.hidden is Hidden.CURRENT:
                 carried = self.overlap[..., :, None] * self.drift[..., None, :]
-                found = found + carried[..., None] * (self.speed * self.bound[..., None])[..., None, None, :]
+                found = found + carried[..., None] * bounded[..., None, :]
         return found.reshape(*self.bound.shape, count).swapaxes(1, 2)
 
 

@@ -369,17 +369,17 @@ def _add(part: _Occupied, slot: Integer, value: Real, jump: Real, bias: Real) ->
     if doubtful is not None and len(doubtful.rows):
         own = mix.channels([doubtful.values[term.kernel] for term, _ in mix.terms])
         loops.add_sizes(doubtful.rows, doubtful.share, slot, *weight, own, mix.first, jump)
-    if (
-        meeting is not None
-        and len(meeting.rows)
-        and any(t.hidden is not Hidden.NOTHING for t, _ in mix.terms)
-    ):
-        bounds = mix.sizes.channels([meeting.components(term, shape) for term, shape in mix.terms])
-        between = _entries(part.between, points)
-        loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, jump)
+    hides = any(term.hidden is not Hidden.NOTHING for term, _ in mix.terms)
+    if meeting is not None and len(meeting.rows) and hides:
+        _add_meetings(part, meeting, slot, jump)
         if meeting.ridge.any():
             # All cells on one ridge are wrong alike: their errors add up.
-            ridges = meeting.of_ridges()
-            bounds = mix.sizes.channels([ridges.components(term, shape) for term, shape in mix.terms])
-            loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, jump)
-            loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, bias)
+            _add_meetings(part, meeting.of_ridges(), slot, jump, bias)
+
+
+def _add_meetings(part: _Occupied, meeting: Meetings, slot: Integer, *targets: Real) -> None:
+    mix = part.mix
+    bounds = mix.sizes.channels([meeting.components(term, shape) for term, shape in mix.terms])
+    between = _entries(part.between, len(slot))
+    for target in targets:
+        loops.add_meetings(meeting.rows, slot, *between, bounds, mix.first, target)
